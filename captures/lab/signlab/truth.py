@@ -1,0 +1,99 @@
+"""What happened, written down by those who did it.
+
+Each actor appends JSON lines to a file of its own in the run's folder (private, removed with it);
+`merge` puts them together in order of time when the recording is over.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .config import Run
+
+SCHEMA = 1
+
+
+def rfc3339(time_ns: int) -> str:
+    """Nanoseconds since 1970 as RFC 3339 in UTC with nine digits."""
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+class Truth:
+    """The notebook of one actor."""
+
+    def __init__(self, run: Run, actor: str) -> None:
+        self.actor = actor
+        self._path = run.directory / f"truth-{actor}.jsonl"
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def message(
+        self, kind: str, peer: str, direction: str, *, time_ns: int | None = None, **facts: Any
+    ) -> None:
+        """One message that this actor sent to `peer` or received from it, at this moment."""
+        stamp = time.time_ns() if time_ns is None else time_ns
+        head = {"actor": self.actor, "peer": peer, "direction": direction, "kind": kind}
+        self._write({"type": "message", "ns": stamp, "value": {**head, **facts}})
+
+    def secret(self, kind: str, value: str) -> str:
+        """Note a secret that this actor made or typed; returns it, so that it wraps the making."""
+        if value:
+            entry = {"kind": kind, "value": value}
+            self._write({"type": "secret", "ns": time.time_ns(), "value": entry})
+        return value
+
+    def outcome(self, text: str) -> None:
+        """How it ended for this actor."""
+        self._write({"type": "outcome", "ns": time.time_ns(), "value": text})
+
+
+def read_entries(directory: Path) -> list[dict[str, Any]]:
+    """Every entry of every actor so far, in order of time."""
+    entries = []
+    for path in sorted(directory.glob("truth-*.jsonl")):
+        actor = path.stem.removeprefix("truth-")
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entries.append({**json.loads(line), "actor": actor})
+    entries.sort(key=lambda entry: entry["ns"])
+    return entries
+
+
+def outcomes(directory: Path) -> dict[str, str]:
+    """Last outcome of each actor that has noted one."""
+    return {e["actor"]: e["value"] for e in read_entries(directory) if e["type"] == "outcome"}
+
+
+def merge(run: Run) -> dict[str, Any]:
+    """The content of truth.json."""
+    messages: list[dict[str, Any]] = []
+    seen: dict[tuple[str, str], None] = {}
+    for entry in read_entries(run.directory):
+        if entry["type"] == "message":
+            messages.append({"time": rfc3339(entry["ns"]), **entry["value"]})
+        elif entry["type"] == "secret":
+            seen.setdefault((entry["value"]["kind"], entry["value"]["value"]))
+    names: dict[str, Any] = {
+        role: {"host": host.name, "address": host.address, "actor": host.actor}
+        for role, host in run.names.hosts.items()
+    }
+    clients = run.names.clients
+    names["phone"] = {"host": None, "address": clients.phone, "actor": "phone"}
+    names["browser"] = {"host": None, "address": clients.browser, "actor": "browser"}
+    names["dns"] = {"host": None, "address": clients.dns, "actor": "dns"}
+    return {
+        "schema": SCHEMA,
+        "scenario": run.scenario_name,
+        "title": run.scenario.title,
+        "names": names,
+        "user": run.names.user.sip,
+        "messages": messages,
+        "secrets": [{"kind": kind, "value": value} for kind, value in seen],
+        "verdict": run.scenario.verdict.as_json(),
+    }

@@ -1,0 +1,572 @@
+"""The vocabulary of dissect: what the stages hand to each other.
+
+Frames and streams are numbered as Wireshark numbers them; times are integer
+nanoseconds since the epoch, UTC. Everything is frozen. Bytes of a capture that were not
+yet examined for secrets are `Opaque`, known secrets are `Secret`: neither shows its
+value in str(), repr(), format() or an exception, so no log or table can leak by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+CLIENT_TO_SERVER = 0
+SERVER_TO_CLIENT = 1
+Direction = Literal[0, 1]
+
+
+# ------------------------------------------------------------------ secrets
+
+
+class Opaque(bytes):
+    """Bytes from a capture that may hold secrets; every way of showing them is closed.
+
+    Taking them apart (`.decode()`, slicing, `bytes(x)`) is the explicit act of a parser.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"‹{len(self)} bytes›"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A password, token, cookie, code or key. Equal when kind and value are equal.
+
+    `kind` is one of the words of `signin.redaction.KINDS`; `value` is shown by
+    `--reveal` only. The ordinal `‹kind #n›` is given by `redaction.SecretBook`.
+    """
+
+    kind: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"‹{self.kind}›"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text with secrets in it, such as a URL whose query holds a token."""
+
+    parts: tuple[str | Secret, ...]
+
+    def __str__(self) -> str:
+        return "".join(str(part) for part in self.parts)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+Fact = str | int | bool | Secret | Text | tuple[str, ...]
+
+
+# ------------------------------------------------------------------ where
+
+
+class Span(NamedTuple):
+    """The frames that carried some bytes, first and last, and their times (ns).
+
+    `last_frame` is the frame in which the bytes became readable: the one that filled a
+    hole before them, if there was one. Wireshark names reassembled data by that frame.
+    """
+
+    first_frame: int
+    first_ns: int
+    last_frame: int
+    last_ns: int
+
+    def to(self, last: Span) -> Span:
+        """From the start of this span to the end of `last`."""
+        return Span(
+            min(self.first_frame, last.first_frame),
+            min(self.first_ns, last.first_ns),
+            max(self.last_frame, last.last_frame),
+            max(self.last_ns, last.last_ns),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An IP address and a port; str() is `address:port`, IPv6 in brackets."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        if ":" in self.address:
+            return f"[{self.address}]:{self.port}"
+        return f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A TCP connection or a UDP pair of endpoints.
+
+    `stream` is Wireshark's tcp.stream or udp.stream. `client` sent the SYN; where no SYN
+    was captured it is the receiver of a SYN/ACK, else the side with the higher port.
+    `capture` is the index of the capture file on the command line.
+    """
+
+    capture: int
+    transport: Literal["tcp", "udp"]
+    stream: int
+    client: Endpoint
+    server: Endpoint
+
+    def sender(self, direction: Direction) -> Endpoint:
+        return self.server if direction else self.client
+
+    def receiver(self, direction: Direction) -> Endpoint:
+        return self.client if direction else self.server
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message was: connection, direction, frames, and whether TLS hid it."""
+
+    connection: Connection
+    direction: Direction
+    span: Span
+    encrypted: bool = False
+
+    @property
+    def sender(self) -> Endpoint:
+        return self.connection.sender(self.direction)
+
+    @property
+    def receiver(self) -> Endpoint:
+        return self.connection.receiver(self.direction)
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """Something odd, as data: a stable kind, the frame, and one sentence without secrets."""
+
+    kind: str
+    sentence: str
+    capture: int
+    frame: int | None = None
+    stream: int | None = None
+
+
+# ------------------------------------------------------------------ messages
+
+
+class Headers(tuple[tuple[Opaque, Opaque], ...]):
+    """Header fields in wire order, repeats kept; names as sent. Shows names only."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"‹{len(self)} header fields›"
+
+    __str__ = __repr__
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[bytes, bytes]]) -> Headers:
+        return cls((Opaque(name), Opaque(value)) for name, value in pairs)
+
+    def get(self, name: str) -> str | None:
+        """The first value of `name` (any case), latin-1 decoded, or None."""
+        return next(self.all(name), None)
+
+    def all(self, name: str) -> Iterator[str]:
+        """Every value of `name` (any case) in wire order, latin-1 decoded."""
+        wanted = name.lower().encode("latin-1")
+        for key, value in self:
+            if key.lower() == wanted:
+                yield value.decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A message body after transfer and content decoding.
+
+    `wire_size` counts body bytes before content decoding (chunk framing excluded).
+    `problem` says in one sentence what is missing or could not be decoded, else None.
+    """
+
+    data: Opaque = Opaque()
+    wire_size: int = 0
+    problem: str | None = None
+
+    @property
+    def text(self) -> str:
+        return self.data.decode("utf-8", "replace")
+
+
+EMPTY_BODY = Body()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """An HTTP request (RFC 9110). `exchange` pairs it with its response on the connection.
+
+    `target` is the request target as sent (path and query in HTTP/2). `host` is the
+    :authority or Host, else the host of an absolute-form target, else None. `via` is
+    `address:port` of the proxy where the request came through a CONNECT tunnel.
+    """
+
+    place: Place
+    exchange: int
+    version: Literal["1.0", "1.1", "2"]
+    method: str
+    target: Opaque
+    scheme: str
+    host: str | None
+    headers: Headers
+    body: Body = EMPTY_BODY
+    server_name: str | None = None
+    via: str | None = None
+    pushed: bool = False
+    h2_stream: int | None = None
+
+    @property
+    def path(self) -> str:
+        """The target without its query, for recognisers. May hold secrets: never print it."""
+        return self.target.decode("latin-1").split("?", 1)[0]
+
+    @property
+    def query(self) -> str:
+        """The query of the target, undecoded. May hold secrets: never print it."""
+        return self.target.decode("latin-1").partition("?")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An HTTP response. `interim` marks 1xx; `exchange` is that of its request, or a fresh
+    one if the request was not captured."""
+
+    place: Place
+    exchange: int
+    version: Literal["1.0", "1.1", "2"]
+    status: int
+    reason: Opaque
+    headers: Headers
+    body: Body = EMPTY_BODY
+    interim: bool = False
+    server_name: str | None = None
+    h2_stream: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SipMessage:
+    """A SIP request or response (RFC 3261). `method` is the CSeq's in a response.
+
+    Header names are as sent; `header()` knows the compact forms. `retransmission` is set
+    when the same message (Via branch, CSeq, status) was seen before on the stream.
+    `tls_dsk` names the TLS messages inside a `gssapi-data` of the TLS-DSK scheme.
+    """
+
+    place: Place
+    kind: Literal["request", "response"]
+    method: str
+    uri: Opaque
+    status: int | None
+    reason: str
+    headers: Headers
+    body: Body = EMPTY_BODY
+    transport: Literal["udp", "tcp", "tls", "ws"] = "tcp"
+    retransmission: bool = False
+    tls_dsk: tuple[str, ...] = ()
+
+    def header(self, name: str) -> str | None:
+        return next(self.header_all(name), None)
+
+    def header_all(self, name: str) -> Iterator[str]:
+        yield from self.headers.all(name)
+        compact = SIP_COMPACT.get(name.lower())
+        if compact:
+            yield from self.headers.all(compact)
+
+
+SIP_COMPACT: Mapping[str, str] = {
+    "call-id": "i",
+    "contact": "m",
+    "content-encoding": "e",
+    "content-length": "l",
+    "content-type": "c",
+    "from": "f",
+    "subject": "s",
+    "supported": "k",
+    "to": "t",
+    "via": "v",
+    "event": "o",
+    "allow-events": "u",
+    "refer-to": "r",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DnsMessage:
+    """A DNS query or response (RFC 1035). `answers` are (name, type, data) in words."""
+
+    place: Place
+    ident: int
+    is_response: bool
+    rcode: str
+    questions: tuple[tuple[str, str], ...]
+    answers: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A TLS alert (RFC 8446 §6): who sent it, in which frame."""
+
+    direction: Direction
+    level: str
+    description: str
+    frame: int
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a certificate says about itself; nothing of it is verified. Times in ns UTC."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before_ns: int
+    not_after_ns: int
+    key: str
+
+
+TlsReason = Literal[
+    "no_client_hello",
+    "no_server_hello",
+    "no_secret_for_random",
+    "secret_incomplete",
+    "resumed_without_secret",
+    "lost_segment",
+    "cut_by_snaplen",
+    "cipher_unsupported",
+    "wrong_secret",
+    "rsa_key_wrong",
+    "handshake_failed",
+    "one_direction_only",
+    "secrets_after_packets",
+    "quic_not_decrypted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordShape:
+    """One application data record of a connection that stayed shut: when, which way, size."""
+
+    time_ns: int
+    direction: Direction
+    length: int
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConnection:
+    """What is known of a TLS connection when it ends or the capture does.
+
+    `place.span` runs from the first to the last frame with TLS data. `sentence` explains
+    `reason` and what to do about it. `shapes` (bounded) is kept only where `decrypted`
+    is not "full". `transport` parsers inside (TLS-DSK) set `inside` to "sip".
+    """
+
+    place: Place
+    server_name: str | None = None
+    alpn: str | None = None
+    version: str | None = None
+    cipher_suite: str | None = None
+    resumed: bool = False
+    decrypted: Literal["full", "partial", "none"] = "none"
+    reason: TlsReason | None = None
+    sentence: str | None = None
+    secret_source: str | None = None
+    certificates: tuple[Certificate, ...] = ()
+    client_certificates: tuple[Certificate, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    shapes: tuple[RecordShape, ...] = ()
+    bytes_decrypted: int = 0
+    inside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TcpConnection:
+    """How a TCP connection began and ended.
+
+    `outcome`: "open" (neither FIN nor RST seen), "closed" (FIN), "refused" (RST answers
+    the SYN), "reset" (RST later), "timeout" (SYN repeated, no answer). `payload` counts
+    bytes a direction after reassembly; `lost` bytes that no segment brought.
+    """
+
+    place: Place
+    outcome: Literal["open", "closed", "refused", "reset", "timeout"]
+    frames: int = 0
+    payload: tuple[int, int] = (0, 0)
+    lost: tuple[int, int] = (0, 0)
+    syn_count: int = 0
+    handshake_seen: bool = False
+    reset_by: Direction | None = None
+
+
+# What parsers return. Rows of TLS and TCP connections come when the connection ends.
+Message = HttpRequest | HttpResponse | SipMessage | DnsMessage | TlsConnection | TcpConnection
+
+
+Output = Iterable[Message | Anomaly]
+
+
+class StreamParser(Protocol):
+    """Bytes of one connection in, messages out; no I/O, no clock, only `ProtocolError`.
+
+    Both directions come in order of capture. `data` brings the next bytes of a direction;
+    the view is only valid during the call. `gap` says that `length` bytes will never come
+    (0: unknown). `end` closes a direction; after both the parser has given all it knows.
+    """
+
+    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output: ...
+
+    def gap(self, direction: Direction, length: int, span: Span) -> Output: ...
+
+    def end(self, direction: Direction, span: Span) -> Output: ...
+
+
+# ------------------------------------------------------------------ captures
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureInfo:
+    """What `dissect info` says of one file. Times in ns UTC, sizes in bytes."""
+
+    index: int
+    name: str
+    frames: int = 0
+    frames_skipped: Mapping[str, int] = field(default_factory=dict)
+    link_types: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    start_ns: int | None = None
+    end_ns: int | None = None
+    snaplen: int | None = None
+    drops: int | None = None
+    key_logs: tuple[str, ...] = ()
+    reader: str = ""
+
+
+# ------------------------------------------------------------------ events and chart
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The evidence of an event: capture file name, frames, stream; or a log and its line.
+
+    `frame` numbers are None for a log entry; `line` is None for packets.
+    """
+
+    capture: str
+    first_frame: int | None = None
+    last_frame: int | None = None
+    stream: int | None = None
+    transport: str = "tcp"
+    line: int | None = None
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message read as a step of some sign-in protocol.
+
+    `name` is dotted and listed in `signin.catalogue`; `source_address`/`target_address`
+    are who sent and who got the message (an IP address, or a log's device name);
+    `host` is the server's name. `facts` are what the message says: strings, numbers, and
+    `Secret`s that stay comparable.
+    """
+
+    name: str
+    time_ns: int
+    sender: str
+    receiver: str
+    host: str | None
+    source: Source
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+StepStatus = Literal["done", "failed", "inferred", "hidden", "missing"]
+ArrowStatus = Literal["ok", "failed", "pending", "inferred", "hidden"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A lane of the chart. `addresses` are those seen for it, `host` its best name."""
+
+    ident: str
+    title: str
+    host: str | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One arrow of the chart, or several folded into one (`count` > 1).
+
+    `label` and `note` hold no secret values. `end_ns` is the time of the last folded one.
+    """
+
+    time_ns: int
+    sender: str
+    receiver: str
+    label: str
+    status: ArrowStatus
+    source: Source
+    note: str | None = None
+    count: int = 1
+    end_ns: int | None = None
+    event: str = ""
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A numbered step, its status and, for anything but done, why in one sentence."""
+
+    number: int
+    title: str
+    status: StepStatus
+    arrows: tuple[Arrow, ...] = ()
+    explanation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a flow stopped: stable code, plain sentence, remedy, and the frames that prove it."""
+
+    code: str
+    text: str
+    remedy: str
+    evidence: tuple[Source, ...] = ()
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceChart:
+    """All that a renderer needs; it decides coordinates and colours and nothing else."""
+
+    flow: str
+    title: str
+    status: Literal["complete", "failed", "incomplete"]
+    stopped_at: int | None
+    cause: Cause | None
+    actors: tuple[Actor, ...]
+    steps: tuple[Step, ...]
+    diagnostics: tuple[str, ...] = ()
+    captures: tuple[str, ...] = ()
+    subject: str | None = None

@@ -1,0 +1,35 @@
+"""What surrounds the bytes that a stream parser reads.
+
+TLS, CONNECT and Upgrade carry another protocol. They don't know which parsers exist:
+they ask `Layer.open_child` for one, so parsers never import each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from dissect.model import Connection, Direction, Place, Span, StreamParser
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The connection below a parser, and what the layers between have learnt.
+
+    `alpn` is the protocol agreed in TLS; `via` the proxy (`address:port`) of a tunnel.
+    """
+
+    connection: Connection
+    open_child: Callable[[Layer], StreamParser]
+    encrypted: bool = False
+    server_name: str | None = None
+    alpn: str | None = None
+    via: str | None = None
+    depth: int = 0
+
+    def child(self, **changes: object) -> StreamParser:
+        """A parser for what is inside this layer; `changes` are fields of it."""
+        return self.open_child(replace(self, depth=self.depth + 1, **changes))  # type: ignore[arg-type]
+
+    def place(self, direction: Direction, span: Span) -> Place:
+        return Place(self.connection, direction, span, self.encrypted)
