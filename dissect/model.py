@@ -73,6 +73,9 @@ class Text:
 Fact = str | int | bool | Secret | Text | tuple[str, ...]
 
 
+NOTHING = Opaque()
+
+
 # ------------------------------------------------------------------ where
 
 
@@ -199,7 +202,7 @@ class Body:
     `problem` says in one sentence what is missing or could not be decoded, else None.
     """
 
-    data: Opaque = Opaque()
+    data: Opaque = NOTHING
     wire_size: int = 0
     problem: str | None = None
 
@@ -218,6 +221,8 @@ class HttpRequest:
     `target` is the request target as sent (path and query in HTTP/2). `host` is the
     :authority or Host, else the host of an absolute-form target, else None. `via` is
     `address:port` of the proxy where the request came through a CONNECT tunnel.
+    `head_frame` is the frame in which the header fields became complete (in HTTP/2 the
+    last frame of the header block), the body's frames not counted.
     """
 
     place: Place
@@ -233,6 +238,7 @@ class HttpRequest:
     via: str | None = None
     pushed: bool = False
     h2_stream: int | None = None
+    head_frame: int = 0
 
     @property
     def path(self) -> str:
@@ -248,7 +254,8 @@ class HttpRequest:
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
     """An HTTP response. `interim` marks 1xx; `exchange` is that of its request, or a fresh
-    one if the request was not captured."""
+    one if the request was not captured. `head_frame` as in `HttpRequest`. A `status` of 0
+    is one that the capture does not tell (HTTP/2 joined late, the field was compressed)."""
 
     place: Place
     exchange: int
@@ -260,6 +267,7 @@ class HttpResponse:
     interim: bool = False
     server_name: str | None = None
     h2_stream: int | None = None
+    head_frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,8 +427,23 @@ class TcpConnection:
     reset_by: Direction | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of a phone's own log; its frames are line numbers of the file.
+
+    `component` and `level` are the log's; `text` may hold secrets, so it is `Opaque`.
+    """
+
+    place: Place
+    component: str
+    level: str
+    text: Opaque
+
+
 # What parsers return. Rows of TLS and TCP connections come when the connection ends.
-Message = HttpRequest | HttpResponse | SipMessage | DnsMessage | TlsConnection | TcpConnection
+Message = (
+    HttpRequest | HttpResponse | SipMessage | DnsMessage | TlsConnection | TcpConnection | LogEntry
+)
 
 
 Output = Iterable[Message | Anomaly]

@@ -6,8 +6,9 @@ they ask `Layer.open_child` for one, so parsers never import each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from dissect.model import Connection, Direction, Place, Span, StreamParser
 
@@ -17,6 +18,8 @@ class Layer:
     """The connection below a parser, and what the layers between have learnt.
 
     `alpn` is the protocol agreed in TLS; `via` the proxy (`address:port`) of a tunnel.
+    `exchanges` numbers the HTTP exchanges of the connection; all its layers share it, so
+    that a number is unique on the connection whatever is tunnelled or upgraded.
     """
 
     connection: Connection
@@ -26,6 +29,7 @@ class Layer:
     alpn: str | None = None
     via: str | None = None
     depth: int = 0
+    exchanges: Iterator[int] = field(default_factory=lambda: count(1), compare=False, repr=False)
 
     def child(self, **changes: object) -> StreamParser:
         """A parser for what is inside this layer; `changes` are fields of it."""

@@ -36,9 +36,7 @@ def build(cls: type[T], table: dict[str, Any], where: str) -> T:
             value = table[name]
             nested = field.metadata.get("table")
             values[name] = build(nested, value, f"{where}.{name}") if nested else value
-        elif (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        ):
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{where}: key {name!r} is missing")
     return cls(**values)
 
@@ -143,8 +141,7 @@ class PhoneKnobs:
     oauth: str = "v1"  # v1: /oauth2/…, v2: /oauth2/v2.0/…
     autodiscover: str = "bearer"  # what follows the 401: bearer, or webticket
     certificate: str = "before-sip"  # or after-challenge: fetched from the 401's sts-uri
-    polls_at_most: int = 200
-    polls_after_browser: int = 2  # how long it goes on polling once the user has given up
+    polls_after_browser: int = 2  # how many the capture still shows once the user has given up
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +151,7 @@ class BrowserKnobs:
     pace: float = 1.0  # how long the user reads and thinks, relative
     password: str = "right"  # or wrong
     enters_code: bool = True
+    https_upgrade: bool = True  # Chromium's own: go to https though http was typed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +168,7 @@ class AdfsKnobs:
 
 @dataclasses.dataclass(frozen=True)
 class SipKnobs:
+    port: int = 0  # 0: the names table's
     dsk_tls: str = "1.0"  # the TLS version inside gssapi-data
     refuse_status: int = 0
     refuse_reason: str = ""
@@ -255,6 +254,11 @@ class Run:
     names: Names
     password: str
     typed_password: str
+
+    @property
+    def sip_port(self) -> int:
+        """Where the SIP edge listens."""
+        return self.scenario.sip.port or self.names.organisation.sip_port
 
     @classmethod
     def create(cls, directory: Path, scenario_name: str) -> Run:

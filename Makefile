@@ -1,0 +1,61 @@
+# The two commands of the README, and the rest a developer types.
+VENV   ?= .venv
+PYTHON ?= python3
+# Windows' virtual environments keep their programs in Scripts.
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+OUT    ?= out
+SAMPLE := captures/web-signin
+
+.PHONY: demo test lint test-long lab-test captures bench clean
+
+demo: $(VENV)/.installed
+	@mkdir -p $(OUT)
+	@$(BIN)/dissect flow $(SAMPLE)/phone.pcapng $(SAMPLE)/browser.pcapng \
+		--phone-log $(SAMPLE)/phone.log --format text -o $(OUT)/web-signin.png
+	@echo "The chart as a picture: $(OUT)/web-signin.png"
+
+# Lint, types and tests; what can't be installed is named, and only its tests are skipped.
+test: $(VENV)/.tested-with lint
+	@$(BIN)/python tests/tools.py
+	$(BIN)/python -m pytest -m "not long and not lab"
+
+lint: $(VENV)/.tested-with
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# What takes minutes.
+test-long: $(VENV)/.tested-with
+	$(BIN)/python -m pytest -m long
+
+# Records web-signin afresh (root, network namespaces) and looks at the verdict.
+lab-test: $(VENV)/.lab
+	sh captures/lab/lab-test.sh $(BIN)/python
+
+# Records all scenarios into captures/ (root).
+captures: $(VENV)/.lab
+	$(BIN)/python captures/lab --out captures
+
+bench: $(VENV)/.tested-with
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/bin/python $(VENV)/Scripts/python:
+	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv does not work here: on Debian or Ubuntu, apt install python3-venv"; exit 1; }
+
+$(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.tested-with: setup.cfg pyproject.toml | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[test,tshark]"
+	@$(BIN)/python tests/tools.py --install
+	@touch $@
+
+$(VENV)/.lab: setup.cfg pyproject.toml | $(VENV)/.tested-with
+	$(BIN)/python -m pip install --quiet --editable ".[test,lab]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -1,0 +1,112 @@
+"""Four networks and a router as network namespaces.
+
+phone and pc stand in the office, dmz holds the ADFS proxy, internet everything public. Each has
+one interface, `eth0`; the public addresses are /32 on the loopback of dmz and internet, the way
+they are announced by a real front end. A router namespace forwards between them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from ipaddress import IPv4Address
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .config import Names
+from .processes import LabError, run
+
+NETNS_ETC = Path("/etc/netns")
+NAMESPACES = ("phone", "pc", "dmz", "internet")
+LINKS = {"dmz": "198.18.1", "internet": "198.18.2"}  # RFC 2544: between router and servers
+OFFLOADS = ("tx", "rx", "tso", "gso", "gro")
+
+
+class Network:
+    """The namespaces of one recording; made on entry, gone on exit."""
+
+    def __init__(self, names: Names, *, offload: bool = False) -> None:
+        self._names = names
+        self._offload = offload
+        self._prefix = f"lab{os.getpid()}"
+        self._made: list[str] = []
+
+    def name(self, role: str) -> str:
+        """The system's name of the namespace of `role`."""
+        return f"{self._prefix}-{role}"
+
+    def __enter__(self) -> Self:
+        try:
+            self._build()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()
+
+    def _build(self) -> None:
+        for role in ("router", *NAMESPACES):
+            run("ip", "netns", "add", self.name(role))
+            self._made.append(self.name(role))
+            self._write_proc(role, "net/ipv6/conf/all/disable_ipv6", "1")
+            run("ip", "-n", self.name(role), "link", "set", "lo", "up")
+        self._write_proc("router", "net/ipv4/ip_forward", "1")
+        mac = self._names.device.mac
+        self._join("phone", self._names.clients.phone, mac=mac)
+        self._join("pc", self._names.clients.browser)
+        for role, prefix in LINKS.items():
+            self._join(role, f"{prefix}.2")
+        for _role, host in self._names.hosts.items():
+            self._publish(host.zone, host.address)
+        self._publish("internet", self._names.clients.dns)
+        for role in ("phone", "pc"):
+            folder = NETNS_ETC / self.name(role)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "resolv.conf").write_text(f"nameserver {self._names.clients.dns}\n")
+
+    def _join(self, role: str, address: str, *, mac: str = "") -> None:
+        """A cable from the router to `role`, with the router as the default way out."""
+        gateway = str(IPv4Address(int(IPv4Address(address)) & ~0xFF | 1))
+        router, own, far = self.name("router"), self.name(role), f"to-{role}"
+        run("ip", "link", "add", far, "netns", router, "type", "veth", "peer", "eth0", "netns", own)
+        if mac:
+            pairs = ":".join(mac[i : i + 2] for i in range(0, 12, 2))
+            run("ip", "-n", own, "link", "set", "eth0", "address", pairs)
+        run("ip", "-n", router, "addr", "add", f"{gateway}/24", "dev", far)
+        run("ip", "-n", own, "addr", "add", f"{address}/24", "dev", "eth0")
+        if not self._offload:
+            switches = [word for feature in OFFLOADS for word in (feature, "off")]
+            for namespace, device in ((router, far), (own, "eth0")):
+                run("ip", "netns", "exec", namespace, "ethtool", "-K", device, *switches)
+        run("ip", "-n", router, "link", "set", far, "up")
+        run("ip", "-n", own, "link", "set", "eth0", "up")
+        run("ip", "-n", own, "route", "add", "default", "via", gateway)
+
+    def _publish(self, zone: str, address: str) -> None:
+        run("ip", "-n", self.name(zone), "addr", "replace", f"{address}/32", "dev", "lo")
+        via = f"{LINKS[zone]}.2"
+        run("ip", "-n", self.name("router"), "route", "replace", f"{address}/32", "via", via)
+
+    def _write_proc(self, role: str, key: str, value: str) -> None:
+        command = f"test ! -e /proc/sys/{key} || echo {value} > /proc/sys/{key}"
+        run("ip", "netns", "exec", self.name(role), "sh", "-c", command)
+
+    def _remove(self) -> None:
+        problems = []
+        for name in reversed(self._made):
+            try:
+                run("ip", "netns", "del", name)
+            except LabError as error:
+                problems.append(str(error))
+            shutil.rmtree(NETNS_ETC / name, ignore_errors=True)
+        self._made.clear()
+        if problems:
+            raise LabError("; ".join(problems))

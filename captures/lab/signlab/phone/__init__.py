@@ -1,0 +1,1 @@
+"""The desk phone: its HTTP, its SIP, its log."""

@@ -1,0 +1,97 @@
+"""Azure AD towards the phone: the device code endpoints of v1 and v2 (RFC 8628)."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .azure_errors import AadError, oauth_error, refusal
+from .azure_state import AzureState
+from .world import World, form_of, guid, set_cookie
+
+GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
+SERVER_BUILD = "2.1.11787.14 - SEASLR1 ProdSlices"
+
+
+class AzureOAuth:
+    def __init__(self, world: World, state: AzureState) -> None:
+        self._world = world
+        self._state = state
+        self._truth = world.truth("azuread")
+        tenant = f"/{world.names.organisation.tenant_path}/oauth2"
+        self.routes = []
+        for prefix, version in ((f"{tenant}/v2.0", "v2"), (tenant, "v1")):
+            self.routes += [
+                Route(
+                    f"{prefix}/devicecode", self._bind(self._devicecode, version), methods=["POST"]
+                ),
+                Route(f"{prefix}/token", self._bind(self._token, version), methods=["POST"]),
+            ]
+
+    def _bind(self, handler, version):  # type: ignore[no-untyped-def]
+        async def endpoint(request: Request) -> Response:
+            form = await form_of(request)
+            response: Response = handler(request, form, version)
+            dress(response, self._world)
+            wanted = request.headers.get("client-request-id")
+            if wanted and request.headers.get("return-client-request-id") == "true":
+                response.headers["client-request-id"] = wanted
+            set_cookie(response, self._truth, "x-ms-gateway-slice", "estsfd")
+            set_cookie(response, self._truth, "stsservicecookie", "estsfd")
+            return response
+
+        return endpoint
+
+    def _refuse(self, error: str, refused: AadError) -> Response:
+        return oauth_error(error, refused, self._world.hosts.azuread.name)
+
+    def _devicecode(self, request: Request, form: dict[str, str], version: str) -> Response:
+        field = "scope" if version == "v2" else "resource"
+        for name in ("client_id", field):
+            if not form.get(name):
+                return self._refuse("invalid_request", refusal(90014, field=name))
+        resource = form[field].split()[0].removesuffix("/.default")
+        flow = self._state.new_device(resource)
+        knobs, names = self._world.run.scenario.azuread, self._world.names
+        url = f"https://{names.hosts.shortlink.name}/{names.links.code}"
+        number = str if version == "v1" else int
+        return JSONResponse(
+            {
+                "user_code": flow.user_code,
+                "device_code": flow.device_code,
+                "verification_uri" if version == "v2" else "verification_url": url,
+                "expires_in": number(knobs.expires_in),
+                "interval": number(knobs.interval),
+                "message": f"To sign in, use a web browser to open the page {url} and enter the "
+                f"code {flow.user_code} to authenticate.",
+            }
+        )
+
+    def _token(self, request: Request, form: dict[str, str], version: str) -> Response:
+        correlation = request.headers.get("client-request-id", "")
+        code = form.get("device_code") or form.get("code", "")
+        flow = self._state.devices.get(code)
+        if form.get("grant_type") not in GRANTS or flow is None:
+            return self._refuse("bad_verification_code", refusal(70002, correlation))
+        if flow.expired:
+            if version == "v1":
+                return self._refuse("code_expired", refusal(70019, correlation))
+            return self._refuse("expired_token", refusal(70020, correlation))
+        if not flow.user:
+            return self._refuse("authorization_pending", refusal(70016, correlation))
+        del self._state.devices[code]
+        return JSONResponse(self._state.tokens_for(flow, version=version))
+
+
+def dress(response: Response, world: World) -> None:
+    """The headers that every answer of Azure AD carries."""
+    response.headers["cache-control"] = "no-store, no-cache"
+    response.headers["pragma"] = "no-cache"
+    response.headers["expires"] = "-1"
+    response.headers["server"] = "Microsoft-IIS/10.0"
+    response.headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+    response.headers["x-content-type-options"] = "nosniff"
+    response.headers["p3p"] = 'CP="DSP CUR OTPi IND OTRi ONL FIN"'
+    response.headers.setdefault("x-ms-request-id", guid())
+    response.headers["x-ms-ests-server"] = SERVER_BUILD

@@ -1,0 +1,268 @@
+"""Azure AD towards the browser: authorize, home realm discovery, login, login.srf, deviceauth."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from lxml import etree
+from signxml.exceptions import InvalidInput, InvalidSignature
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from .azure_errors import AadError, refusal
+from .azure_oauth import dress
+from .azure_state import AzureState, SignIn
+from .tokens import SAML, verify_assertion
+from .world import TEMPLATES, World, form_of, guid, opaque, render, set_cookie
+
+UPN_PATH = f".//{{{SAML}}}Attribute[@AttributeName='UPN']/{{{SAML}}}AttributeValue"
+MANAGED, FEDERATED = 3, 4  # EstsProperties.DomainType
+
+
+class AzurePages:
+    def __init__(self, world: World, state: AzureState) -> None:
+        self._world = world
+        self._state = state
+        self._truth = world.truth("azuread")
+        self._knobs = world.run.scenario.azuread
+        tenant = f"/{world.names.organisation.tenant_path}"
+        self._tenant = tenant
+        both = ["GET", "POST"]
+        self.routes = [
+            Route(f"{tenant}/oauth2/authorize", self.authorize),
+            Route(f"{tenant}/GetCredentialType", self.credential_type, methods=["POST"]),
+            Route(f"{tenant}/userrealm/{{user}}", self.user_realm),
+            Route(f"{tenant}/login", self.login, methods=["POST"]),
+            Route("/login.srf", self.federated_login, methods=["POST"]),
+            Route(f"{tenant}/oauth2/deviceauth", self.device_auth, methods=both),
+            Route(f"{tenant}/DeviceAuthTls/reprocess", self.reprocess),
+            Route("/shared/1.0/content/js/signin_core.js", self.script),
+        ]
+
+    # Pages
+
+    async def authorize(self, request: Request) -> Response:
+        query = request.query_params
+        sign_in = self._state.new_sign_in(
+            login_hint=query.get("login_hint", ""),
+            redirect_uri=query.get("redirect_uri", ""),
+            client_state=query.get("state", ""),
+        )
+        realm = self._world.run.scenario.browser.realm
+        if realm == "userrealm" and sign_in.login_hint and self._knobs.federated:
+            return self._finish(RedirectResponse(self._adfs_url(sign_in, sign_in.login_hint), 302))
+        return self._sign_in_page(sign_in)
+
+    def _sign_in_page(self, sign_in: SignIn, refused: AadError | None = None) -> Response:
+        host = self._world.hosts.azuread.name
+        config: dict[str, Any] = {
+            "fShowPersistentCookiesWarning": False,
+            "urlPost": f"{self._tenant}/login",
+            "urlGetCredentialType": f"https://{host}{self._tenant}/GetCredentialType?mkt=en-US",
+            "sPOST_Username": sign_in.login_hint,
+            "sErrorCode": str(refused.number) if refused else "",
+            "sErrTxt": "Your account or password is incorrect." if refused else "",
+            "strServiceExceptionMessage": refused.description if refused else "",
+            "sCtx": sign_in.state,
+            "sFT": sign_in.flow_token,
+            "sFTName": "flowToken",
+            "canary": sign_in.canary,
+            "apiCanary": self._truth.secret("canary", opaque(90)),
+            "correlationId": refused.correlation_id if refused else sign_in.correlation_id,
+            "sessionId": refused.trace_id if refused else guid(),
+            "locale": {"mkt": "en-US", "lcid": 1033},
+            "slMaxRetry": 2,
+            "hpgid": 1104,
+            "pgid": "ConvergedSignIn",
+        }
+        page = render("azure_login.html", config=json.dumps(config).replace("<", "\\u003c"))
+        return self._finish(HTMLResponse(page))
+
+    def _code_page(self, error: str = "") -> Response:
+        sign_in = self._state.new_sign_in()
+        page = render(
+            "azure_code.html",
+            action=f"{self._tenant}/oauth2/deviceauth",
+            flow_token=sign_in.flow_token,
+            canary=sign_in.canary,
+            error=error,
+        )
+        return self._finish(HTMLResponse(page))
+
+    def _done_page(self) -> Response:
+        application = self._world.names.organisation.application
+        return self._finish(HTMLResponse(render("azure_done.html", application=application)))
+
+    async def script(self, request: Request) -> Response:
+        text = TEMPLATES.get_template("signin_core.js").render()
+        response = Response(text, media_type="application/x-javascript")
+        response.headers["cache-control"] = "public, max-age=31536000"
+        return response
+
+    # Home realm discovery
+
+    def _adfs_url(self, sign_in: SignIn, username: str) -> str:
+        """The WS-Federation request ([MS-MWBF] §2.2.2) that sends the browser to ADFS."""
+        wctx = f"LoginOptions=3&estsredirect=2&estsrequest={sign_in.state}"
+        query = urlencode(
+            {
+                "client-request-id": sign_in.correlation_id,
+                "username": username,
+                "wa": "wsignin1.0",
+                "wtrealm": "urn:federation:MicrosoftOnline",
+                "wctx": wctx,
+            }
+        )
+        return f"https://{self._world.hosts.adfs.name}/adfs/ls/?{query}"
+
+    async def credential_type(self, request: Request) -> Response:
+        asked = json.loads(await request.body())
+        username, sign_in = asked["username"], self._sign_in_of(asked.get("originalRequest", ""))
+        known = username.lower() == self._world.names.user.sip.lower()
+        federated = known and self._knobs.federated
+        credentials: dict[str, Any] = {
+            "PrefCredential": 4 if federated else 1,
+            "HasPassword": True,
+            "RemoteNgcParams": None,
+            "FidoParams": None,
+            "SasParams": None,
+            "CertAuthParams": None,
+            "GoogleParams": None,
+        }
+        if federated:
+            credentials["FederationRedirectUrl"] = self._adfs_url(sign_in, username)
+        answer = {
+            "Username": username,
+            "Display": username,
+            "IfExistsResult": 0 if known else 1,
+            "IsUnmanaged": False,
+            "ThrottleStatus": 0,
+            "Credentials": credentials,
+            "EstsProperties": {
+                "UserTenantBranding": None,
+                "DomainType": FEDERATED if federated else MANAGED,
+            },
+            "FlowToken": sign_in.flow_token,
+            "IsSignupDisallowed": True,
+            "apiCanary": self._truth.secret("canary", opaque(90)),
+        }
+        return self._finish(JSONResponse(answer))
+
+    async def user_realm(self, request: Request) -> Response:
+        user, names = request.path_params["user"], self._world.names
+        domain = names.organisation.domain
+        answer: dict[str, Any] = {
+            "Login": user,
+            "NameSpaceType": "Federated" if self._knobs.federated else "Managed",
+            "DomainName": domain,
+            "FederationBrandName": names.organisation.brand,
+            "CloudInstanceName": names.hosts.azuread.name,
+            "cloud_instance_name": names.hosts.azuread.name,
+        }
+        if self._knobs.federated:
+            query = urlencode(
+                {
+                    "username": user,
+                    "wa": "wsignin1.0",
+                    "wtrealm": "urn:federation:MicrosoftOnline",
+                    "wctx": "",
+                }
+            )
+            answer["federation_protocol"] = "WSTrust"
+            answer["AuthURL"] = f"https://{names.hosts.adfs.name}/adfs/ls/?{query}"
+        response = JSONResponse(answer)
+        response.headers["access-control-allow-origin"] = f"https://{names.hosts.websignin.name}"
+        return self._finish(response)
+
+    # Credentials
+
+    def _sign_in_of(self, state: str) -> SignIn:
+        known = self._state.sign_ins.get(state)
+        return known if known is not None else self._state.new_sign_in()
+
+    async def login(self, request: Request) -> Response:
+        form = await form_of(request)
+        self._truth.secret("password", form.get("passwd", ""))
+        sign_in = self._sign_in_of(form.get("ctx", ""))
+        user = form.get("login", "")
+        if user.lower() != self._world.names.user.sip.lower():
+            return self._sign_in_page(sign_in, refusal(50034, sign_in.correlation_id, user=user))
+        if form.get("passwd") != self._world.run.password:
+            return self._sign_in_page(sign_in, refusal(50126, sign_in.correlation_id))
+        return self._go_on(sign_in, user)
+
+    async def federated_login(self, request: Request) -> Response:
+        form = await form_of(request)
+        wctx = parse_qs(form.get("wctx", ""))
+        sign_in = self._sign_in_of("".join(wctx.get("estsrequest", [])))
+        try:
+            envelope = etree.fromstring(form.get("wresult", "").encode())
+            assertion = envelope.find(f".//{{{SAML}}}Assertion")
+            if assertion is None:
+                raise ValueError("no assertion in wresult")
+            signed = verify_assertion(self._world.key("adfs"), assertion)
+            user = signed.findtext(UPN_PATH)
+            if not user:
+                raise ValueError("no UPN in the assertion")
+        except (ValueError, etree.XMLSyntaxError, InvalidSignature, InvalidInput):
+            return self._sign_in_page(sign_in, refusal(20012, sign_in.correlation_id))
+        return self._go_on(sign_in, user)
+
+    def _go_on(self, sign_in: SignIn, user: str) -> Response:
+        """The user is known: set the session and go where the sign-in was going."""
+        host = f"https://{self._world.hosts.azuread.name}"
+        if sign_in.device is not None:
+            sign_in.device.user = user
+            target = f"{host}{self._tenant}/DeviceAuthTls/reprocess?" + urlencode(
+                {"ctx": sign_in.state, "sessionid": sign_in.correlation_id}
+            )
+        else:
+            query = {
+                "code": self._truth.secret("authorization_code", "AQABAAIAAAD" + opaque(330)),
+                "state": sign_in.client_state,
+                "session_state": guid(),
+            }
+            target = f"{sign_in.redirect_uri}?{urlencode(query)}"
+        response = RedirectResponse(target, 302)
+        session = self._state.new_session(user)
+        set_cookie(response, self._truth, "ESTSAUTH", session)
+        persistent = opaque(300)
+        set_cookie(response, self._truth, "ESTSAUTHPERSISTENT", persistent, "; max-age=7776000")
+        set_cookie(response, self._truth, "SignInStateCookie", opaque(60))
+        return self._finish(response)
+
+    # The code
+
+    async def device_auth(self, request: Request) -> Response:
+        if request.method == "GET":
+            return self._code_page()
+        form = await form_of(request)
+        flow = self._state.device_of(form.get("otc", ""))
+        if flow is None or flow.expired:
+            refused = refusal(70018 if flow is None else 70019)
+            return self._code_page(refused.description)
+        user = self._state.sessions.get(request.cookies.get("ESTSAUTH", ""))
+        if user:
+            flow.user = user
+            return self._done_page()
+        return self._sign_in_page(self._state.new_sign_in(device=flow))
+
+    async def reprocess(self, request: Request) -> Response:
+        user = self._state.sessions.get(request.cookies.get("ESTSAUTH", ""))
+        sign_in = self._state.sign_ins.get(request.query_params.get("ctx", ""))
+        if not user or sign_in is None or sign_in.device is None:
+            return self._code_page(refusal(90014, field="ctx").description)
+        return self._done_page()
+
+    def _finish(self, response: Response) -> Response:
+        dress(response, self._world)
+        if response.status_code == 200 and response.media_type == "text/html":
+            set_cookie(response, self._truth, "buid", "0.AAAA" + opaque(130))
+            set_cookie(response, self._truth, "esctx", "AQABAAAAAAD" + opaque(150))
+            set_cookie(response, self._truth, "fpc", opaque(36))
+            set_cookie(response, self._truth, "x-ms-gateway-slice", "estsfd")
+            set_cookie(response, self._truth, "stsservicecookie", "estsfd")
+        return response

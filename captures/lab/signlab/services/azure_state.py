@@ -1,0 +1,132 @@
+"""What Azure AD remembers: device codes, sign-ins under way in a browser, sessions, tokens."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .tokens import jwt
+from .world import World, guid, opaque
+
+CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # what can be read off a phone's display
+TOKEN_SECONDS = 3599
+
+
+@dataclass
+class DeviceFlow:
+    """One device code: who may still use it and who approved it (RFC 8628 §3.2)."""
+
+    device_code: str
+    user_code: str
+    resource: str
+    expires: float
+    user: str = ""
+
+    @property
+    def expired(self) -> bool:
+        return time.monotonic() > self.expires
+
+
+@dataclass
+class SignIn:
+    """A browser's sign-in between its first page and its session; `state` travels in wctx."""
+
+    state: str
+    flow_token: str
+    canary: str
+    login_hint: str = ""
+    redirect_uri: str = ""
+    client_state: str = ""
+    device: DeviceFlow | None = None
+    correlation_id: str = field(default_factory=guid)
+
+
+class AzureState:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._truth = world.truth("azuread")
+        self.devices: dict[str, DeviceFlow] = {}
+        self.sign_ins: dict[str, SignIn] = {}
+        self.sessions: dict[str, str] = {}  # ESTSAUTH value → user
+
+    def new_device(self, resource: str) -> DeviceFlow:
+        device_code = self._truth.secret("device_code", "HAQABAAEAAAD" + opaque(112))
+        letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(9))
+        user_code = self._truth.secret("user_code", letters)
+        expires = time.monotonic() + self._world.run.scenario.azuread.expires_in
+        flow = DeviceFlow(device_code, user_code, resource, expires)
+        self.devices[device_code] = flow
+        return flow
+
+    def device_of(self, user_code: str) -> DeviceFlow | None:
+        wanted = user_code.replace("-", "").replace(" ", "").upper()
+        return next((d for d in self.devices.values() if d.user_code == wanted), None)
+
+    def new_sign_in(self, **facts: Any) -> SignIn:
+        """A sign-in with its flow token, canary and opaque state."""
+        sign_in = SignIn(
+            state=self._truth.secret("ests_request", "rQIIA" + opaque(210)),
+            flow_token=self._truth.secret("flow_token", "AQABAAEAAAD" + opaque(240)),
+            canary=self._truth.secret("canary", opaque(40) + "=0:1"),
+            **facts,
+        )
+        self.sign_ins[sign_in.state] = sign_in
+        return sign_in
+
+    def new_session(self, user: str) -> str:
+        value = self._truth.secret("cookie", "0.AAAA" + opaque(270))
+        self.sessions[value] = user
+        return value
+
+    def tokens_for(self, flow: DeviceFlow, *, version: str) -> dict[str, Any]:
+        """The token answer of the v1 or v2 endpoint for an approved device code."""
+        names, now = self._world.names, int(time.time())
+        tenant = names.organisation.tenant_id
+        person = {
+            "family_name": names.user.family,
+            "given_name": names.user.given,
+            "ipaddr": names.clients.browser,
+            "name": names.user.display,
+            "oid": guid(),
+            "sub": opaque(32),
+            "tid": tenant,
+            "unique_name": flow.user,
+            "upn": flow.user,
+            "ver": "1.0",
+        }
+        times = {"iat": now, "nbf": now, "exp": now + TOKEN_SECONDS + 1}
+        issued = {"iss": f"https://sts.windows.net/{tenant}/", **times}
+        client = names.organisation.client_id
+        key = self._world.key("azuread")
+        access = {
+            "aud": flow.resource,
+            **issued,
+            "acr": "1",
+            "amr": ["pwd"],
+            "appid": client,
+            "appidacr": "0",
+            "scp": "user_impersonation",
+            **person,
+        }
+        answer: dict[str, Any] = {
+            "token_type": "Bearer",
+            "scope": "user_impersonation",
+            "expires_in": str(TOKEN_SECONDS),
+            "ext_expires_in": str(TOKEN_SECONDS),
+            "expires_on": str(now + TOKEN_SECONDS),
+            "not_before": str(now),
+            "resource": flow.resource,
+            "access_token": jwt(key, access),
+            "refresh_token": "AQABAAAAAAD" + opaque(560),
+            "id_token": jwt(key, {"aud": client, **issued, **person}),
+        }
+        if version == "v2":
+            for name in ("expires_on", "not_before", "resource"):
+                del answer[name]
+            answer["scope"] = f"{flow.resource}/user_impersonation openid offline_access"
+            answer["expires_in"] = answer["ext_expires_in"] = TOKEN_SECONDS
+        for kind in ("access_token", "refresh_token", "id_token"):
+            self._truth.secret(kind, answer[kind])
+        return answer

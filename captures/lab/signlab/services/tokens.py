@@ -1,0 +1,92 @@
+"""Signed tokens: Azure AD's JWTs (RFC 7515, RS256) and SAML 1.1 assertions (xmldsig)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from lxml import etree
+from signxml.algorithms import CanonicalizationMethod
+from signxml.signer import XMLSigner
+from signxml.verifier import XMLVerifier
+
+from ..pki import Issuer
+from .world import guid, render
+
+SAML = "urn:oasis:names:tc:SAML:1.0:assertion"
+
+
+def _b64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def jwt(issuer: Issuer, claims: dict[str, Any]) -> str:
+    """A JWT signed RS256; `x5t` names the certificate by its SHA-1 (RFC 7515 §4.1.7)."""
+    der = issuer.certificate.public_bytes(serialization.Encoding.DER)
+    thumb = _b64url(hashlib.sha1(der).digest())
+    head = {"typ": "JWT", "alg": "RS256", "x5t": thumb, "kid": thumb}
+    parts = [_b64url(json.dumps(part, separators=(",", ":")).encode()) for part in (head, claims)]
+    signed = ".".join(parts)
+    signature = issuer.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{signed}.{_b64url(signature)}"
+
+
+def read_jwt(issuer: Issuer, token: str) -> dict[str, Any]:
+    """The claims of a JWT that `issuer` signed and that has not expired; ValueError otherwise."""
+    signed, _, signature = token.rpartition(".")
+    public_key = issuer.certificate.public_key()
+    assert isinstance(public_key, rsa.RSAPublicKey)
+    try:
+        raw = base64.urlsafe_b64decode(signature + "==")
+        public_key.verify(raw, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        raise ValueError("JWT signature does not verify") from None
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(signed.split(".")[1] + "=="))
+    if claims["exp"] < datetime.now(UTC).timestamp():
+        raise ValueError("JWT has expired")
+    return claims
+
+
+def instant(offset: timedelta = timedelta()) -> str:
+    return (datetime.now(UTC) + offset).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def saml_assertion(
+    issuer: Issuer, template: str, life: timedelta = timedelta(hours=1), **values: Any
+) -> str:
+    """A signed SAML 1.1 assertion from a template, as XML text without a declaration."""
+    text = render(
+        template,
+        assertion_id=f"_{guid()}",
+        now=instant(),
+        until=instant(life),
+        **values,
+    )
+    signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
+    signed = signer.sign(
+        etree.fromstring(text.encode()),
+        key=issuer.key,
+        cert=[issuer.certificate],
+        id_attribute="AssertionID",
+    )
+    return etree.tostring(signed, encoding="unicode")
+
+
+def verify_assertion(issuer: Issuer, assertion: etree._Element) -> etree._Element:
+    """The signed part of an assertion; signxml's InvalidSignature or InvalidInput if none."""
+    result = XMLVerifier().verify(
+        etree.tostring(assertion),
+        x509_cert=issuer.certificate,
+        id_attribute="AssertionID",
+    )
+    verified = result[0] if isinstance(result, list) else result
+    signed = verified.signed_xml
+    if signed is None:
+        raise ValueError("the assertion's signature covers nothing")
+    return signed

@@ -1,0 +1,125 @@
+"""Options that commands share, and from them a `pipeline.Session`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from dissect.pipeline import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CLOCK = re.compile(r"([+-]?)(?:(\d+):(\d{1,2}):)?(\d+(?:\.\d{1,9})?)(ns|us|ms|s|)")
+_UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1_000_000_000}
+
+
+def inputs(required: bool = True) -> Callable[[F], F]:
+    """CAPTURE..., -k, --no-auto-keys, --reveal, --clock."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(
+            (
+                click.argument("captures", nargs=-1, required=required, metavar="CAPTURE..."),
+                click.option(
+                    "-k",
+                    "--keylog",
+                    "key_logs",
+                    multiple=True,
+                    metavar="[CAPTURE:]FILE",
+                    help="TLS key log (SSLKEYLOGFILE format), for all captures or one.",
+                ),
+                click.option(
+                    "--no-auto-keys",
+                    is_flag=True,
+                    help="Use no key log that lies beside a capture or that SSLKEYLOGFILE names.",
+                ),
+                click.option(
+                    "--clock",
+                    "clocks",
+                    multiple=True,
+                    metavar="CAPTURE=OFFSET",
+                    help="Add to a capture's times: seconds (-1.5), or h:mm:ss.",
+                ),
+                click.option(
+                    "--reveal", is_flag=True, help="Show secrets. Never paste that into a ticket."
+                ),
+            )
+        ):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def session(
+    captures: Sequence[str],
+    key_logs: Sequence[str] = (),
+    no_auto_keys: bool = False,
+    clocks: Sequence[str] = (),
+    reveal: bool = False,
+    phone_logs: Sequence[str] = (),
+    flows: Sequence[str] = (),
+    roles: Sequence[str] = (),
+) -> Session:
+    """A session for these options. Raises UsageError for those that can't be read."""
+    from dissect.pipeline import Options, Session
+
+    if list(captures).count("-") > 1:
+        raise click.UsageError("standard input can be read only once")
+    if reveal:
+        click.echo("dissect: --reveal: secrets are shown in what follows", err=True)
+    return Session(
+        Options(
+            captures=tuple(captures),
+            key_logs=tuple(key_logs),
+            phone_logs=tuple(phone_logs),
+            flows=tuple(flows),
+            auto_keys=not no_auto_keys,
+            reveal=reveal,
+            roles=dict(_split(item, "--role") for item in roles),
+            clocks={name: offset(value) for name, value in (_split(c, "--clock") for c in clocks)},
+        )
+    )
+
+
+def _split(item: str, option: str) -> tuple[str, str]:
+    name, equals, value = item.rpartition("=")
+    if not equals or not name or not value:
+        raise click.UsageError(f"{option} takes NAME=VALUE, not {item!r}")
+    return name, value
+
+
+def offset(text: str) -> int:
+    """Nanoseconds of "1.5", "-300ms" or "-0:01:50"; exact, without floats."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        raise click.UsageError(f"--clock takes seconds or h:mm:ss, not {text!r}")
+    sign, hours, minutes, number, unit = match.groups()
+    whole, _, fraction = number.partition(".")
+    total = int(whole) * _UNITS[unit]
+    if fraction:
+        total += int(fraction) * _UNITS[unit] // 10 ** len(fraction)
+    if hours is not None:
+        total += (int(hours) * 3600 + int(minutes) * 60) * 1_000_000_000
+    return -total if sign == "-" else total
+
+
+def warn(run: Session) -> None:
+    """Warnings and oddities of the container on standard error, one line each, bounded."""
+    from dissect.render.escape import visible
+
+    reading = run.reading
+    lines = [*reading.warnings, *run.diagnostics]
+    lines += [
+        f"{run.names[oddity.capture]}: {oddity.sentence}"
+        for oddity in reading.anomalies
+        if oddity.kind.startswith("capture.")
+    ]
+    for line in lines[:20]:
+        click.echo(f"dissect: warning: {visible(run.book.scrub(line))}", err=True)
+    if len(lines) > 20:
+        click.echo(f"dissect: warning: and {len(lines) - 20} more like these", err=True)

@@ -1,0 +1,82 @@
+"""`dissect http|sip|tls|dns|events`: one row a message, in words that scripts rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from dissect.cli.options import inputs, session, warn
+
+FORMATS = click.Choice(["table", "json", "csv"])
+
+
+def _command(name: str, help_: str, columns: Sequence[str], rows: str) -> click.Command:
+    """A table command; `rows` names the function of `dissect.rows` that makes its rows."""
+
+    @click.command(name, help=help_)
+    @inputs()
+    @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
+    def command(captures: tuple[str, ...], format_: str, **options: Any) -> None:
+        from dissect import rows as makers
+        from dissect.cli.output import print_rows
+
+        run = session(captures, **options)
+        make: Callable[..., Iterator[dict[str, Any]]] = getattr(makers, rows)
+        found = list(make(run))
+        warn(run)
+        print_rows(found, format_, columns)
+
+    return command
+
+
+http = _command(
+    "http",
+    "HTTP exchanges of CAPTURE..., requests paired with their responses.",
+    (
+        "time",
+        "stream",
+        "first_frame",
+        "client",
+        "method",
+        "host",
+        "path",
+        "status",
+        "response_type",
+    ),
+    "http",
+)
+sip = _command(
+    "sip",
+    "SIP messages of CAPTURE...",
+    ("time", "stream", "first_frame", "client", "method", "status", "reason", "cseq", "auth"),
+    "sip",
+)
+tls = _command(
+    "tls",
+    "TLS connections of CAPTURE..., and for each that stayed shut the reason.",
+    (
+        "stream",
+        "first_frame",
+        "client",
+        "server_name",
+        "version",
+        "cipher_suite",
+        "decrypted",
+        "reason",
+    ),
+    "tls",
+)
+dns = _command(
+    "dns",
+    "DNS questions and answers of CAPTURE...",
+    ("time", "stream", "first_frame", "client", "kind", "name", "type", "rcode", "answers"),
+    "dns",
+)
+events = _command(
+    "events",
+    "Messages of CAPTURE... that are steps of sign-in protocols.",
+    ("time", "first_frame", "event", "actor", "peer", "facts"),
+    "events",
+)

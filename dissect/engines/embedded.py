@@ -1,0 +1,76 @@
+"""The default engine: our own reader, reassembly, decryption and parsers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dissect.capture import CaptureFile, Packet, open_capture, read_key_log
+from dissect.engines import CaptureInput, Reading, placed
+from dissect.model import Anomaly, CaptureInfo, Connection, Message, StreamParser
+from dissect.protocols.base import Layer
+from dissect.protocols.sniff import open_udp, opener
+from dissect.protocols.tls.secrets import SecretStore
+from dissect.transport import Assembler
+
+
+def read(inputs: list[CaptureInput], reader: str = "walk") -> Reading:
+    """The messages of all captures on one time line.
+
+    Raises CaptureError for a file that is no capture, UsageError for a missing one.
+    """
+    reading = Reading()
+    names: dict[str, str] = {}
+    for index, item in enumerate(inputs):
+        source = sys.stdin.buffer if item.name == "-" else item.name
+        with open_capture(source, index) as capture:
+            reading.captures.append(_read_one(capture, item, reading))
+            names.update(capture.names)
+    reading.names = names
+    reading.messages = placed(reading.messages)
+    return reading
+
+
+def _read_one(capture: CaptureFile, item: CaptureInput, reading: Reading) -> CaptureInfo:
+    store = SecretStore()
+    logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
+    for secrets in (*logs, *capture.secrets):
+        problems = store.add_key_log(secrets.text, secrets.origin)
+        reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
+    known = len(capture.secrets)
+
+    def emit(output: Message | Anomaly) -> None:
+        if isinstance(output, Anomaly):
+            reading.anomalies.append(output)
+        else:
+            reading.messages.append(output)
+
+    open_child = opener(store)
+
+    def open_tcp(connection: Connection) -> StreamParser:
+        return open_child(Layer(connection, open_child))
+
+    def open_datagrams(connection: Connection) -> StreamParser:
+        return open_udp(Layer(connection, open_child))
+
+    assembler = Assembler(capture.index, open_tcp, open_datagrams, emit)
+    packets = capture.packets()
+    assembler.feed(_shifted(packets, item.offset_ns) if item.offset_ns else packets)
+    assembler.finish()
+    if len(capture.secrets) > known:
+        reading.warnings.append(
+            f"{capture.name}: the TLS secrets stand after the packets and came too late"
+        )
+    reading.anomalies += capture.anomalies
+    info = capture.info()
+    return replace(
+        info,
+        frames_skipped={**info.frames_skipped, **assembler.skipped},
+        key_logs=tuple(secrets.origin for secrets in (*logs, *capture.secrets)),
+    )
+
+
+def _shifted(packets: Iterator[Packet], offset_ns: int) -> Iterator[Packet]:
+    for frame, time_ns, link, buffer, start, caplen, length in packets:
+        yield frame, time_ns + offset_ns, link, buffer, start, caplen, length

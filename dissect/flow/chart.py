@@ -1,0 +1,193 @@
+"""From a verdict to the chart: arrows with labels and evidence, repeats folded, lanes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from dissect.flow.correlate import Candidate
+from dissect.flow.definition import HIDDEN, Definition
+from dissect.flow.texts import fill
+from dissect.flow.verdict import Show, StepState, Verdict
+from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
+
+SOURCES_KEPT = 200  # of a folded arrow; its count is exact, its list of frames is bounded
+
+
+@dataclass(slots=True)
+class _Drawn:
+    arrow: Arrow
+    fold_key: str | None
+    sources: list[Source] = field(default_factory=list)
+
+
+def draw(
+    definition: Definition,
+    verdict: Verdict,
+    members: Sequence[Candidate],
+    show: Show,
+    notes: Sequence[str],
+) -> SequenceChart:
+    """The chart of one sign-in; no string in it holds a secret's value."""
+    steps = tuple(_step(definition, state, members, show) for state in verdict.states)
+    diagnostics = [
+        f"step {step.number} is {step.status}: {step.explanation}"
+        for step in steps
+        if step.explanation and step.status not in ("done", "failed")
+    ]
+    diagnostics += dict.fromkeys(notes)
+    return SequenceChart(
+        flow=definition.name,
+        title=definition.title,
+        status=verdict.status,
+        stopped_at=verdict.stopped_at,
+        cause=verdict.cause,
+        actors=_actors(definition, members, show),
+        steps=steps,
+        diagnostics=tuple(diagnostics),
+        captures=tuple(dict.fromkeys(item.event.source.capture for item in members)),
+        subject=_subject(definition, members, show),
+    )
+
+
+def _step(
+    definition: Definition, state: StepState, members: Sequence[Candidate], show: Show
+) -> Step:
+    drawn: list[_Drawn] = []
+    for item in members:
+        if item.step.number != state.step.number:
+            continue
+        if item.arrow.key.startswith(HIDDEN):
+            if state.status != "hidden":
+                continue  # the step is known from elsewhere: shut connections add nothing
+            _add(drawn, _shut(item, show), "shut " + str(item.event.host))
+        else:
+            _add(drawn, _arrow(item, show), item.arrow.key if item.arrow.fold else None)
+    for trouble, event in state.trouble:
+        client, server = state.step.between[0], state.step.between[1]
+        label = fill(trouble.label, event, show)
+        _add(drawn, _base(event, client, server, label, "failed"), None)
+    arrows = [_closed(item) for item in drawn]
+    gesture = state.step.gesture
+    if gesture is not None and state.status in ("done", "inferred", "failed") and members:
+        first = min((item.event for item in members), key=lambda event: event.time_ns)
+        own = arrows[0] if arrows else None
+        source = own.source if own else first.source
+        time_ns = own.time_ns if own else first.time_ns
+        arrows.insert(
+            0,
+            Arrow(
+                time_ns,
+                gesture.from_,
+                gesture.to,
+                gesture.label,
+                "inferred",
+                source,
+                event="gesture",
+            ),
+        )
+    explanation = state.explanation
+    if state.status == "hidden" and not drawn and state.hidden_by:
+        frames = ", ".join(_connection(item.event) for item in state.hidden_by[:3])
+        explanation = f"{explanation} ({frames})"
+    return Step(state.step.number, state.step.title, state.status, tuple(arrows), explanation)
+
+
+def _connection(event: Event) -> str:
+    return f"{event.source.capture} {event.source.transport}.stream {event.source.stream}"
+
+
+def _add(drawn: list[_Drawn], arrow: Arrow, fold_key: str | None) -> None:
+    """Append an arrow, or count it to the latest of its kind if only folded ones lie between."""
+    if fold_key is not None:
+        for item in reversed(drawn):
+            if item.fold_key is None:
+                break
+            if item.fold_key == fold_key and item.arrow.label == arrow.label:
+                item.arrow = replace(item.arrow, count=item.arrow.count + 1, end_ns=arrow.time_ns)
+                if len(item.sources) < SOURCES_KEPT:
+                    item.sources.append(arrow.source)
+                return
+    drawn.append(_Drawn(arrow, fold_key, [arrow.source]))
+
+
+def _closed(item: _Drawn) -> Arrow:
+    return replace(item.arrow, sources=tuple(item.sources)) if item.arrow.count > 1 else item.arrow
+
+
+def _arrow(item: Candidate, show: Show) -> Arrow:
+    definition = item.arrow
+    status: ArrowStatus = "ok"
+    if definition.fails is not None:
+        status = "failed"
+    elif definition.pending:
+        status = "pending"
+    arrow = _base(
+        item.event,
+        definition.from_,
+        definition.to,
+        fill(definition.label, item.event, show),
+        status,
+    )
+    note = fill(definition.note, item.event, show)
+    return replace(arrow, note=note or None)
+
+
+def _shut(item: Candidate, show: Show) -> Arrow:
+    event = item.event
+    up, down = (show(event.facts.get(name)) for name in ("records_up", "records_down"))
+    label = f"TLS to {show(event.host) or show(event.facts.get('server'))}, not decrypted"
+    arrow = _base(event, item.arrow.from_, item.arrow.to, label, "hidden")
+    return replace(arrow, note=f"{up} records up, {down} down; {show(event.facts.get('reason'))}")
+
+
+def _base(event: Event, sender: str, receiver: str, label: str, status: ArrowStatus) -> Arrow:
+    return Arrow(
+        time_ns=event.time_ns,
+        sender=sender,
+        receiver=receiver,
+        label=label,
+        status=status,
+        source=event.source,
+        event=event.name,
+    )
+
+
+def _actors(definition: Definition, members: Sequence[Candidate], show: Show) -> tuple[Actor, ...]:
+    hosts: dict[str, Counter[str]] = {actor.id: Counter() for actor in definition.actor}
+    addresses: dict[str, dict[str, None]] = {actor.id: {} for actor in definition.actor}
+    kinds = {actor.id: actor.kind for actor in definition.actor}
+    for item in members:
+        event = item.event
+        if event.source.line is not None:
+            continue  # a log names its device, not an address
+        for ident, address in ((item.arrow.from_, event.sender), (item.arrow.to, event.receiver)):
+            if item.arrow.key.startswith(HIDDEN):
+                # A shut connection is one row: its sender is the client, whoever sent first.
+                address = (
+                    str(event.facts["client"])
+                    if kinds[ident] == "client"
+                    else str(event.facts["server"]).rpartition(":")[0].strip("[]")
+                )
+            addresses[ident][address] = None
+            if kinds[ident] == "server" and event.host:
+                hosts[ident][event.host] += 1
+    return tuple(
+        Actor(
+            actor.id,
+            actor.title,
+            show(hosts[actor.id].most_common(1)[0][0]) if hosts[actor.id] else None,
+            tuple(addresses[actor.id]),
+        )
+        for actor in definition.actor
+    )
+
+
+def _subject(definition: Definition, members: Sequence[Candidate], show: Show) -> str | None:
+    for name in definition.subject:
+        for item in members:
+            value = item.event.facts.get(name)
+            if value:
+                return show(value)
+    return None

@@ -1,0 +1,230 @@
+"""Which events belong to one sign-in.
+
+1. Every event that fits an arrow of the definition is a *candidate*.
+2. Candidates are tied by equal values of the definition's key facts and by sharing a
+   connection (one device is at its end) or a log: union-find, so their order is nothing.
+3. A group with an anchor is an *instance*. Groups with one client whose times don't
+   overlap are tries of the same device: one instance. Overlapping ones are two devices
+   behind one address.
+4. A group without anchor joins the instance that shares its client's address or its
+   clues (a user name, say), or the only one there is; what is ambiguous joins none, and
+   a diagnostic says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, ArrowDef, Definition, StepDef
+from dissect.flow.roles import Roles
+from dissect.model import Event, Secret
+
+# A group this far outside an instance's time is no part of it, whoever its client is.
+NEAR_NS = 15 * 60 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An event and the arrow that it is; `index` is its place in the list of all events."""
+
+    index: int
+    event: Event
+    step: StepDef
+    arrow: ArrowDef
+
+
+@dataclass(slots=True)
+class Group:
+    """Candidates that are tied, with what is known of them together."""
+
+    members: list[Candidate] = field(default_factory=list)
+    clients: set[tuple[str, str]] = field(default_factory=set)  # (actor, address)
+    clues: set[tuple[str, str]] = field(default_factory=set)
+    anchored: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def start(self) -> int:
+        return min(item.event.time_ns for item in self.members)
+
+    @property
+    def end(self) -> int:
+        return max(item.event.time_ns for item in self.members)
+
+    def absorb(self, other: Group) -> None:
+        self.members += other.members
+        self.clients |= other.clients
+        self.clues |= other.clues
+        self.anchored = self.anchored or other.anchored
+        self.notes += other.notes
+
+
+def candidates(definition: Definition, events: Sequence[Event], roles: Roles) -> list[Candidate]:
+    """Events that fit an arrow; each is the first arrow that it fits."""
+    by_name: dict[str, list[tuple[StepDef, ArrowDef]]] = defaultdict(list)
+    for step, arrow in definition.arrows:
+        by_name[arrow.event].append((step, arrow))
+    found = []
+    for index, event in enumerate(events):
+        if event.name == HIDDEN_EVENT:
+            shut = _hidden(definition, event, roles)
+            if shut is not None:
+                found.append(Candidate(index, event, *shut))
+            continue
+        for step, arrow in by_name.get(event.name, ()):
+            if arrow.matches(event) and (not arrow.at or roles.is_server(arrow.at, event)):
+                found.append(Candidate(index, event, step, arrow))
+                break
+    return found
+
+
+def _hidden(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef, ArrowDef] | None:
+    """A shut connection as an arrow of the first step between its ends, if there is one."""
+    client = roles.shut_client(event)
+    for step in definition.step:
+        if len(step.between) > 1 and step.between[0] == client:
+            server = roles.server_of(event, step.between[1:])
+            if server is not None:
+                key = HIDDEN + server
+                return step, ArrowDef(HIDDEN_EVENT, client, server, "", id=key)
+    return None
+
+
+def instances(
+    definition: Definition, items: Sequence[Candidate], roles: Roles
+) -> tuple[list[Group], list[str]]:
+    """The sign-ins among the candidates, by start; and what could not be placed, in words."""
+    groups = _tied(definition, items, roles)
+    for names in (definition.instance.anchors, definition.instance.fallback):
+        for group in groups:
+            group.anchored = any(item.arrow.key in names for item in group.members)
+        if any(group.anchored for group in groups):
+            break
+    anchored = sorted(
+        (g for g in groups if g.anchored), key=lambda g: (g.start, g.members[0].index)
+    )
+    found = _join_tries(anchored)
+    loose = sorted(
+        (g for g in groups if not g.anchored), key=lambda g: (g.start, g.members[0].index)
+    )
+    diagnostics = _place(loose, found) if found else []
+    for group in found:
+        group.members.sort(key=lambda item: (item.event.time_ns, item.index))
+    return found, diagnostics
+
+
+def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> list[Group]:
+    parent = list(range(len(items)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    first: dict[object, int] = {}
+    for position, item in enumerate(items):
+        for tie in _ties(definition, item.event):
+            other = first.setdefault(tie, position)
+            parent[root(position)] = root(other)
+    groups: dict[int, Group] = defaultdict(Group)
+    for position, item in enumerate(items):
+        group = groups[root(position)]
+        group.members.append(item)
+        client = roles.client_of(item.event, item.arrow)
+        if client is not None:
+            group.clients.add(client)
+        for name in definition.instance.clues:
+            value = item.event.facts.get(name)
+            if value:
+                group.clues.add((name, value.value if isinstance(value, Secret) else str(value)))
+    return list(groups.values())
+
+
+def _ties(definition: Definition, event: Event) -> Iterable[object]:
+    source = event.source
+    if source.stream is not None:
+        yield ("stream", source.capture, source.transport, source.stream)
+    elif source.line is not None:
+        yield ("log", source.capture)
+    for name in definition.instance.keys:
+        value = event.facts.get(name)
+        if value:
+            yield (name, value.value if isinstance(value, Secret) else str(value))
+
+
+def _join_tries(anchored: list[Group]) -> list[Group]:
+    """Tries of one device, one after the other, are one story."""
+    found: list[Group] = []
+    for group in anchored:
+        same = [
+            other for other in found if other.clients & group.clients and other.end <= group.start
+        ]
+        if len(same) == 1:
+            same[0].absorb(group)
+        else:
+            found.append(group)
+    return found
+
+
+def _place(loose: list[Group], found: list[Group]) -> list[str]:
+    """Give each loose group to the instance it belongs to, the surest first."""
+    waiting = loose
+    # By address first: what joins brings clues for the next.
+    for test in (_by_address, _by_clue, _by_time):
+        left = []
+        for group in waiting:
+            options = [instance for instance in found if test(group, instance)]
+            options = _nearest(group, options)
+            if len(options) == 1:
+                if test is _by_time:
+                    options[0].notes.append(
+                        f"{_who(group)} is tied to this sign-in by time alone: "
+                        "no shared code, user or address was seen"
+                    )
+                options[0].absorb(group)
+            else:
+                left.append(group)
+        waiting = left
+    return [
+        f"{_who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
+        for group in waiting
+    ]
+
+
+def _by_address(group: Group, instance: Group) -> bool:
+    return bool(group.clients & instance.clients) and _near(group, instance)
+
+
+def _by_clue(group: Group, instance: Group) -> bool:
+    return bool(group.clues & instance.clues) and _near(group, instance)
+
+
+def _by_time(group: Group, instance: Group) -> bool:
+    """Nothing speaks against it: no other user, no other address for the same actor."""
+    known = {name for name, _ in instance.clues}
+    differs = any(name in known for name, _ in group.clues) and not group.clues & instance.clues
+    actors = {actor for actor, _ in instance.clients}
+    rival = (
+        any(actor in actors for actor, _ in group.clients) and not group.clients & instance.clients
+    )
+    return not differs and not rival and _near(group, instance)
+
+
+def _near(group: Group, instance: Group) -> bool:
+    return group.start <= instance.end + NEAR_NS and group.end >= instance.start - NEAR_NS
+
+
+def _nearest(group: Group, options: list[Group]) -> list[Group]:
+    """Of several that fit, those whose time spans the group's start."""
+    if len(options) < 2:
+        return options
+    within = [option for option in options if option.start <= group.start <= option.end]
+    return within or options
+
+
+def _who(group: Group) -> str:
+    names = sorted({f"{actor} {address}" for actor, address in group.clients})
+    return ", ".join(names) or group.members[0].event.source.capture

@@ -1,0 +1,114 @@
+"""Who is who: which address and which host name plays which actor of a definition."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from dissect.flow.definition import ArrowDef, Definition
+from dissect.model import Event
+
+
+class Roles:
+    """Roles by content first: an arrow's ends are its actors. Host patterns and learnt
+    names only serve where content is hidden."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        events: Sequence[Event],
+        given: Mapping[str, str] | None = None,
+    ) -> None:
+        self._definition = definition
+        self._given = {
+            address: ident
+            for address, ident in (given or {}).items()
+            if any(actor.id == ident for actor in definition.actor)
+        }
+        self._kinds = {actor.id: actor.kind for actor in definition.actor}
+        self._hosts: dict[str, set[str]] = defaultdict(set)
+        self._by_name: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            self._by_name[event.name].append(event)
+        self._learn(events)
+        self._clients = self._shut_clients(events)
+
+    def _learn(self, events: Sequence[Event]) -> None:
+        """Host names that events give away, and hosts that arrows were exchanged with."""
+        wanted = defaultdict(list)
+        for actor in self._definition.actor:
+            for item in actor.learn:
+                name, _, fact = item.partition(":")
+                wanted[name].append((actor.id, fact))
+        ends = defaultdict(list)
+        for _, arrow in self._definition.arrows:
+            if not arrow.at:
+                ends[arrow.event].append(arrow)
+        for event in events:
+            for ident, fact in wanted.get(event.name, ()):
+                value = event.facts.get(fact)
+                for host in value if isinstance(value, tuple) else (value,):
+                    if isinstance(host, str) and host:
+                        self._hosts[ident].add(host.lower())
+            if event.host:
+                for arrow in ends.get(event.name, ()):
+                    if arrow.matches(event):
+                        for ident in (arrow.from_, arrow.to):
+                            if self._kinds[ident] == "server":
+                                self._hosts[ident].add(event.host)
+                        break
+
+    def _shut_clients(self, events: Sequence[Event]) -> dict[str, str]:
+        """Address → actor: by the arrows it was the client of, else by its servers."""
+        found = {a: i for a, i in self._given.items() if self._kinds[i] == "client"}
+        for _, arrow in self._definition.arrows:
+            for event in self._by_name.get(arrow.event, ()) if not arrow.at else ():
+                client = self.client_of(event, arrow) if arrow.matches(event) else None
+                if client is not None:
+                    found.setdefault(client[1], client[0])
+        for actor in self._definition.actor:
+            for event in events:
+                address = event.facts.get("client")
+                if (
+                    isinstance(address, str)
+                    and address not in found
+                    and any(self.is_server(ident, event) for ident in actor.known_by)
+                ):
+                    found[address] = actor.id
+        return found
+
+    def is_server(self, ident: str, event: Event) -> bool:
+        """Whether the event's host (or the name it asks for) is this actor's."""
+        address = str(event.facts.get("server", "")).rpartition(":")[0].strip("[]")
+        if address in self._given:
+            return self._given[address] == ident
+        host = event.host or event.facts.get("name")
+        if not isinstance(host, str):
+            return False
+        host = host.rstrip(".").lower()
+        if any(host in names for other, names in self._hosts.items() if other == ident):
+            return True
+        claimed = any(host in names for other, names in self._hosts.items() if other != ident)
+        return not claimed and any(
+            fnmatchcase(host, pattern) for pattern in self._definition.actor_def(ident).hosts
+        )
+
+    def client_of(self, event: Event, arrow: ArrowDef) -> tuple[str, str] | None:
+        """The client's end of an event: (actor, address)."""
+        address = event.facts.get("client")
+        if not isinstance(address, str):
+            return None
+        for ident in (arrow.from_, arrow.to):
+            if self._kinds[ident] == "client":
+                return ident, address
+        return None
+
+    def shut_client(self, event: Event) -> str | None:
+        """The actor whose address a shut connection comes from, if it can be told."""
+        address = event.facts.get("client")
+        return self._clients.get(address) if isinstance(address, str) else None
+
+    def server_of(self, event: Event, idents: Sequence[str]) -> str | None:
+        """Which of some actors the event's host is."""
+        return next((ident for ident in idents if self.is_server(ident, event)), None)

@@ -1,0 +1,29 @@
+"""Fills the texts of a definition with an event's facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from dissect.model import Event, Fact
+
+_FIELD = re.compile(r"\{([a-z_]+)\}")
+# What is asked of an optional fact: "[ for {user}]" vanishes where there is no user.
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+
+
+def fill(template: str, event: Event, show: Callable[[Fact | None], str]) -> str:
+    """`{fact}` becomes the fact as `show` gives it (never a secret's value), or nothing;
+    a part in square brackets vanishes if a fact in it is missing."""
+
+    def value(name: str) -> str:
+        if name == "host":
+            return show(event.host)
+        return show(event.facts.get(name))
+
+    def optional(match: re.Match[str]) -> str:
+        names = _FIELD.findall(match.group(1))
+        return match.group(1) if all(value(name) for name in names) else ""
+
+    text = _OPTIONAL.sub(optional, template)
+    return _FIELD.sub(lambda match: value(match.group(1)), text)

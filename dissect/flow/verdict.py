@@ -1,0 +1,264 @@
+"""What became of each step of one sign-in.
+
+A step's events are read in time order. An event that comes before one it must follow, or
+after its time limit, proves nothing (and the step says so). A failing event fails the
+step until something settles it; the last word counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dissect.flow.correlate import Candidate
+from dissect.flow.definition import HIDDEN, ArrowDef, Definition, Failure, StepDef, Trouble
+from dissect.flow.texts import fill
+from dissect.model import Cause, Event, Fact, StepStatus
+
+Show = Callable[[Fact | None], str]
+
+
+@dataclass(slots=True)
+class StepState:
+    """The state of a step while its events are read, and after."""
+
+    step: StepDef
+    status: StepStatus = "missing"
+    failed_by: Candidate | None = None
+    cause: Cause | None = None
+    seen: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+    explanation: str | None = None
+    hidden_by: list[Candidate] = field(default_factory=list)
+    trouble: list[tuple[Trouble, Event]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The steps, and the flow's status, place and cause as `docs/flows.md` defines them."""
+
+    states: tuple[StepState, ...]
+    status: Literal["complete", "failed", "incomplete"]
+    stopped_at: int | None
+    cause: Cause | None
+
+
+def judge(
+    definition: Definition,
+    members: Sequence[Candidate],
+    troubles: Sequence[tuple[Trouble, Event, str, str]],
+    show: Show,
+) -> Verdict:
+    """The verdict on one sign-in; `members` in time order, `troubles` with their client and
+    server actors."""
+    states = {step.number: StepState(step) for step in definition.step}
+    _read(definition, members, states, show)
+    _settle_rest(members, states)
+    _trouble(definition, troubles, states, show)
+    _explain(definition, members, states, show)
+    ordered = tuple(states[step.number] for step in definition.step)
+    return _conclude(definition, ordered, members, show)
+
+
+def _read(
+    definition: Definition,
+    members: Sequence[Candidate],
+    states: Mapping[int, StepState],
+    show: Show,
+) -> None:
+    times: dict[str, list[int]] = {}
+    for item in members:
+        times.setdefault(item.arrow.key, []).append(item.event.time_ns)
+    latest: dict[str, Event] = {}
+    for item in members:
+        key = item.arrow.key
+        problem = _out_of_order(item, times, definition) or _too_late(item, latest, show)
+        latest[key] = item.event
+        state = states[item.step.number]
+        if problem is not None:
+            state.refused.append(problem)
+            continue
+        if item.arrow.fails is not None:
+            state.status = "failed"
+            state.failed_by = item
+            state.cause = _cause(item.arrow.fails, item.event, definition, show)
+            state.seen.clear()
+            continue
+        for other in states.values():
+            if key in other.step.settled_by:
+                other.status, other.cause, other.failed_by = "done", None, None
+            elif any(key in group for group in other.step.done_when):
+                other.seen.add(key)
+                complete = any(set(group) <= other.seen for group in other.step.done_when)
+                if complete and other.status != "failed":
+                    other.status = "done"
+
+
+def _out_of_order(
+    item: Candidate, times: Mapping[str, list[int]], definition: Definition
+) -> str | None:
+    """An event that must follow another that only came later can't be what it seems."""
+    for key in item.arrow.after:
+        earliest = min(times.get(key, [item.event.time_ns]))
+        if earliest > item.event.time_ns:
+            return (
+                f"“{_title(item.arrow, definition)}” ({_frames(item.event)}) came before "
+                f"“{_title_of(key, definition)}”, which it must follow, and does not count"
+            )
+    return None
+
+
+def _too_late(item: Candidate, latest: Mapping[str, Event], show: Show) -> str | None:
+    limit = item.arrow.within
+    start = latest.get(limit.of) if limit else None
+    if limit is None or start is None:
+        return None
+    seconds = limit.seconds
+    if limit.fact is not None:
+        value = start.facts.get(limit.fact)
+        seconds = float(value) + limit.slack if isinstance(value, int) else seconds
+    took = (item.event.time_ns - start.time_ns) / 1e9
+    if seconds is None or took <= seconds:
+        return None
+    return (
+        f"{_frames(item.event)} came {took:.0f} s after {_frames(start)}; "
+        f"the limit is {seconds:.0f} s"
+    )
+
+
+def _title(arrow: ArrowDef, definition: Definition) -> str:
+    return arrow.label.partition("{")[0].strip(" ,:(") or arrow.key
+
+
+def _title_of(key: str, definition: Definition) -> str:
+    arrow = next((a for _, a in definition.arrows if a.key == key), None)
+    return _title(arrow, definition) if arrow else key
+
+
+def _frames(event: Event) -> str:
+    source = event.source
+    if source.line is not None:
+        return f"{source.capture} line {source.line}"
+    return f"{source.capture} frame {source.first_frame}"
+
+
+def _settle_rest(members: Sequence[Candidate], states: Mapping[int, StepState]) -> None:
+    """Hidden and inferred, for steps that no readable event decides."""
+    present = {item.arrow.key for item in members}
+    for state in states.values():
+        if state.status in ("done", "failed"):
+            continue
+        if any(key in present for key in state.step.inferred_by):
+            state.status = "inferred"
+            state.explanation = state.step.inference or None
+            continue
+        parties = state.step.between
+        state.hidden_by = [
+            item
+            for item in members
+            if item.arrow.key.startswith(HIDDEN)
+            and parties
+            and item.arrow.from_ == parties[0]
+            and item.arrow.to in parties[1:]
+        ]
+        if state.hidden_by:
+            state.status = "hidden"
+
+
+def _trouble(
+    definition: Definition,
+    troubles: Sequence[tuple[Trouble, Event, str, str]],
+    states: Mapping[int, StepState],
+    show: Show,
+) -> None:
+    for trouble, event, client, server in troubles:
+        for state in states.values():
+            parties = state.step.between
+            if not parties or parties[0] != client or server not in parties[1:]:
+                continue
+            if state.status in ("missing", "hidden") or state.trouble:
+                state.status = "failed"
+                state.trouble.append((trouble, event))
+                failure = Failure(trouble.code, trouble.text, trouble.remedy)
+                state.cause = _cause(failure, event, definition, show)
+                state.explanation = state.cause.text
+                break
+
+
+def _explain(
+    definition: Definition,
+    members: Sequence[Candidate],
+    states: Mapping[int, StepState],
+    show: Show,
+) -> None:
+    present = {item.arrow.key: item.event for item in members}
+    acting = {ident for item in members for ident in (item.arrow.from_, item.arrow.to)}
+    for state in states.values():
+        if state.status == "done":
+            continue
+        if state.cause is not None:
+            state.explanation = state.cause.text
+        elif state.refused:
+            state.explanation = "; ".join(state.refused)
+        elif state.status == "hidden":
+            sentences = {show(item.event.facts.get("sentence")): None for item in state.hidden_by}
+            hosts = {
+                item.event.host or str(item.event.facts.get("server")): None
+                for item in state.hidden_by
+            }
+            state.explanation = (
+                f"traffic with {', '.join(hosts)} is there but could not be decrypted: "
+                f"{'; '.join(filter(None, sentences)) or 'no reason known'}"
+            )
+        elif state.status == "missing":
+            told = next((e for e in state.step.explain if e.seen in present), None)
+            state.explanation = (
+                fill(told.text, present[told.seen], show)
+                if told
+                else _missing(definition, state.step, acting)
+            )
+
+
+def _missing(definition: Definition, step: StepDef, acting: set[str]) -> str:
+    for ident in step.between:
+        if ident not in acting:
+            title = definition.actor_def(ident).title
+            if definition.actor_def(ident).kind == "client":
+                return f"the {title} is not in the captures given: capture on that machine, too"
+            return f"no packets from or to {title} are in the captures given"
+    return "nothing of this step is in the captures given"
+
+
+def _cause(failure: Failure, event: Event, definition: Definition, show: Show) -> Cause:
+    found = {name: show(event.facts.get(name)) for name in definition.identifiers}
+    return Cause(
+        code=fill(failure.code, event, show),
+        text=fill(failure.text, event, show),
+        remedy=fill(failure.remedy, event, show),
+        evidence=(event.source,),
+        identifiers={name: value for name, value in found.items() if value},
+    )
+
+
+def _conclude(
+    definition: Definition, states: tuple[StepState, ...], members: Sequence[Candidate], show: Show
+) -> Verdict:
+    failed = next((state for state in states if state.status == "failed"), None)
+    if failed is not None:
+        return Verdict(states, "failed", failed.step.number, failed.cause)
+    if states[-1].status == "done":
+        return Verdict(states, "complete", None, None)
+    last_done = max((i for i, state in enumerate(states) if state.status == "done"), default=-1)
+    open_ = next((s for s in states[last_done + 1 :] if s.status in ("missing", "hidden")), None)
+    readable = [item for item in members if not item.arrow.key.startswith(HIDDEN)]
+    cause = None
+    if readable:
+        latest = readable[-1]
+        reason = next((u for u in definition.unfinished if u.last == latest.arrow.key), None)
+        if reason is not None:
+            cause = _cause(
+                Failure(reason.code, reason.text, reason.remedy), latest.event, definition, show
+            )
+    stopped = open_ or states[-1]
+    return Verdict(states, "incomplete", stopped.step.number, cause)

@@ -1,0 +1,65 @@
+"""Bytes of one direction that no parser has consumed yet, and the frames that brought them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from dissect.model import Span
+
+
+class SpanBuffer:
+    """A byte queue that remembers which span each byte came with.
+
+    Parsers look at `data` (never keep a view of it), ask `span(n)` where its first `n`
+    bytes came from and consume them with `take` or `drop`. Bounds are the parser's.
+    """
+
+    __slots__ = ("_marks", "_start", "data")
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self._start = 0
+        self._marks: deque[tuple[int, Span]] = deque()
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def append(self, view: bytes | memoryview, span: Span) -> None:
+        if len(view):
+            self.data += view
+            self._marks.append((self._start + len(self.data), span))
+
+    def span(self, length: int) -> Span:
+        """Where the first `length` bytes came from; 1 <= length <= len(self)."""
+        wanted = self._start + length
+        first: Span | None = None
+        for stop, span in self._marks:
+            if first is None:
+                first = span
+            if stop >= wanted:
+                return first if span is first else first.to(span)
+        raise IndexError("no such bytes in the buffer")
+
+    def drop(self, length: int) -> None:
+        """Consume the first `length` bytes."""
+        del self.data[:length]
+        self._start += length
+        marks = self._marks
+        while marks and marks[0][0] <= self._start:
+            marks.popleft()
+
+    def take(self, length: int) -> bytes:
+        """Consume and return the first `length` bytes."""
+        taken = bytes(self.data[:length])
+        self.drop(length)
+        return taken
+
+    def clear(self) -> None:
+        self.drop(len(self.data))
+
+    def pieces(self) -> Iterator[tuple[bytes, Span]]:
+        """Consume everything, a piece for each span, for a parser that takes over."""
+        while self._marks:
+            stop, span = self._marks[0]
+            yield self.take(stop - self._start), span

@@ -1,0 +1,188 @@
+"""Bodies: collecting them within a bound, and undoing Content-Encoding (RFC 9110 §8.4).
+
+Nothing here raises: what can't be decoded is given as far as it goes, with a sentence.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+
+from dissect.model import EMPTY_BODY, Body, Opaque
+
+# Bytes of one body that are kept as they came, and that decoding may make of them. A
+# sign-in's bodies are below 100 KB; a download must not fill the memory.
+MAX_BODY = 4 << 20
+MAX_DECODED = 16 << 20
+MAX_CODINGS = 4
+# Codecs that know no output bound are fed in pieces of this size between two checks.
+_PIECE = 256
+
+Decoded = tuple[bytes, str | None]
+
+
+class BodyCollector:
+    """One body on its way in: at most MAX_BODY bytes are kept, all are counted.
+
+    After lost bytes nothing more is kept: text must not be joined over a hole.
+    """
+
+    __slots__ = ("_holed", "_kept", "lost", "wire_size")
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._holed = False
+        self.wire_size = 0
+        self.lost = 0
+
+    def add(self, view: bytes | bytearray | memoryview) -> None:
+        self.wire_size += len(view)
+        if not self._holed and (room := MAX_BODY - len(self._kept)) > 0:
+            self._kept += view[:room]
+
+    def lose(self, length: int) -> None:
+        """`length` bytes will never come; 0 if their number is not known."""
+        self._holed = True
+        self.lost += length
+
+    def body(self, codings: Sequence[str], problem: str | None = None) -> Body:
+        """The body with `codings` (in the order they were applied) undone."""
+        if not self.wire_size and not self._holed and problem is None:
+            return EMPTY_BODY
+        cut = len(self._kept) < self.wire_size
+        if self._holed:
+            amount = f"{self.lost} bytes" if self.lost else "some bytes"
+            problem = join(f"{amount} were not captured, the text stops there", problem)
+        elif cut:
+            problem = join(f"only the first {MAX_BODY} of {self.wire_size} bytes are kept", problem)
+        data, trouble = decode(bytes(self._kept), codings)
+        # An early end is what a hole looks like to the decoder: said once is enough.
+        if trouble and not (problem and trouble.endswith("ends early")):
+            problem = join(problem, trouble)
+        return Body(Opaque(data), self.wire_size, problem)
+
+
+def join(*sentences: str | None) -> str | None:
+    return "; ".join(filter(None, sentences)) or None
+
+
+def decode(raw: bytes, codings: Sequence[str]) -> Decoded:
+    """`raw` with the content codings undone, last applied first, and what went wrong.
+
+    Unknown codings and data that is not what its label says come back as they are.
+    """
+    wanted = [coding for coding in codings if coding not in ("", "identity", "chunked")]
+    if len(wanted) > MAX_CODINGS:
+        return raw, f"more than {MAX_CODINGS} content codings, none undone"
+    for coding in reversed(wanted):
+        decoder = _DECODERS.get(coding)
+        if decoder is None:
+            return raw, f"content coding {_word(coding)} is not known"
+        if not raw:
+            break
+        data, problem = decoder(raw)
+        if problem and not data:
+            return raw, f"labelled {coding}, but {problem}"
+        raw = data
+        if problem:
+            return raw, f"{coding} data {problem}"
+    return raw, None
+
+
+def _word(coding: str) -> str:
+    return coding if coding.isascii() and coding.isidentifier() and len(coding) < 20 else "named"
+
+
+def _inflate(raw: bytes, wbits: int) -> Decoded:
+    out = bytearray()
+    while raw:
+        member = zlib.decompressobj(wbits)
+        try:
+            out += member.decompress(raw, MAX_DECODED - len(out) + 1)
+        except zlib.error:
+            # What the failed call had made is lost with it; smaller steps save it.
+            return _salvage(raw, wbits, out)
+        if len(out) > MAX_DECODED:
+            return bytes(out[:MAX_DECODED]), f"is larger than {MAX_DECODED} bytes, cut there"
+        if not member.eof:
+            return bytes(out), "ends early"
+        raw = member.unused_data.lstrip(b"\0")
+        if raw and (wbits < 16 or not raw.startswith(b"\x1f\x8b")):
+            return bytes(out), f"is followed by {len(raw)} bytes that do not belong to it"
+    return bytes(out), None
+
+
+def _salvage(raw: bytes, wbits: int, out: bytearray) -> Decoded:
+    member = zlib.decompressobj(wbits)
+    view = memoryview(raw)
+    try:
+        for start in range(0, len(raw), 16):
+            out += member.decompress(view[start : start + 16])
+            if len(out) > MAX_DECODED:
+                break
+    except zlib.error:
+        return bytes(out), "is damaged" if out else "is not that"
+    return bytes(out[:MAX_DECODED]), "is damaged"
+
+
+def _gzip(raw: bytes) -> Decoded:
+    return _inflate(raw, 31)
+
+
+def _deflate(raw: bytes) -> Decoded:
+    """zlib data as the RFC says, or the raw deflate data that many servers send."""
+    data, problem = _inflate(raw, 15)
+    if problem and not data:
+        bare, trouble = _inflate(raw, -15)
+        if bare:
+            return bare, trouble
+    return data, problem
+
+
+def _brotli(raw: bytes) -> Decoded:
+    import brotli
+
+    decoder = brotli.Decompressor()
+    out = bytearray()
+    view = memoryview(raw)
+    try:
+        for start in range(0, len(raw), _PIECE):
+            out += decoder.process(bytes(view[start : start + _PIECE]), output_buffer_limit=1 << 20)
+            while not decoder.can_accept_more_data() and len(out) <= MAX_DECODED:
+                out += decoder.process(b"", output_buffer_limit=1 << 20)
+            if len(out) > MAX_DECODED:
+                return bytes(out[:MAX_DECODED]), f"is larger than {MAX_DECODED} bytes, cut there"
+    except brotli.error:
+        return bytes(out), "is damaged" if out else "is not that"
+    return bytes(out), None if decoder.is_finished() else "ends early"
+
+
+def _zstd(raw: bytes) -> Decoded:
+    import zstandard
+
+    # RFC 9659: content coding zstd is limited to windows of 8 MB.
+    codec = zstandard.ZstdDecompressor(max_window_size=8 << 20)
+    out = bytearray()
+    frame = codec.decompressobj()
+    try:
+        for start in range(0, len(raw), _PIECE):
+            piece = raw[start : start + _PIECE]
+            while piece:
+                if frame.eof:
+                    frame = codec.decompressobj()
+                out += frame.decompress(piece)
+                piece = frame.unused_data if frame.eof else b""
+            if len(out) > MAX_DECODED:
+                return bytes(out[:MAX_DECODED]), f"is larger than {MAX_DECODED} bytes, cut there"
+    except zstandard.ZstdError:
+        return bytes(out), "is damaged" if out else "is not that"
+    return bytes(out), None if frame.eof else "ends early"
+
+
+_DECODERS: dict[str, Callable[[bytes], Decoded]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstd,
+}

@@ -1,0 +1,81 @@
+"""Header sections as HTTP/1 and SIP write them (RFC 9112 §5, RFC 3261 §7.3).
+
+One rule for framing and for reading, so that both see the same lines: a line ends with LF,
+a CR before it is dropped; a line that begins with a blank continues the one before; the
+section ends with an empty line.
+"""
+
+from __future__ import annotations
+
+import re
+
+# The end of a header section, LF-only or CRLF; what precedes it is the section.
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+MAX_HEAD = 256 * 1024
+MAX_FIELDS = 4096
+
+Field = tuple[bytes, bytes]
+
+
+def split_lines(section: bytes) -> list[bytes]:
+    """The lines of a header section without their ends."""
+    return [line[:-1] if line.endswith(b"\r") else line for line in section.split(b"\n")]
+
+
+def parse_fields(lines: list[bytes]) -> tuple[list[Field], int]:
+    """Header fields in wire order, names as sent, and the number of lines that are none.
+
+    Blanks around the colon are taken (RFC 3261 allows them; in HTTP an observer has to
+    report what was sent). Only the first MAX_FIELDS fields are kept, the rest is counted
+    as odd.
+    """
+    fields: list[Field] = []
+    odd = 0
+    for line in lines:
+        if line[:1] in (b" ", b"\t"):
+            if fields:
+                name, value = fields[-1]
+                fields[-1] = (name, (value + b" " + line.strip()).strip())
+            elif line.strip():
+                odd += 1
+            continue
+        name, colon, value = line.partition(b":")
+        name = name.strip()
+        if not colon or not name or len(fields) >= MAX_FIELDS:
+            odd += bool(line)
+            continue
+        fields.append((name, value.strip()))
+    return fields, odd
+
+
+def values(fields: list[Field], name: bytes, compact: bytes = b"") -> list[bytes]:
+    """Every value of `name` (lower case), or of its one-letter form, in wire order."""
+    return [value for key, value in fields if (low := key.lower()) == name or low == compact]
+
+
+def joined(fields: list[Field], name: bytes) -> str:
+    """The values of a list-valued field joined by commas, lower case, latin-1."""
+    return b",".join(values(fields, name)).decode("latin-1").lower()
+
+
+def tokens(fields: list[Field], name: bytes) -> list[str]:
+    """The members of a list-valued field, lower case, parameters cut off."""
+    members = (item.split(";", 1)[0].strip() for item in joined(fields, name).split(","))
+    return [member for member in members if member]
+
+
+def content_lengths(found: list[bytes]) -> tuple[int | None, str | None]:
+    """(length, problem) of the Content-Length values of one message.
+
+    Equal repeats are one value (RFC 9110 §8.6); of different ones the first counts and
+    the problem says so. None for a length that is absent, or that is no number.
+    """
+    numbers = [part.strip() for value in found for part in value.split(b",")]
+    if not numbers:
+        return None, None
+    if not all(number.isdigit() and len(number) < 19 for number in numbers):
+        return None, "Content-Length is not a number"
+    lengths = [int(number) for number in numbers]
+    if len(set(lengths)) > 1:
+        return lengths[0], f"{len(set(lengths))} different Content-Length values, first one used"
+    return lengths[0], None

@@ -1,0 +1,464 @@
+"""HTTP/1.0 and HTTP/1.1 as a passive observer sees them (RFC 9110, RFC 9112).
+
+Each direction is read by a small state machine, a reader function a state; whether it
+carries requests or responses is told by each start line, not by ports. A queue pairs
+responses with requests. After lost bytes whose place in the framing is not known the
+direction looks for the next thing that can only be a start line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from dissect.model import Anomaly, Direction, Message, Span, StreamParser
+from dissect.protocols import http1_framing as framing
+from dissect.protocols import http1_reading as reading
+from dissect.protocols.base import Layer
+from dissect.protocols.heads import HEAD_END, MAX_HEAD, Field, parse_fields, split_lines, values
+from dissect.protocols.http1_reading import Pending, Reading, Side, State
+
+MAX_PENDING = 1024  # requests that wait for their response
+MAX_LINE = 16 * 1024  # a chunk size line; also what is kept while a start is looked for
+MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
+
+# Opens HTTP/2 after `Upgrade: h2c`: the layer, the exchange of stream 1, HTTP2-Settings.
+OpenH2c = Callable[[Layer, int, bytes], StreamParser]
+
+
+class Http1Parser:
+    """A `StreamParser` for HTTP/1.x; raises nothing, oddities come as `Anomaly`."""
+
+    def __init__(self, layer: Layer, open_h2c: OpenH2c | None = None) -> None:
+        self._layer = layer
+        self._open_h2c = open_h2c
+        self._sides = (Side(0), Side(1))
+        self._pending: deque[Pending] = deque(maxlen=MAX_PENDING)
+        self._pipelined = False
+        self._responses_lost = False
+        self._child: StreamParser | None = None
+        self._out: list[Message | Anomaly] = []
+
+    # ------------------------------------------------------------ the three verbs
+
+    def data(
+        self, direction: Direction, view: bytes | memoryview, span: Span
+    ) -> list[Message | Anomaly]:
+        side = self._sides[direction]
+        if side.state is State.TUNNEL and self._child is not None:
+            return list(self._child.data(direction, view, span))
+        if side.state is not State.IGNORE:
+            side.buffer.append(view, span)
+            self._run(side)
+        return self._flush()
+
+    def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
+        side = self._sides[direction]
+        if side.state is State.TUNNEL and self._child is not None:
+            return list(self._child.gap(direction, length, span))
+        if side.state is not State.IGNORE:
+            self._gap(side, length)
+            self._run(side)
+        return self._flush()
+
+    def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
+        side = self._sides[direction]
+        if side.state is State.HELD:
+            self._resume(side)
+        if side.state is State.TUNNEL and self._child is not None:
+            self._out += self._child.end(direction, span)
+        elif side.message is not None:
+            if side.state in (State.LENGTH, State.CLOSE):
+                self._take_body(side)
+            if side.state is State.CLOSE:
+                # Wireshark names such a message by the frame that closed the connection.
+                side.message.span = side.message.span.to(span)
+                self._finish(side)
+            else:
+                self._finish(side, side.missing())
+        else:
+            self._cut_head(side)
+        side.state = State.IGNORE
+        side.buffer.clear()
+        return self._flush()
+
+    def _flush(self) -> list[Message | Anomaly]:
+        out, self._out = self._out, []
+        return out
+
+    def _odd(self, kind: str, sentence: str, frame: int) -> None:
+        connection = self._layer.connection
+        self._out.append(Anomaly(kind, sentence, connection.capture, frame, connection.stream))
+
+    # ------------------------------------------------------------ the readers
+
+    def _run(self, side: Side) -> None:
+        while side.buffer.data and _READERS[side.state](self, side):
+            continue
+
+    def _read_head(self, side: Side) -> bool:
+        buffer, data = side.buffer, side.buffer.data
+        if data[0] in b"\r\n":  # empty lines before a start line (RFC 9112 §2.2)
+            buffer.drop(len(data) - len(data.lstrip(b"\r\n")))
+            side.scanned = 0
+            return True
+        match = HEAD_END.search(data, max(0, side.scanned - 3))
+        side.scanned = len(data)
+        line_end = data.find(b"\n")
+        if line_end < 0 and len(data) <= MAX_HEAD:
+            return False
+        start = framing.start_line(bytes(data[: max(line_end, 0)]).removesuffix(b"\r"))
+        if start is None:
+            kind = "http.bad_start_line" if side.begun else "http.began_inside"
+            return self._seek(side, kind, "bytes that begin no HTTP message are skipped")
+        if match is None or match.end() > MAX_HEAD:
+            if len(data) <= MAX_HEAD:
+                return False
+            sentence = f"a header section of over {MAX_HEAD} bytes is skipped"
+            return self._seek(side, "http.head_too_long", sentence)
+        span = buffer.span(match.end())
+        fields, odd = parse_fields(split_lines(bytes(data[line_end + 1 : match.start()])))
+        side.consume(match.end())
+        if odd:
+            self._odd_fields(odd, span)
+        side.begun = True
+        self._begin(side, start, fields, span)
+        return True
+
+    def _read_length(self, side: Side) -> bool:
+        replaced = self._without_body(side)
+        if replaced is None and len(side.buffer) < side.remaining:
+            return False
+        if not replaced:
+            self._take_body(side)
+            if not side.remaining:
+                self._finish(side)
+        return True
+
+    def _read_close(self, side: Side) -> bool:
+        replaced = self._without_body(side)
+        if replaced is None:
+            return False
+        if not replaced:
+            self._take_body(side)
+        return True
+
+    def _take_body(self, side: Side) -> None:
+        """Take what the buffer holds of a body that a length or the end of the stream ends."""
+        taken = len(side.buffer)
+        if side.state is State.LENGTH:
+            taken = min(side.remaining, taken)
+            side.remaining -= taken
+        if taken:
+            side.collect(taken)
+
+    def _read_chunk_size(self, side: Side) -> bool:
+        data = side.buffer.data
+        newline = data.find(b"\n", 0, MAX_LINE)
+        if newline < 0:
+            return len(data) >= MAX_LINE and self._bad_chunk(side)
+        size = framing.chunk_size(bytes(data[:newline]))
+        if size is None:
+            return self._bad_chunk(side)
+        side.consume(newline + 1)
+        side.remaining = size
+        side.state = State.CHUNK_DATA if size else State.TRAILERS
+        return True
+
+    def _read_chunk_data(self, side: Side) -> bool:
+        if side.remaining:
+            taken = min(side.remaining, len(side.buffer))
+            side.remaining -= taken
+            side.collect(taken)
+            return True
+        line_end = framing.line_end(side.buffer.data)
+        if not line_end:
+            return line_end == 0 and self._bad_chunk(side)
+        side.consume(line_end)
+        side.state = State.CHUNK_SIZE
+        return True
+
+    def _read_trailers(self, side: Side) -> bool:
+        data = side.buffer.data
+        end = framing.line_end(data)
+        if not end:
+            match = HEAD_END.search(data, max(0, side.scanned - 3))
+            side.scanned = len(data)
+            if match is None:
+                return len(data) > MAX_HEAD and self._bad_chunk(side)
+            fields, odd = parse_fields(split_lines(bytes(data[: match.start()])))
+            end = match.end()
+            if odd:
+                self._odd_fields(odd, side.buffer.span(end))
+            if side.message is not None:
+                side.message.fields += fields
+        side.consume(end)
+        self._finish(side)
+        return True
+
+    def _read_held(self, side: Side) -> bool:
+        """Bytes after CONNECT or Upgrade whose answer was not seen yet."""
+        data, asked = side.buffer.data, self._pending[-1] if self._pending else None
+        if asked is None:
+            self._resume(side)
+        elif asked.method == "CONNECT" and data[:2] == b"\x16\x03":
+            self._open_tunnel(side.direction, asked)
+        elif "h2c" in asked.upgrade and data[:14] == b"PRI * HTTP/2.0":
+            self._upgrade(asked, ["h2c"])
+        elif len(data) > MAX_HELD:
+            self._resume(side)
+        else:
+            return False
+        return True
+
+    def _read_lost(self, side: Side) -> bool:
+        data = side.buffer.data
+        match = framing.START_ANYWHERE.search(data)
+        if match is None:
+            if len(data) > 2 * MAX_LINE:
+                side.buffer.drop(len(data) - MAX_LINE)
+            return False
+        side.buffer.drop(match.start())
+        side.scanned = 0
+        side.state = State.HEAD
+        return True
+
+    def _stay(self, side: Side) -> bool:
+        return False
+
+    # ------------------------------------------------------------ messages begin
+
+    def _begin(
+        self,
+        side: Side,
+        start: framing.RequestLine | framing.StatusLine,
+        fields: list[Field],
+        span: Span,
+        cut: str | None = None,
+    ) -> None:
+        """Begin a message, and end it at once if it has no body or its head is `cut`."""
+        if isinstance(start, framing.RequestLine):
+            side.answers = False
+            pending = self._asked(start, fields, span.last_frame)
+            verdict = framing.request_framing(fields)
+        else:
+            side.answers = True
+            pending = self._answered(framing.is_interim(start.status), span.first_frame)
+            verdict = framing.response_framing(start.status, pending.method, fields)
+        side.message = Reading(start, fields, span, span.last_frame, pending)
+        for problem in verdict.problems:
+            self._odd("http.framing", problem, span.last_frame)
+        length, chunked = verdict.framing
+        side.remaining = length or 0
+        if cut or length == 0:
+            self._finish(side, cut)
+        elif chunked:
+            side.state = State.CHUNK_SIZE
+        else:
+            side.state = State.CLOSE if length is None else State.LENGTH
+
+    def _asked(self, start: framing.RequestLine, fields: list[Field], frame: int) -> Pending:
+        pending = Pending(
+            next(self._layer.exchanges),
+            frame,
+            start.method,
+            target=start.target,
+            upgrade=framing.upgrades(fields),
+            h2_settings=b"".join(values(fields, b"http2-settings")),
+            expects_continue=b"100-continue" in b"".join(values(fields, b"expect")).lower(),
+        )
+        self._pending.append(pending)
+        return pending
+
+    def _answered(self, interim: bool, frame: int) -> Pending:
+        """The request that a response which began in `frame` belongs to.
+
+        A made-up one if none was captured. After lost responses it is the last request
+        before `frame`, unless requests are pipelined on this connection: without
+        pipelining the client had each lost response before it asked again.
+        """
+        before = sum(pending.frame < frame for pending in self._pending)
+        if not self._responses_lost:
+            self._pipelined |= before > 1
+        elif not self._pipelined:
+            for _ in range(before - 1):
+                self._pending.popleft()
+        self._responses_lost = False
+        if not self._pending:
+            self._pending.append(Pending(next(self._layer.exchanges), known=False))
+        pending = self._pending[0]
+        if not interim:
+            pending.answered = True
+            self._pending.popleft()
+        return pending
+
+    def _without_body(self, side: Side) -> bool | None:
+        """Whether the announced body was never sent: another message begins in its place.
+
+        So it is where a final answer came before the body of `Expect: 100-continue`, and
+        where a response answers a HEAD that was not captured. None: more bytes will tell.
+        """
+        message = side.message
+        if message is None or message.body.wire_size or message.body.lost:
+            return False
+        pending, answers = message.pending, isinstance(message.start, framing.StatusLine)
+        if pending.known and (answers or not (pending.expects_continue and pending.answered)):
+            return False
+        begins = framing.begins_message(bytes(side.buffer.data), answers)
+        if begins:
+            self._finish(side, None if answers else "the body was not sent, the answer came first")
+        return begins
+
+    # ------------------------------------------------------------ messages end
+
+    def _finish(self, side: Side, problem: str | None = None) -> None:
+        """Give the message; then the next one begins, or what was switched to."""
+        message = side.message
+        if message is None:
+            return
+        side.message = None
+        side.state = State.HEAD
+        side.scanned = 0
+        pending, start = message.pending, message.start
+        if isinstance(start, framing.RequestLine):
+            self._out.append(reading.request(self._layer, side, message, start, problem))
+            if self._child is not None:
+                self._enter_tunnel(side)
+            elif pending.switches and not pending.answered:
+                side.state = State.HELD
+            return
+        self._out.append(reading.response(self._layer, side, message, start, problem))
+        if pending.method == "CONNECT" and 200 <= start.status < 300:
+            self._open_tunnel(_other(side.direction), pending)
+        elif start.status == 101:
+            self._upgrade(pending, framing.upgrades(message.fields))
+        elif pending.switches and not framing.is_interim(start.status):
+            self._resume(self._sides[_other(side.direction)])
+
+    def _cut_head(self, side: Side) -> None:
+        """A header section that breaks off: an anomaly, and the message as far as it is known."""
+        data = bytes(side.buffer.data.lstrip(b"\r\n"))
+        if side.state is not State.HEAD or not data:
+            return
+        span = side.buffer.span(len(side.buffer))
+        first, newline, rest = data.partition(b"\n")
+        start = framing.start_line(first.removesuffix(b"\r")) if newline else None
+        if start is None and not framing.MAY_START.match(data):
+            sentence = f"{len(data)} bytes that begin no HTTP message"
+            self._odd("http.bad_start_line", sentence, span.last_frame)
+            return
+        problem = f"the header section breaks off after {len(data)} bytes"
+        self._odd("http.incomplete", f"HTTP: {problem}", span.last_frame)
+        if start is not None:
+            fields, _ = parse_fields(split_lines(rest.rpartition(b"\n")[0]))
+            side.buffer.clear()
+            self._begin(side, start, fields, span, problem)
+
+    # ------------------------------------------------------------ loss
+
+    def _gap(self, side: Side, length: int) -> None:
+        if side.state in (State.LENGTH, State.CLOSE):
+            self._take_body(side)
+        message = side.message
+        if message is not None and length:
+            if side.state is State.CLOSE:
+                message.body.lose(length)
+                return
+            if side.state in (State.LENGTH, State.CHUNK_DATA) and length <= side.remaining:
+                message.body.lose(length)
+                side.remaining -= length
+                if side.state is State.LENGTH and not side.remaining:
+                    self._finish(side)
+                return
+        if message is not None:
+            message.body.lose(min(length, side.remaining))
+            self._finish(side, "its end was not captured")
+        self._cut_head(side)
+        side.buffer.clear()
+        if side.state is State.TUNNEL and self._child is not None:
+            return
+        self._look_for_start(side)
+
+    def _look_for_start(self, side: Side) -> None:
+        side.state = State.LOST
+        side.scanned = 0
+        if side.answers or (not side.begun and side.direction == 1):
+            self._responses_lost = True
+            other = self._sides[_other(side.direction)]
+            if other.state is State.HELD and self._pending and self._pending[-1].upgrade:
+                self._resume(other)
+
+    def _seek(self, side: Side, kind: str, sentence: str) -> bool:
+        self._odd(kind, sentence, side.buffer.span(1).first_frame)
+        side.buffer.drop(1)
+        self._look_for_start(side)
+        return True
+
+    def _bad_chunk(self, side: Side) -> bool:
+        frame = side.buffer.span(1).first_frame
+        self._odd("http.bad_chunk", "a chunk of the body has no valid size or end", frame)
+        self._finish(side, "its chunks are damaged")
+        if side.state is State.HEAD:
+            self._look_for_start(side)
+        return True
+
+    def _odd_fields(self, count: int, span: Span) -> None:
+        self._odd("http.bad_header", f"{count} header lines are no fields", span.last_frame)
+
+    # ------------------------------------------------------------ CONNECT and Upgrade
+
+    def _resume(self, side: Side) -> None:
+        """The switch did not happen: what was held is HTTP."""
+        if side.state is State.HELD:
+            side.state = State.HEAD
+            side.scanned = 0
+            self._run(side)
+
+    def _open_tunnel(self, asking: Direction, pending: Pending) -> None:
+        """CONNECT succeeded (RFC 9110 §9.3.6): another protocol follows in both directions."""
+        proxy = self._layer.connection.receiver(asking)
+        host = pending.target.rpartition(b":")[0].strip(b"[]").decode("latin-1")
+        self._switch(self._layer.child(via=str(proxy), server_name=host or None))
+
+    def _upgrade(self, pending: Pending, accepted: list[str]) -> None:
+        """101 Switching Protocols (RFC 9110 §7.8); HTTP/2 as RFC 7540 §3.2 had it."""
+        protocol = (accepted or pending.upgrade or [""])[0]
+        if protocol == "h2c" and self._open_h2c is not None:
+            settings = pending.h2_settings
+            self._switch(self._open_h2c(self._layer, pending.exchange, settings))
+        elif protocol == "websocket":
+            for side in self._sides:
+                side.buffer.clear()
+                side.state = State.IGNORE
+        else:
+            self._switch(self._layer.child())
+
+    def _switch(self, child: StreamParser) -> None:
+        self._child = child
+        for side in self._sides:
+            if side.message is None and side.state is not State.IGNORE:
+                self._enter_tunnel(side)
+
+    def _enter_tunnel(self, side: Side) -> None:
+        if self._child is not None:
+            side.state = State.TUNNEL
+            for piece, span in side.buffer.pieces():
+                self._out += self._child.data(side.direction, piece, span)
+
+
+def _other(direction: Direction) -> Direction:
+    return 0 if direction else 1
+
+
+_READERS: dict[State, Callable[[Http1Parser, Side], bool]] = {
+    State.HEAD: Http1Parser._read_head,
+    State.LENGTH: Http1Parser._read_length,
+    State.CLOSE: Http1Parser._read_close,
+    State.CHUNK_SIZE: Http1Parser._read_chunk_size,
+    State.CHUNK_DATA: Http1Parser._read_chunk_data,
+    State.TRAILERS: Http1Parser._read_trailers,
+    State.HELD: Http1Parser._read_held,
+    State.LOST: Http1Parser._read_lost,
+    State.TUNNEL: Http1Parser._stay,
+    State.IGNORE: Http1Parser._stay,
+}

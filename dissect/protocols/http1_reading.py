@@ -1,0 +1,140 @@
+"""What an HTTP/1 direction is in the middle of, and how that becomes a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from dissect.model import Direction, Headers, HttpRequest, HttpResponse, Opaque, Span
+from dissect.protocols import http1_framing as framing
+from dissect.protocols.base import Layer
+from dissect.protocols.buffer import SpanBuffer
+from dissect.protocols.content import BodyCollector
+from dissect.protocols.heads import Field
+
+
+class State(Enum):
+    """What the next byte of a direction belongs to."""
+
+    HEAD = auto()
+    LENGTH = auto()
+    CLOSE = auto()
+    CHUNK_SIZE = auto()
+    CHUNK_DATA = auto()
+    TRAILERS = auto()
+    HELD = auto()  # CONNECT or Upgrade was asked for, whose bytes follow is not known yet
+    LOST = auto()
+    TUNNEL = auto()
+    IGNORE = auto()
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request that waits for its final response; not `known` if it was not captured."""
+
+    exchange: int
+    frame: int = 0
+    method: str = ""
+    known: bool = True
+    target: bytes = b""
+    upgrade: list[str] = field(default_factory=list)
+    h2_settings: bytes = b""
+    expects_continue: bool = False
+    answered: bool = False
+
+    @property
+    def switches(self) -> bool:
+        return self.method == "CONNECT" or bool(self.upgrade)
+
+
+@dataclass(slots=True)
+class Reading:
+    """The message whose body is being read."""
+
+    start: framing.RequestLine | framing.StatusLine
+    fields: list[Field]
+    span: Span
+    head_frame: int
+    pending: Pending
+    body: BodyCollector = field(default_factory=BodyCollector)
+
+
+@dataclass(slots=True)
+class Side:
+    """One direction: its state, its bytes, the message it is in."""
+
+    direction: Direction
+    state: State = State.HEAD
+    buffer: SpanBuffer = field(default_factory=SpanBuffer)
+    scanned: int = 0
+    remaining: int = 0
+    message: Reading | None = None
+    begun: bool = False
+    answers: bool = False  # the last message was a response
+
+    def consume(self, length: int) -> None:
+        """Take `length` bytes that belong to the message but not to its body."""
+        if self.message is not None:
+            self.message.span = self.message.span.to(self.buffer.span(length))
+        self.buffer.drop(length)
+        self.scanned = 0
+
+    def collect(self, length: int) -> None:
+        """Take `length` bytes of the body."""
+        if self.message is not None:
+            self.message.body.add(self.buffer.data[:length])
+        self.consume(length)
+
+    def missing(self) -> str:
+        """What the body lacks if nothing follows."""
+        if self.message is None or self.state is not State.LENGTH:
+            return "the last chunk is missing"
+        body = self.message.body
+        return (
+            f"{self.remaining} of {body.wire_size + body.lost + self.remaining} bytes are missing"
+        )
+
+
+def request(
+    layer: Layer, side: Side, message: Reading, start: framing.RequestLine, problem: str | None
+) -> HttpRequest:
+    headers = Headers.of(message.fields)
+    scheme = "https" if layer.encrypted else "http"
+    host = headers.get("host") or None
+    absolute = framing.absolute_form(start.target)
+    if absolute is not None:
+        scheme = absolute[0]
+        host = host or absolute[1] or None
+    elif start.method == "CONNECT":
+        host = host or start.target.decode("latin-1")
+    return HttpRequest(
+        place=layer.place(side.direction, message.span),
+        exchange=message.pending.exchange,
+        version=start.version,
+        method=start.method,
+        target=Opaque(start.target),
+        scheme=scheme,
+        host=host,
+        headers=headers,
+        body=message.body.body(framing.codings(message.fields), problem),
+        server_name=layer.server_name,
+        via=layer.via,
+        head_frame=message.head_frame,
+    )
+
+
+def response(
+    layer: Layer, side: Side, message: Reading, start: framing.StatusLine, problem: str | None
+) -> HttpResponse:
+    return HttpResponse(
+        place=layer.place(side.direction, message.span),
+        exchange=message.pending.exchange,
+        version=start.version,
+        status=start.status,
+        reason=Opaque(start.reason),
+        headers=Headers.of(message.fields),
+        body=message.body.body(framing.codings(message.fields), problem),
+        interim=framing.is_interim(start.status),
+        server_name=layer.server_name,
+        head_frame=message.head_frame,
+    )

@@ -1,0 +1,395 @@
+"""HTTP/2 as a passive observer sees it (RFC 9113), in clear or inside TLS.
+
+Frames of a direction are read one after the other; header blocks, joined from HEADERS,
+PUSH_PROMISE and CONTINUATION, go through the direction's HPACK decoder in the order they
+were sent. Messages come when their stream's direction ends, is reset, or the capture does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from dissect.model import Anomaly, Direction, Message, Span
+from dissect.protocols import http2_frames as frames
+from dissect.protocols import http2_streams as streams
+from dissect.protocols.base import Layer
+from dissect.protocols.heads import Field
+from dissect.protocols.http2_frames import FrameHead, FrameType
+from dissect.protocols.http2_headers import MAX_HEADER_BLOCK, UNKNOWN, HeaderBlocks, Side
+from dissect.protocols.http2_streams import Half, Stream
+
+MAX_STREAMS = 1024  # streams that are open at once; the oldest is given up beyond
+
+
+class Http2Parser:
+    """A `StreamParser` for HTTP/2; raises nothing, oddities come as `Anomaly`.
+
+    `upgraded` is (exchange, HTTP2-Settings value) of the HTTP/1.1 request that stream 1
+    answers after an upgrade to h2c (RFC 7540 §3.2).
+    """
+
+    def __init__(self, layer: Layer, upgraded: tuple[int, bytes] | None = None) -> None:
+        self._layer = layer
+        self._sides = (
+            Side(HeaderBlocks(complete=True)),
+            Side(HeaderBlocks(complete=True)),
+        )
+        self._client: Direction | None = None
+        self._streams: dict[int, Stream] = {}
+        self._told: set[str] = set()
+        self._out: list[Message | Anomaly] = []
+        if upgraded is not None:
+            self._streams[1] = Stream(1, upgraded[0], closed=[True, False])
+            self._apply_upgrade_settings(upgraded[1])
+
+    # ------------------------------------------------------------ the three verbs
+
+    def data(
+        self, direction: Direction, view: bytes | memoryview, span: Span
+    ) -> list[Message | Anomaly]:
+        side = self._sides[direction]
+        if side.lost:
+            if not frames.looks_like_frames(view):
+                return []
+            side.lost = False
+        side.buffer.append(view, span)
+        self._run(side, direction)
+        return self._flush()
+
+    def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
+        side = self._sides[direction]
+        if not side.lost:
+            self._gap(side, direction, length)
+        return self._flush()
+
+    def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
+        side = self._sides[direction]
+        if not side.ended:
+            side.ended = True
+            if side.buffer.data or side.head is not None or side.block_head is not None:
+                self._odd("http2.incomplete", "the last HTTP/2 frame is not whole", span)
+            for stream in list(self._streams.values()):
+                self._close(stream, direction, "the stream's end was not captured")
+            side.buffer.clear()
+        return self._flush()
+
+    def _flush(self) -> list[Message | Anomaly]:
+        out, self._out = self._out, []
+        return out
+
+    def _odd(self, kind: str, sentence: str, span: Span) -> None:
+        connection = self._layer.connection
+        self._out.append(
+            Anomaly(kind, sentence, connection.capture, span.last_frame, connection.stream)
+        )
+
+    def _odd_once(self, kind: str, sentence: str, span: Span) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self._odd(kind, sentence, span)
+
+    # ------------------------------------------------------------ frames
+
+    def _run(self, side: Side, direction: Direction) -> None:
+        if not side.begun and not self._begin(side, direction):
+            return
+        buffer = side.buffer
+        while True:
+            if side.head is not None:
+                if side.left and not buffer.data:
+                    return
+                self._read_payload(side, side.head, direction)
+                continue
+            data = buffer.data
+            if len(data) < frames.FRAME_HEADER:
+                return
+            head = FrameHead.parse(data[: frames.FRAME_HEADER])
+            limit = side.max_frame if side.blocks.complete else frames.MAX_FRAME
+            if head.length > limit or (head.kind <= 9 and not head.plausible(limit)):
+                self._odd("http2.framing", "bytes that are no HTTP/2 frame", buffer.span(1))
+                self._lose_sync(side, direction, 0)
+                return
+            size = frames.FRAME_HEADER + head.length
+            if head.kind == FrameType.DATA or head.kind > FrameType.CONTINUATION:
+                if not self._open_payload(side, head, direction):
+                    return
+            elif len(data) < size:
+                return
+            else:
+                span = buffer.span(size)
+                payload = bytes(data[frames.FRAME_HEADER : size])
+                buffer.drop(size)
+                self._frame(side, direction, head, payload, span)
+
+    def _begin(self, side: Side, direction: Direction) -> bool:
+        """The start of a direction: the client's preface or the server's SETTINGS."""
+        data = side.buffer.data
+        if data.startswith(frames.PREFACE):
+            self._client = direction
+            side.buffer.drop(len(frames.PREFACE))
+        elif len(data) < frames.FRAME_HEADER or frames.PREFACE.startswith(
+            bytes(data[: len(frames.PREFACE)])
+        ):
+            return False
+        elif data[3] != FrameType.SETTINGS or data[4] & frames.ACK:
+            side.blocks.lose()
+            self._odd_once(
+                "http2.began_inside",
+                "the connection's start is not in the capture: header fields that were sent "
+                f"before are shown as {UNKNOWN}",
+                side.buffer.span(1),
+            )
+        side.begun = True
+        return True
+
+    def _open_payload(self, side: Side, head: FrameHead, direction: Direction) -> bool:
+        """Begin a frame that is read as it comes; False if its pad length is not here yet."""
+        taken = frames.FRAME_HEADER
+        side.padding = 0
+        if head.kind == FrameType.DATA and head.flags & frames.PADDED and head.length:
+            if len(side.buffer) == taken:
+                return False
+            side.padding = min(side.buffer.data[taken], head.length - 1)
+            taken += 1
+        span = side.buffer.span(taken)
+        side.buffer.drop(taken)
+        side.head = head
+        side.left = head.length - (taken - frames.FRAME_HEADER)
+        if side.block_head is not None:
+            self._lose_block(side, span)
+        if head.kind == FrameType.DATA and (half := self._half(head.stream, direction)):
+            half.span = half.span.to(span)
+        return True
+
+    def _read_payload(self, side: Side, head: FrameHead, direction: Direction) -> None:
+        half = self._half(head.stream, direction) if head.kind == FrameType.DATA else None
+        taken = min(side.left, len(side.buffer))
+        if taken:
+            if half is not None:
+                wanted = max(0, min(taken, side.left - side.padding))
+                half.body.add(side.buffer.data[:wanted])
+                half.span = half.span.to(side.buffer.span(taken))
+            side.buffer.drop(taken)
+            side.left -= taken
+        if side.left == 0:
+            side.head = None
+            if head.kind == FrameType.DATA and head.flags & frames.END_STREAM:
+                self._end_stream(head.stream, direction)
+
+    def _frame(
+        self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
+    ) -> None:
+        if side.block_head is not None and head.kind != FrameType.CONTINUATION:
+            self._lose_block(side, span)
+        if head.kind in (FrameType.HEADERS, FrameType.PUSH_PROMISE):
+            self._begin_block(side, direction, head, payload, span)
+        elif head.kind == FrameType.CONTINUATION:
+            self._continue_block(side, direction, head, payload, span)
+        elif head.kind == FrameType.SETTINGS:
+            if not head.flags & frames.ACK:
+                self._settings(payload, direction)
+        elif head.kind == FrameType.RST_STREAM:
+            self._reset(head.stream, direction, int.from_bytes(payload, "big"), span)
+        elif head.kind == FrameType.GOAWAY:
+            code = int.from_bytes(payload[4:8], "big")
+            if code:
+                who = self._name(direction)
+                self._odd("http2.goaway", f"{who} gave up: {frames.error_name(code)}", span)
+
+    def _settings(self, payload: bytes, direction: Direction) -> None:
+        """What a side announces binds what the other one sends."""
+        peer = self._sides[1 - direction]
+        announced = frames.settings(payload)
+        if frames.SETTINGS_HEADER_TABLE_SIZE in announced:
+            peer.blocks.allow(announced[frames.SETTINGS_HEADER_TABLE_SIZE])
+        size = announced.get(frames.SETTINGS_MAX_FRAME_SIZE, 0)
+        peer.max_frame = max(peer.max_frame, min(size, frames.MAX_FRAME))
+
+    def _apply_upgrade_settings(self, encoded: bytes) -> None:
+        try:
+            payload = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+        except (binascii.Error, ValueError):
+            self._told.add("http2.settings")
+            return
+        self._settings(payload, 0)
+
+    def _reset(self, number: int, direction: Direction, code: int, span: Span) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        # NO_ERROR only asks to stop sending a request that was answered (RFC 9113 §8.1).
+        name, who = frames.error_name(code), self._name(direction)
+        for each in (0, 1):
+            self._close(stream, each, f"the stream was reset by {who}: {name}")
+        self._streams.pop(number, None)
+        if code:
+            self._odd("http2.reset", f"stream {number} was reset by {who}: {name}", span)
+
+    def _name(self, direction: Direction) -> str:
+        return "the client" if direction == (self._client or 0) else "the server"
+
+    # ------------------------------------------------------------ header blocks
+
+    def _begin_block(
+        self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
+    ) -> None:
+        block = frames.unpadded(head, payload)
+        side.promised = 0
+        if block is not None and head.kind == FrameType.PUSH_PROMISE:
+            side.promised = int.from_bytes(block[:4], "big") & 0x7FFFFFFF
+            block = block[4:] if len(block) >= 4 else None
+        if block is None:
+            self._lose_block(side, span)
+            return
+        side.block_head, side.block, side.block_span = head, bytearray(block), span
+        if head.flags & frames.END_HEADERS:
+            self._end_block(side, direction)
+
+    def _continue_block(
+        self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
+    ) -> None:
+        begun = side.block_head
+        if begun is None or side.block_span is None or begun.stream != head.stream:
+            self._lose_block(side, span)
+            return
+        side.block += payload
+        side.block_span = side.block_span.to(span)
+        if len(side.block) > MAX_HEADER_BLOCK:
+            self._lose_block(side, span)
+        elif head.flags & frames.END_HEADERS:
+            self._end_block(side, direction)
+
+    def _lose_block(self, side: Side, span: Span) -> None:
+        side.block_head, side.block, side.block_span = None, bytearray(), None
+        side.blocks.lose()
+        self._odd("http2.header_block", "a header block is not whole, its fields are lost", span)
+
+    def _end_block(self, side: Side, direction: Direction) -> None:
+        head, span, block = side.block_head, side.block_span, bytes(side.block)
+        side.block_head, side.block, side.block_span = None, bytearray(), None
+        if head is None or span is None:
+            return
+        if len(block) > MAX_HEADER_BLOCK:
+            self._lose_block(side, span)
+            return
+        fields, problem = side.blocks.decode(block)
+        if problem:
+            self._odd("http2.header_block", problem, span)
+        if head.kind == FrameType.PUSH_PROMISE:
+            self._promise(side.promised, direction, fields, span)
+            return
+        self._headers(head.stream, direction, fields, span)
+        if head.flags & frames.END_STREAM:
+            self._end_stream(head.stream, direction)
+
+    def _promise(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
+        """RFC 9113 §8.4: the server tells which request it is going to answer."""
+        stream = self._open(number)
+        stream.pushed = True
+        half = Half(direction, fields, span, span.last_frame, response=False)
+        self._out.append(streams.message(self._layer, stream, half, None))
+        stream.closed[1 - direction] = True
+
+    def _headers(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
+        stream = self._streams.get(number) or self._open(number)
+        half = stream.halves[direction]
+        starts = streams.names_request(fields) or streams.names_response(fields)
+        if half is not None and not starts:
+            half.fields += fields
+            half.span = half.span.to(span)
+            return
+        if half is not None:
+            self._close(stream, direction, "its end was not captured")
+            stream.closed[direction] = False
+        response = self._is_response(direction, fields)
+        half = Half(direction, fields, span, span.last_frame, response)
+        if response and (streams.pseudo(fields, b":status") or "").startswith("1"):
+            self._out.append(streams.message(self._layer, stream, half, None))
+        else:
+            stream.halves[direction] = half
+
+    def _is_response(self, direction: Direction, fields: list[Field]) -> bool:
+        if streams.names_response(fields):
+            self._client = self._client if self._client is not None else _other(direction)
+            return True
+        if streams.names_request(fields):
+            self._client = self._client if self._client is not None else direction
+            return False
+        return direction != (self._client or 0)
+
+    # ------------------------------------------------------------ streams
+
+    def _open(self, number: int) -> Stream:
+        if len(self._streams) >= MAX_STREAMS:
+            oldest = self._streams.pop(next(iter(self._streams)))
+            for each in (0, 1):
+                self._close(oldest, each, f"given up, over {MAX_STREAMS} streams are open")
+        stream = self._streams[number] = Stream(number, next(self._layer.exchanges))
+        return stream
+
+    def _half(self, number: int, direction: Direction) -> Half | None:
+        stream = self._streams.get(number)
+        return stream.halves[direction] if stream is not None else None
+
+    def _end_stream(self, number: int, direction: Direction) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        half = stream.halves[direction]
+        self._close(stream, direction, None)
+        other = _other(direction)
+        unseen = stream.halves[other] is None and not stream.closed[other]
+        if stream.finished or (unseen and half is not None and half.response):
+            self._streams.pop(number, None)
+
+    def _close(self, stream: Stream, direction: Direction, problem: str | None) -> None:
+        half = stream.halves[direction]
+        stream.halves[direction] = None
+        if half is not None and not stream.closed[direction]:
+            self._out.append(streams.message(self._layer, stream, half, problem))
+        stream.closed[direction] = True
+
+    # ------------------------------------------------------------ loss
+
+    def _gap(self, side: Side, direction: Direction, length: int) -> None:
+        data = side.buffer.data
+        if side.head is None and length and len(data) >= frames.FRAME_HEADER:
+            # The rest of a frame whose size is known: only this frame is lost.
+            head = FrameHead.parse(data[: frames.FRAME_HEADER])
+            left = frames.FRAME_HEADER + head.length - len(data)
+            if length <= left:
+                if head.kind in (
+                    FrameType.HEADERS,
+                    FrameType.PUSH_PROMISE,
+                    FrameType.CONTINUATION,
+                ):
+                    self._lose_block(side, side.buffer.span(1))
+                side.buffer.clear()
+                side.head = FrameHead(head.length, 0xFF, 0, head.stream)
+                side.left = left
+        if side.head is not None and 0 < length <= side.left:
+            side.left -= length
+            if side.head.kind == FrameType.DATA:
+                half = self._half(side.head.stream, direction)
+                if half is not None:
+                    half.body.lose(length)
+            self._run(side, direction)
+            return
+        self._lose_sync(side, direction, length)
+
+    def _lose_sync(self, side: Side, direction: Direction, length: int) -> None:
+        """Nothing is known of what follows until a chunk begins with frames again."""
+        side.buffer.clear()
+        side.head, side.left = None, 0
+        side.block_head, side.block, side.block_span = None, bytearray(), None
+        side.lost = side.begun = True
+        side.blocks.lose()
+        for stream in self._streams.values():
+            half = stream.halves[direction]
+            if half is not None:
+                half.body.lose(0)
+
+
+def _other(direction: Direction) -> Direction:
+    return 0 if direction else 1

@@ -1,0 +1,115 @@
+"""HTTP/2 header blocks of one direction (RFC 9113 §4.3, RFC 7541), and its reading state.
+
+A capture may begin inside a connection or lose bytes. Then the dynamic table holds entries
+that nobody saw: static and literal fields are still right, entries added since are right
+again, and any other index yields UNKNOWN. Nothing is ever guessed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from hpack import Decoder, HeaderTuple, HPACKError
+from hpack.exceptions import InvalidTableIndex
+from hpack.table import HeaderTable
+
+from dissect.model import Span
+from dissect.protocols.buffer import SpanBuffer
+from dissect.protocols.heads import Field
+from dissect.protocols.http2_frames import DEFAULT_FRAME_SIZE, FrameHead
+
+# The library logs every field at level DEBUG; tokens and cookies must not get there.
+logging.getLogger("hpack").setLevel(logging.WARNING)
+
+UNKNOWN = "‹unknown›"
+UNKNOWN_BYTES = UNKNOWN.encode()
+
+# The library's cost grows with the square of a block; servers accept 8 to 64 KB.
+MAX_HEADER_BLOCK = 128 << 10
+MAX_TABLE = 1 << 20  # of the HPACK dynamic table, whatever SETTINGS allow
+DEFAULT_TABLE = 4096
+
+
+class _Table(HeaderTable):
+    """A header table that answers for entries it never saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.missed = 0
+
+    def get_by_index(self, index: int) -> tuple[bytes, bytes]:
+        try:
+            return super().get_by_index(index)
+        except InvalidTableIndex:
+            if not index:
+                raise
+            self.missed += 1
+            return UNKNOWN_BYTES, UNKNOWN_BYTES
+
+
+class HeaderBlocks:
+    """The HPACK decoder of one direction. `complete` is False once blocks were missed."""
+
+    def __init__(self, *, complete: bool) -> None:
+        self._allowed = DEFAULT_TABLE
+        self.complete = complete
+        self._reset()
+
+    def _reset(self) -> None:
+        self._decoder = Decoder(max_header_list_size=4 * MAX_HEADER_BLOCK)
+        self._decoder.header_table = self._table = _Table()
+        if self.complete:
+            self._decoder.max_allowed_table_size = self._allowed
+        else:
+            # The size in force is not known. A table that is too large only keeps
+            # entries that the sender will not name any more.
+            self._decoder.max_allowed_table_size = MAX_TABLE
+            self._table.maxsize = MAX_TABLE
+
+    def allow(self, size: int) -> None:
+        """The receiver's SETTINGS_HEADER_TABLE_SIZE. Decreases bind only after the peer's
+        acknowledgement, and an observer loses nothing by allowing the largest one."""
+        self._allowed = max(self._allowed, min(size, MAX_TABLE))
+        if self.complete:
+            self._decoder.max_allowed_table_size = self._allowed
+
+    def lose(self) -> None:
+        """A block was missed: what is in the table now is not known."""
+        self.complete = False
+        self._reset()
+
+    def decode(self, block: bytes) -> tuple[list[Field], str | None]:
+        """(fields, problem); fields that a damaged block still gave are not kept."""
+        self._table.missed = 0
+        try:
+            found: list[HeaderTuple] = list(self._decoder.decode(block, raw=True))
+        except (HPACKError, ValueError, IndexError) as error:
+            self.lose()
+            return [], f"a header block is damaged ({type(error).__name__})"
+        fields = [(bytes(name), bytes(value)) for name, value in found]
+        if self._table.missed and self.complete:
+            return fields, "a header block names table entries that were never added"
+        return fields, None
+
+
+@dataclass(slots=True)
+class Side:
+    """One direction: unread bytes, the frame being read, the header block being joined."""
+
+    blocks: HeaderBlocks
+    buffer: SpanBuffer = field(default_factory=SpanBuffer)
+    begun: bool = False
+    lost: bool = False
+    ended: bool = False
+    max_frame: int = DEFAULT_FRAME_SIZE
+    # DATA (and frames that are skipped) are read as they come: the head, the bytes of the
+    # payload still to come, how many of them are padding at its end.
+    head: FrameHead | None = None
+    left: int = 0
+    padding: int = 0
+    # HEADERS or PUSH_PROMISE that wait for END_HEADERS.
+    block_head: FrameHead | None = None
+    block: bytearray = field(default_factory=bytearray)
+    block_span: Span | None = None
+    promised: int = 0

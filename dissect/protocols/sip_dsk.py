@@ -1,0 +1,42 @@
+"""TLS-DSK in SIP ([MS-SIPAE]): which TLS messages a header's gssapi-data carries."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from dissect.errors import ProtocolError
+from dissect.protocols.heads import Field
+
+_CARRIERS = frozenset(
+    (b"authorization", b"proxy-authorization", b"www-authenticate", b"proxy-authenticate")
+)
+_GSSAPI_DATA = re.compile(rb'gssapi-data\s*=\s*"?([^",\s]*)', re.IGNORECASE)
+
+
+class TlsDskError(ProtocolError):
+    """A gssapi-data that is no base64 or no TLS; the text never holds the data."""
+
+
+def tls_dsk_names(fields: list[Field]) -> tuple[str, ...]:
+    """The TLS messages in the gssapi-data of TLS-DSK header fields, in wire order.
+
+    Raises TlsDskError when there is one that can't be read.
+    """
+    names: list[str] = []
+    for name, value in fields:
+        if value[:7].lower() != b"tls-dsk" or name.lower() not in _CARRIERS:
+            continue
+        match = _GSSAPI_DATA.search(value)
+        if match is None or not match[1]:
+            continue
+        from dissect.protocols.tls.dsk import handshake_names
+
+        try:
+            names += handshake_names(base64.b64decode(match[1], validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise TlsDskError("sip.tls_dsk", "gssapi-data is not base64") from error
+        except ProtocolError as error:
+            raise TlsDskError("sip.tls_dsk", f"gssapi-data is no TLS: {error}") from error
+    return tuple(names)

@@ -1,0 +1,43 @@
+"""SIP start lines (RFC 3261 §7.1, §7.2)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_REQUEST_LINE = re.compile(
+    rb"([A-Za-z0-9\-.!%*_+`'~]{1,40})[ \t]+([^\r\n]*?)[ \t]+SIP/2\.0[ \t]*\Z"
+)
+_STATUS_LINE = re.compile(rb"SIP/2\.0[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\Z")
+START_ANYWHERE = re.compile(
+    rb"[A-Z]{3,20} [A-Za-z][A-Za-z0-9+.\-]{1,15}:[^\s]{1,4096} SIP/2\.0\r?\n"
+    rb"|SIP/2\.0 [1-6][0-9]{2}[ \r]"
+)
+
+
+class StartLine(NamedTuple):
+    """A request (status None) or a response (method and URI empty)."""
+
+    method: str = ""
+    uri: bytes = b""
+    status: int | None = None
+    reason: str = ""
+
+
+def start_line(line: bytes) -> StartLine | None:
+    """The start line without its line end, or None if it is neither kind."""
+    if status := _STATUS_LINE.match(line):
+        return StartLine(
+            status=int(status[1]), reason=(status[2] or b"").decode("utf-8", "replace")
+        )
+    if request := _REQUEST_LINE.match(line):
+        return StartLine(request[1].decode("latin-1"), request[2])
+    return None
+
+
+def describe(start: StartLine | None) -> str:
+    if start is None:
+        return "a SIP message"
+    if start.status is not None:
+        return f"a SIP response {start.status}"
+    return f"a SIP {start.method} request" if start.method.isalpha() else "a SIP request"

@@ -1,0 +1,151 @@
+"""SIP messages out of header sections and bodies (RFC 3261 §7), whatever carried them."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from dissect.model import (
+    EMPTY_BODY,
+    Anomaly,
+    Body,
+    Direction,
+    Headers,
+    Message,
+    Opaque,
+    SipMessage,
+    Span,
+)
+from dissect.protocols.base import Layer
+from dissect.protocols.content import BodyCollector
+from dissect.protocols.heads import (
+    Field,
+    content_lengths,
+    parse_fields,
+    split_lines,
+    tokens,
+    values,
+)
+from dissect.protocols.sip_dsk import TlsDskError, tls_dsk_names
+from dissect.protocols.sip_lines import StartLine, start_line
+
+MAX_BODY = 4 << 20  # a Content-Length above is taken for damage
+MAX_SEEN = 2048  # messages remembered to tell retransmissions
+
+_BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
+_TAG = re.compile(r";\s*tag\s*=\s*([^\s;,>]+)", re.IGNORECASE)
+
+Transport = Literal["udp", "tcp", "tls", "ws"]
+
+
+@dataclass(slots=True)
+class Head:
+    """A header section, and where it was."""
+
+    start: StartLine
+    fields: list[Field]
+    span: Span
+    body: BodyCollector = field(default_factory=BodyCollector)
+
+
+class Maker:
+    """Heads and bodies to messages: what UDP and stream transports have in common."""
+
+    def __init__(self, layer: Layer, transport: Transport) -> None:
+        self._layer = layer
+        self._transport = transport
+        self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
+        self.out: list[Message | Anomaly] = []
+
+    def odd(self, kind: str, sentence: str, frame: int) -> None:
+        connection = self._layer.connection
+        self.out.append(Anomaly(kind, sentence, connection.capture, frame, connection.stream))
+
+    def flush(self) -> list[Message | Anomaly]:
+        out, self.out = self.out, []
+        return out
+
+    def head(self, section: bytes, span: Span) -> Head | None:
+        """A header section without its empty line; None if no SIP start line begins it."""
+        first, _, rest = section.partition(b"\n")
+        start = start_line(first.removesuffix(b"\r"))
+        if start is None:
+            return None
+        fields, odd = parse_fields(split_lines(rest))
+        if odd:
+            self.odd("sip.bad_header", f"{odd} header lines are no fields", span.last_frame)
+        return Head(start, fields, span)
+
+    def length(self, head: Head) -> int | None:
+        """The Content-Length; None (and an anomaly if it is there but no number) if absent."""
+        length, problem = content_lengths(values(head.fields, b"content-length", b"l"))
+        if length is not None and length > MAX_BODY:
+            length, problem = None, "Content-Length is beyond any SIP message"
+        if problem:
+            self.odd("sip.content_length", problem, head.span.last_frame)
+        return length
+
+    def emit(self, head: Head, direction: Direction, problem: str | None = None) -> None:
+        headers = Headers.of(head.fields)
+        start = head.start
+        message = SipMessage(
+            place=self._layer.place(direction, head.span),
+            kind="request" if start.status is None else "response",
+            method=start.method or _cseq_method(headers),
+            uri=Opaque(start.uri),
+            status=start.status,
+            reason=start.reason,
+            headers=headers,
+            body=self._body(head, problem),
+            transport=self._transport,
+            retransmission=False,
+            tls_dsk=self._tls_dsk(head),
+        )
+        if self._repeated(message, direction):
+            message = replace(message, retransmission=True)
+        self.out.append(message)
+
+    def _body(self, head: Head, problem: str | None) -> Body:
+        if not head.body.wire_size and problem is None and not head.body.lost:
+            return EMPTY_BODY
+        codings = tokens(head.fields, b"content-encoding") or tokens(head.fields, b"e")
+        return head.body.body(codings, problem)
+
+    def _tls_dsk(self, head: Head) -> tuple[str, ...]:
+        try:
+            return tls_dsk_names(head.fields)
+        except TlsDskError as error:
+            self.odd("sip.tls_dsk", str(error), head.span.last_frame)
+            return ()
+
+    def _repeated(self, message: SipMessage, direction: Direction) -> bool:
+        """Whether the same message was seen before (RFC 3261 §17: same branch and CSeq).
+
+        The To tag tells the answers of several forked branches apart.
+        """
+        branch = _BRANCH.search(message.header("via") or "")
+        tag = _TAG.search(message.header("to") or "")
+        key = (
+            direction,
+            message.header("call-id"),
+            branch and branch[1],
+            message.header("cseq"),
+            message.status,
+            message.method,
+            tag and tag[1],
+            hash(bytes(message.body.data)),
+        )
+        if key in self._seen:
+            self._seen.move_to_end(key)
+            return True
+        self._seen[key] = None
+        if len(self._seen) > MAX_SEEN:
+            self._seen.popitem(last=False)
+        return False
+
+
+def _cseq_method(headers: Headers) -> str:
+    parts = (headers.get("cseq") or "").split()
+    return parts[1] if len(parts) > 1 and parts[1].isascii() else ""

@@ -1,0 +1,176 @@
+"""One direction of a TLS connection: its records, its key, what became of them.
+
+A direction is in clear, or has a key, or is shut: encrypted, and no key for it. While
+it `waits` for something that the other direction has yet to say, its records are parked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from dissect.model import Direction, Span, TlsReason
+from dissect.protocols.tls.keys import TrafficSecret
+from dissect.protocols.tls.protection import Opened, Opener
+from dissect.protocols.tls.records import Record, RecordReader
+from dissect.protocols.tls.resync import Resync
+
+MAX_PARKED = 1 << 17  # bytes parked in one direction
+MAX_SEARCHED = 4096  # record numbers tried after a loss
+MAX_FAILURES = 8  # records in a row that may fail before a direction is given up
+SMALLEST_RECORD = 22  # bytes on the wire of the smallest protected record that is usual
+
+Phase = Literal["clear", "early", "handshake", "application"]
+
+
+@dataclass(slots=True, repr=False)
+class Key:
+    """A key for one direction, and what it was made of.
+
+    `traffic` is set in TLS 1.3, `master` (the session's master secret) before it.
+    """
+
+    opener: Opener
+    phase: Phase
+    origin: str | None = None
+    traffic: TrafficSecret | None = None
+    master: bytes | None = None
+
+
+class Half:
+    """State and counters of one direction. `direction` is that of the connection."""
+
+    def __init__(self, direction: Direction) -> None:
+        self.direction: Direction = direction
+        # Gives the keys that may have been taken up behind a loss, nearest first.
+        self.successors: Callable[[], list[Key]] = list
+        self.reader = RecordReader()
+        self.resync: Resync | None = None
+        self.key: Key | None = None
+        self.rivals: list[Key] = []  # other keys that the log gives for this direction
+        self.phase: Phase = "clear"
+        self.proven = False  # whether the key has opened a record
+        self.shut = False
+        self.why: tuple[TlsReason, str] | None = None
+        self.waits = False
+        self.parked: deque[Record] = deque()
+        self.parked_bytes = 0
+        self.search = 0  # after a loss: how many record numbers to try
+        self.tolerate = 0  # records that may fail unremarked: they have another key
+        self.failures = 0  # records that failed in a row
+        self.message = bytearray()  # a handshake message that isn't whole yet
+        self.message_span: Span | None = None
+        self.first: Span | None = None
+        self.last: Span | None = None
+        self.bytes_in = 0
+        self.records = 0
+        self.opened = 0  # protected records of any kind that were opened
+        self.failed = 0  # that had a key and failed their tag
+        self.data_opened = 0  # application data records
+        self.data_shut = 0
+        self.bytes_opened = 0  # application data
+        self.gaps = 0
+        self.cuts = 0  # gaps that are ends of packets which the capture cut off
+        self.blind = 0  # gaps in what was protected
+        self.lost = 0  # bytes
+        self.ended = False
+        self.closed = False  # the child was told that this direction ended
+
+    @property
+    def opener(self) -> Opener | None:
+        return self.key.opener if self.key else None
+
+    def touch(self, size: int, span: Span) -> None:
+        if self.first is None:
+            self.first = span
+        self.last = span
+        self.bytes_in += size
+
+    # ------------------------------------------------------------- keys
+
+    def use(self, keys: Iterable[Key]) -> None:
+        """Take a new key; where the log gives several, a tag will tell which is right."""
+        first, *others = keys
+        self.key, self.rivals = first, others
+        self.phase = first.phase
+        self.proven = False
+        self.failures = 0
+        self.message.clear()
+
+    def close(self, reason: TlsReason, detail: str) -> None:
+        """From here on nothing can be opened; the first cause is the one reported."""
+        self.shut = True
+        self.key = None
+        self.rivals = []
+        self.reader.keep = False
+        if self.why is None:
+            self.why = (reason, detail)
+
+    def park(self, record: Record) -> bool:
+        """Whether there was room for it."""
+        self.parked_bytes += record.length + len(record.header)
+        self.parked.append(record)
+        return self.parked_bytes <= MAX_PARKED
+
+    # ------------------------------------------------------------- opening
+
+    def open(self, record: Record) -> Opened | None:
+        """The content of a protected record, or None where its tag is wrong."""
+        key, payload = self.key, record.payload
+        assert key is not None
+        assert payload is not None
+        if self.search:
+            if not self.locate(record.header, payload):
+                return None
+            key = self.key
+            assert key is not None
+        opened = key.opener.open(record.header, payload)
+        if opened is not None:
+            if not self.proven:
+                self.proven = True
+                self.rivals = []
+            self.failures = 0
+            self.opened += 1
+            return opened
+        if not self.proven:
+            for rival in self.rivals:
+                opened = rival.opener.open(record.header, payload)
+                if opened is not None:
+                    self.key, self.rivals = rival, []
+                    self.phase = rival.phase
+                    self.proven = True
+                    self.opened += 1
+                    return opened
+        return None
+
+    def locate(self, header: bytes, payload: bytes, before: bytes | None = None) -> bool:
+        """After a loss: find the record's number, or the key that was taken up meanwhile.
+
+        Where it is found, the key in use stands before this very record. `before` are
+        the bytes before its header, if the stream was searched for it.
+        """
+        window = max(1, min(self.search, MAX_SEARCHED))
+        for key in [*([self.key] if self.key else []), *self.rivals, *self.successors()]:
+            opener = key.opener
+            if before is not None:
+                if not opener.restartable:
+                    continue
+                opener.restart(before)
+            if opener.locate(header, payload, window if opener.restartable else 1):
+                if key is not self.key:
+                    self.key, self.rivals, self.proven = key, [], True
+                    self.phase = key.phase
+                self.search = 0
+                return True
+        return False
+
+    def lose(self, length: int) -> None:
+        """Widen the search by the records that `length` lost bytes may have held."""
+        self.gaps += 1
+        self.lost += length
+        self.blind += self.shut or self.phase != "clear"
+        held = length // SMALLEST_RECORD + 2 if length else MAX_SEARCHED
+        self.search = min(self.search + held, MAX_SEARCHED)
+        self.message.clear()

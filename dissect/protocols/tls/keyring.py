@@ -1,0 +1,89 @@
+"""From a connection's hellos and the secret store to keys, or to the reason why not."""
+
+from __future__ import annotations
+
+from dissect.model import TlsReason
+from dissect.protocols.tls import secrets
+from dissect.protocols.tls.half import Key, Phase
+from dissect.protocols.tls.keys import Agreement, TrafficSecret
+from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.suites import Suite
+
+Master = tuple[bytes, "str | None"]  # a master secret and its key log
+
+# (label of what the client sends, label of what the server sends)
+LABELS: dict[Phase, tuple[str, str]] = {
+    "early": (secrets.CLIENT_EARLY, ""),
+    "handshake": (secrets.CLIENT_HANDSHAKE, secrets.SERVER_HANDSHAKE),
+    "application": (secrets.CLIENT_TRAFFIC, secrets.SERVER_TRAFFIC),
+}
+
+
+def traffic_keys(
+    store: SecretStore, client_random: bytes, suite: Suite, phase: Phase, role: int
+) -> list[Key]:
+    """TLS 1.3: the keys that the key logs give for a phase; `role` 1 is the server."""
+    label = LABELS[phase][role]
+    if not label or suite.cipher is None or not suite.tls13:
+        return []
+    size = 48 if suite.prf == "sha384" else 32
+    keys = []
+    for logged in store.lookup(label, client_random):
+        if len(logged.secret) == size:
+            traffic = TrafficSecret(logged.secret, suite)
+            keys.append(Key(traffic.opener(), phase, logged.origin, traffic))
+    return keys
+
+
+def updated_key(key: Key) -> Key | None:
+    """The key after a KeyUpdate of its sender."""
+    if key.traffic is None or key.phase != "application":
+        return None
+    traffic = key.traffic.updated()
+    return Key(traffic.opener(), "application", key.origin, traffic)
+
+
+def masters(
+    store: SecretStore,
+    agreement: Agreement,
+    *,
+    encrypted_premaster: bytes | None,
+    session_hash: bytes | None,
+    sessions: tuple[bytes, ...],
+) -> list[Master]:
+    """TLS 1.2 and before: master secrets worth trying, each with its key log, best first.
+
+    `sessions` are the session id and ticket by which an earlier session may be resumed.
+    """
+    found: list[Master] = []
+
+    def add(master: bytes, origin: str | None) -> None:
+        if all(known != master for known, _ in found):
+            found.append((master, origin))
+
+    for logged in store.lookup(secrets.CLIENT_RANDOM, agreement.client_random):
+        add(logged.secret, logged.origin)
+    premasters = list(store.lookup(secrets.PREMASTER, agreement.client_random))
+    if encrypted_premaster:
+        premasters += store.lookup(secrets.RSA, encrypted_premaster[:8])
+    for logged in premasters:
+        add(agreement.master(logged.secret, session_hash), logged.origin)
+    for ident in sessions:
+        session = store.session(ident)
+        if session is not None:
+            add(session.master, session.origin)
+    return found
+
+
+def why_no_secret(
+    store: SecretStore, client_random: bytes, wanted: str, resumed: bool
+) -> tuple[TlsReason, str]:
+    """Why the store has no secret `wanted` for this connection; the detail is a phrase."""
+    if not store.origins:
+        return "no_secret_for_random", wanted
+    labels = store.labels_for(client_random)
+    if labels:
+        return "secret_incomplete", wanted
+    if resumed:
+        return "resumed_without_secret", wanted
+    return "no_secret_for_random", wanted

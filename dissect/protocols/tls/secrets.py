@@ -1,0 +1,235 @@
+"""The secrets of one capture: key logs in NSS format (RFC 9850) and what sessions taught.
+
+Nothing here shows a secret: not in repr, not in a problem's text. Everything is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 300 bytes each
+MAX_PROBLEMS = 100  # problems reported for one key log
+MAX_SESSIONS = 20_000  # sessions remembered for resumption
+MAX_ALTERNATIVES = 8  # conflicting secrets kept for one label and random
+
+CLIENT_RANDOM = "CLIENT_RANDOM"
+CLIENT_EARLY = "CLIENT_EARLY_TRAFFIC_SECRET"
+CLIENT_HANDSHAKE = "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+SERVER_HANDSHAKE = "SERVER_HANDSHAKE_TRAFFIC_SECRET"
+CLIENT_TRAFFIC = "CLIENT_TRAFFIC_SECRET_0"
+SERVER_TRAFFIC = "SERVER_TRAFFIC_SECRET_0"
+PREMASTER = "PMS_CLIENT_RANDOM"
+RSA = "RSA"  # by the first 8 bytes of the encrypted premaster secret
+SESSION = "RSA Session-ID"  # by session id
+
+# label → sizes of the secret in bytes; None: any (a premaster secret has its group's size)
+_HASHES = (32, 48, 64)
+LABELS: dict[str, tuple[int, ...] | None] = {
+    CLIENT_RANDOM: (48,),
+    CLIENT_EARLY: _HASHES,
+    CLIENT_HANDSHAKE: _HASHES,
+    SERVER_HANDSHAKE: _HASHES,
+    CLIENT_TRAFFIC: _HASHES,
+    SERVER_TRAFFIC: _HASHES,
+    "EARLY_EXPORTER_MASTER_SECRET": _HASHES,
+    "EARLY_EXPORTER_SECRET": _HASHES,
+    "EXPORTER_SECRET": _HASHES,
+    "ECH_SECRET": None,
+    "ECH_CONFIG": None,
+    PREMASTER: None,
+}
+TLS13_LABELS = (CLIENT_HANDSHAKE, SERVER_HANDSHAKE, CLIENT_TRAFFIC, SERVER_TRAFFIC)
+
+_LINE = re.compile(rb"([A-Z0-9_]+)[ \t]+([0-9A-Fa-f]{64})[ \t]+([0-9A-Fa-f]+)")
+_RSA_LINE = re.compile(rb"RSA[ \t]+([0-9A-Fa-f]{16})[ \t]+([0-9A-Fa-f]{96})")
+_SESSION_LINE = re.compile(
+    rb"RSA[ \t]+Session-ID:([0-9A-Fa-f]{2,64})[ \t]+Master-Key:([0-9A-Fa-f]{96})"
+)
+# A lost line end glues two lines: the second begins where a label does. A label may begin
+# with letters that are also hex digits, so it is searched for, not the end of the digits.
+_GLUED = re.compile(
+    rb"(?<=[0-9A-Fa-f])(?="
+    + b"|".join(label.encode("ascii") + rb"[ \t]" for label in LABELS)
+    + rb"|RSA[ \t])"
+)
+_WORD = re.compile(rb"[A-Z][A-Z0-9_]{2,47}")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LoggedSecret:
+    """A secret of a key log and the name of that log."""
+
+    secret: bytes
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Session:
+    """The master secret of a session that may be resumed, and the stream that made it."""
+
+    master: bytes
+    origin: str
+    stream: int
+
+
+class SecretStore:
+    """All secrets that are known for one capture; one store serves all its connections."""
+
+    def __init__(self) -> None:
+        self._by_random: dict[bytes, dict[str, tuple[LoggedSecret, ...]]] = {}
+        self._sessions: dict[bytes, Session] = {}
+        self._claimed: dict[bytes, str] = {}
+        self.origins: list[str] = []
+        self.count = 0
+
+    def __repr__(self) -> str:
+        return f"<SecretStore {self.count} secrets from {len(self.origins)} key logs>"
+
+    # ------------------------------------------------------------- key logs
+
+    def add_key_log(self, text: bytes, origin: str) -> list[str]:
+        """Add the lines of a key log; what can't be used is returned, a sentence a line.
+
+        `origin` names the log in reports ("phone.keys", "phone.pcapng DSB 1"). Line ends
+        may be LF, CRLF or CR, hex digits of either case; a byte order mark, NUL padding,
+        blank lines and comments are passed over (RFC 9850 §2).
+        """
+        if origin not in self.origins:
+            self.origins.append(origin)
+        if text[:2] in (b"\xff\xfe", b"\xfe\xff"):  # a shell that redirects in UTF-16
+            text = bytes(text).decode("utf-16", "replace").encode("utf-8")
+        problems: list[str] = []
+        for number, line in enumerate(_lines(bytes(text).removeprefix(b"\xef\xbb\xbf")), 1):
+            line = line.strip(b" \t\0\x0b\x0c\xef\xbb\xbf")
+            if not line or line.startswith(b"#"):
+                continue
+            for problem in self._add_line(line, origin):
+                if len(problems) < MAX_PROBLEMS:
+                    problems.append(f"line {number}: {problem}")
+        return problems
+
+    def _add_line(self, line: bytes, origin: str) -> Iterator[str]:
+        match = _LINE.fullmatch(line)
+        if match is not None:
+            problem = self._add_secret(match[1].decode(), match[2], match[3], origin)
+            if problem is None:
+                return
+        parts = _GLUED.split(line)
+        if len(parts) > 1:
+            yield f"{len(parts)} secrets stand on one line, a line end is missing"
+            for part in parts:
+                yield from self._add_line(part.strip(), origin)
+            return
+        if match is not None and problem is not None:
+            yield problem
+            return
+        if match := _SESSION_LINE.fullmatch(line):
+            self._keep(SESSION, bytes.fromhex(match[1].decode()), match[2], origin)
+        elif match := _RSA_LINE.fullmatch(line):
+            self._keep(RSA, bytes.fromhex(match[1].decode()), match[2], origin)
+        else:
+            yield _what_is_wrong(line)
+
+    def _add_secret(self, label: str, random: bytes, secret: bytes, origin: str) -> str | None:
+        if label not in LABELS:
+            if _WORD.fullmatch(label.encode()) and not _is_hex(label):
+                return f"the label {label} is unknown"
+            return "this is no line of a key log"
+        sizes = LABELS[label]
+        if len(secret) % 2 or (sizes and len(secret) // 2 not in sizes):
+            wanted = " or ".join(str(2 * size) for size in sizes or ())
+            return f"the secret of {label} has {len(secret)} hex digits, not {wanted or 'even'}"
+        return self._keep(label, bytes.fromhex(random.decode()), secret, origin)
+
+    def _keep(self, label: str, key: bytes, secret: bytes, origin: str) -> str | None:
+        if self.count >= MAX_SECRETS:
+            return f"more than {MAX_SECRETS} secrets: the rest is left out"
+        labels = self._by_random.setdefault(key, {})
+        known = labels.get(label, ())
+        value = bytes.fromhex(secret.decode())
+        if all(other.secret != value for other in known):
+            if len(known) >= MAX_ALTERNATIVES:
+                return f"more than {MAX_ALTERNATIVES} secrets of {label} for one random"
+            labels[label] = (*known, LoggedSecret(value, origin))
+            self.count += 1
+        return None
+
+    # ------------------------------------------------------------- look-up
+
+    def lookup(self, label: str, key: bytes) -> tuple[LoggedSecret, ...]:
+        """The secrets of a label for a client random (`RSA`: for the key given above)."""
+        return self._by_random.get(key, {}).get(label, ())
+
+    def labels_for(self, client_random: bytes) -> frozenset[str]:
+        return frozenset(self._by_random.get(client_random, ()))
+
+    @property
+    def randoms(self) -> int:
+        """How many connections the key logs have secrets for."""
+        return len(self._by_random)
+
+    def claim(self, client_random: bytes, name: str) -> None:
+        """Note that a connection (to the server `name`) used the secrets of this random."""
+        if client_random in self._by_random:
+            self._claimed[client_random] = name
+
+    @property
+    def claimed_names(self) -> tuple[str, ...]:
+        """The servers whose connections the key logs opened so far, each once, sorted."""
+        return tuple(sorted(set(self._claimed.values())))
+
+    @property
+    def claimed(self) -> int:
+        return len(self._claimed)
+
+    def unclaimed(self, label: str) -> Iterator[tuple[bytes, LoggedSecret]]:
+        """Secrets of a label that no connection used so far, with their client randoms."""
+        for random, labels in self._by_random.items():
+            if random not in self._claimed:
+                for secret in labels.get(label, ()):
+                    yield random, secret
+
+    # ------------------------------------------------------------- sessions
+
+    def remember_session(self, ident: bytes, session: Session) -> None:
+        """`ident` is a session id or a ticket; a newer session replaces an older one."""
+        if not ident:
+            return
+        self._sessions.pop(ident, None)
+        if len(self._sessions) >= MAX_SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        self._sessions[ident] = session
+
+    def session(self, ident: bytes) -> Session | None:
+        known = self._sessions.get(ident)
+        if known is None:
+            for logged in self.lookup(SESSION, ident):
+                return Session(logged.secret, logged.origin, -1)
+        return known
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+
+
+def _is_hex(word: str) -> bool:
+    return all(letter in "0123456789ABCDEF" for letter in word)
+
+
+def _what_is_wrong(line: bytes) -> str:
+    """Why a line can't be used, in words that hold nothing of its values."""
+    words = line.split()
+    label = words[0].decode("ascii", "replace")
+    if label not in LABELS and label != RSA:
+        if _WORD.fullmatch(words[0]) and not _is_hex(label):
+            return f"the label {label} is unknown"
+        return "this is no line of a key log"
+    if len(words) < 3:
+        return f"the line of {label} is cut short"
+    if len(words) > 3:
+        return f"the line of {label} has more than three fields"
+    if len(words[1]) != 64 and label != RSA:
+        return f"the client random of {label} has {len(words[1])} hex digits, not 64"
+    return f"the line of {label} is not hexadecimal"

@@ -1,0 +1,38 @@
+"""Measuring and fitting text in points of a font."""
+
+from __future__ import annotations
+
+from dissect.render import fit, words
+from dissect.render.primitives import MISSING_GLYPH, Font
+
+
+class Canvas:
+    """Text of a chart in one font: made harmless, measured, wrapped, shortened."""
+
+    def __init__(self, font: Font) -> None:
+        self.font = font
+        self.replaced = False  # a character had no glyph and is drawn as another one
+        self._advances: dict[bool, fit.Advance] = {
+            bold: (lambda character, bold=bold: font.advance(character, bold))  # type: ignore[misc]
+            for bold in (False, True)
+        }
+
+    def shown(self, text: str) -> str:
+        shown = self.font.shown(words.joined(text))
+        self.replaced |= shown.count(MISSING_GLYPH) > text.count(MISSING_GLYPH)
+        return shown
+
+    def width(self, text: str, size: float, bold: bool = False) -> float:
+        return fit.width(text, self._advances[bold]) * size
+
+    def wrap(
+        self, text: str, limit: float, size: float, bold: bool = False, lines: int | None = None
+    ) -> list[str]:
+        return fit.wrap(self.shown(text), limit / size, self._advances[bold], lines)
+
+    def balance(self, text: str, limit: float, size: float, bold: bool, lines: int) -> list[str]:
+        """As `wrap`, the lines about equally long."""
+        return fit.balance(self.shown(text), limit / size, self._advances[bold], lines)
+
+    def shorten(self, text: str, limit: float, size: float, bold: bool = False) -> str:
+        return fit.shorten(self.shown(text), limit / size, self._advances[bold])

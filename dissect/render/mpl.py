@@ -1,0 +1,276 @@
+"""PNG, SVG and PDF through matplotlib's figures: no pyplot, no display, no state kept.
+
+The same chart gives the same bytes: no dates, fixed ids, the user's matplotlib settings
+ignored. Text is set in DejaVu Sans, which comes with matplotlib; a character it lacks is
+drawn as □ (SVG keeps it: the viewer has more fonts).
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font, LoadFlags
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Patch, Polygon, Rectangle
+from matplotlib.text import Text as MplText
+from matplotlib.transforms import Affine2D, Transform
+
+import dissect
+from dissect.model import SequenceChart
+from dissect.render import Options
+from dissect.render.escape import visible
+from dissect.render.fit import cells
+from dissect.render.paging import pages
+from dissect.render.primitives import (
+    MARGIN,
+    MISSING_GLYPH,
+    PAGE_WIDTH,
+    POINTS_PER_INCH,
+    Box,
+    Item,
+    Line,
+    Page,
+    Text,
+    Tip,
+)
+from dissect.render.svg import titled
+from dissect.render.theme import THEMES, Theme
+from dissect.render.words import NO_BREAK
+
+PRODUCT = f"dissect {dissect.__version__}"
+MAX_ARROWS_PICTURE = 600  # a picture of more is taller than viewers open
+MAX_ARROWS_PDF = 3000
+MAX_PIXELS = 60_000  # a side; Agg ends at 2**16
+DASHES = (4.0, 2.5)
+
+_SETTINGS: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dissect",
+    "pdf.fonttype": 42,
+    "font.family": ["DejaVu Sans"],
+    "text.hinting": "none",
+    "path.simplify": False,
+}
+
+
+class DejaVu:
+    """The metrics of DejaVu Sans, unhinted, as all three backends use them."""
+
+    def __init__(self, substitute: bool) -> None:
+        self.substitute = substitute
+        folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+        self._faces = {
+            bold: FT2Font(str(folder / name))
+            for bold, name in ((False, "DejaVuSans.ttf"), (True, "DejaVuSans-Bold.ttf"))
+        }
+        for face in self._faces.values():
+            face.set_size(100, POINTS_PER_INCH)
+        self._advances: dict[tuple[str, bool], float] = {}
+
+    def advance(self, character: str, bold: bool) -> float:
+        key = character, bold
+        found = self._advances.get(key)
+        if found is None:
+            found = self._advances[key] = self._measure(character, self._faces[bold])
+        return found
+
+    def _measure(self, character: str, face: FT2Font) -> float:
+        if not face.get_char_index(ord(character)):
+            # Another font will draw it (SVG): wide ones are as wide as high, at most.
+            return cells(character) * 0.62 if cells(character) < 2 else 1.05
+        glyph = face.load_char(ord(character), LoadFlags.NO_HINTING)
+        return float(glyph.linearHoriAdvance) / 65536 / 100
+
+    def shown(self, text: str) -> str:
+        text = visible(text)
+        if text.isascii() or not self.substitute:
+            return text
+        return "".join(c if self._has(c) else MISSING_GLYPH for c in text)
+
+    def _has(self, character: str) -> bool:
+        return all(face.get_char_index(ord(character)) for face in self._faces.values())
+
+
+@cache
+def dejavu(*, substitute: bool) -> DejaVu:
+    """DejaVu Sans; with `substitute` a character without glyph is shown as `MISSING_GLYPH`."""
+    return DejaVu(substitute)
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Our settings and none of the user's; matplotlib's warning of glyphs silenced (SVG)."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def png(charts: Sequence[SequenceChart], options: Options) -> bytes:
+    """One picture of A4 width at `options.dpi`, all charts one below the other."""
+    page = _tall(charts, dejavu(substitute=True))
+    longest = max(page.height, page.width)
+    dpi = min(float(options.dpi), MAX_PIXELS * POINTS_PER_INCH / longest)
+    with _settings():
+        figure = draw(page, THEMES[options.theme])
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=dpi, metadata={"Software": PRODUCT})
+    return out.getvalue()
+
+
+def svg(charts: Sequence[SequenceChart], options: Options) -> bytes:
+    """One picture; text stays text, arrows have ids and titles. UTF-8."""
+    page = _tall(charts, dejavu(substitute=False))
+    title = visible(charts[0].title) if charts else PRODUCT
+    metadata = {"Date": None, "Creator": PRODUCT, "Title": title}
+    with _settings():
+        figure = draw(page, THEMES[options.theme])
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata=metadata)
+    titles = {
+        item.ident: visible(item.title)
+        for _, item in page.items
+        if isinstance(item, Line) and item.ident and item.title
+    }
+    return titled(out.getvalue(), titles).encode()
+
+
+def pdf(charts: Sequence[SequenceChart], options: Options) -> bytes:
+    """A4 pages, each chart beginning a new one; fonts embedded."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    font = dejavu(substitute=True)
+    sheets = [
+        page
+        for chart in charts
+        for page in pages(chart, font, PRODUCT, tall=False, max_arrows=MAX_ARROWS_PDF)
+    ]
+    title = visible(charts[0].title) if charts else PRODUCT
+    metadata = {"Title": title, "Creator": PRODUCT, "CreationDate": None}
+    out = io.BytesIO()
+    with _settings(), PdfPages(out, metadata=metadata) as book:
+        for page in sheets or [_blank()]:
+            book.savefig(draw(page, THEMES[options.theme]))
+    return out.getvalue()
+
+
+def _tall(charts: Sequence[SequenceChart], font: DejaVu) -> Page:
+    """All charts on one page."""
+    items: list[tuple[float, Item]] = []
+    y = 0.0
+    share = MAX_ARROWS_PICTURE // max(1, len(charts))
+    for number, chart in enumerate(charts, 1):
+        (page,) = pages(chart, font, PRODUCT, tall=True, max_arrows=share)
+        prefix = f"flow-{number}-" if len(charts) > 1 else ""
+        items.extend((y + dy, _named(item, prefix)) for dy, item in page.items)
+        y += page.height
+    return Page(PAGE_WIDTH, y, tuple(items)) if items else _blank()
+
+
+def _blank() -> Page:
+    """What is drawn of no chart at all."""
+    note = Text(MARGIN, 34, "No sign-in was found.", "ink", 11)
+    return Page(PAGE_WIDTH, 60, ((0.0, note),))
+
+
+def _named(item: Item, prefix: str) -> Item:
+    """`item` with an id that no other chart of the picture has."""
+    if prefix and isinstance(item, Line) and item.ident:
+        return Line(
+            item.points, item.role, item.width, item.dashed, prefix + item.ident, item.title
+        )
+    return item
+
+
+def draw(page: Page, theme: Theme) -> Figure:
+    """A page as a figure: coordinates and colours, nothing else."""
+    size = page.width / POINTS_PER_INCH, page.height / POINTS_PER_INCH
+    figure = Figure(figsize=size, dpi=POINTS_PER_INCH, facecolor=theme.paper)
+    base = Affine2D().scale(1 / page.width, -1 / page.height).translate(0, 1)
+    for dy, item in page.items:
+        transform = Affine2D().translate(0, dy) + base + figure.transFigure
+        if isinstance(item, Text):
+            figure.add_artist(_text(item, dy, page, theme))
+        elif isinstance(item, Box):
+            figure.add_artist(_box(item, transform, theme))
+        elif isinstance(item, Line):
+            figure.add_artist(_line(item, transform, theme))
+        else:
+            figure.add_artist(_tip(item, transform, theme))
+    return figure
+
+
+def _text(item: Text, dy: float, page: Page, theme: Theme) -> MplText:
+    # No transform of ours here: text must not be mirrored by the downward y.
+    artist = MplText(
+        item.x / page.width,
+        1 - (item.y + dy) / page.height,
+        item.text.replace(NO_BREAK, " "),
+        color=theme.ink[item.role],
+        fontproperties=FontProperties(
+            family="DejaVu Sans", size=item.size, weight="bold" if item.bold else "normal"
+        ),
+        ha="right" if item.rotated else item.align,
+        va="center" if item.rotated else "baseline",
+        rotation=90 if item.rotated else 0,
+        parse_math=False,
+        usetex=False,
+        zorder=4,
+    )
+    return artist
+
+
+def _box(item: Box, transform: Transform, theme: Theme) -> Patch:
+    style: dict[str, Any] = {
+        "facecolor": theme.fill[item.role],
+        "edgecolor": theme.ink[item.role],
+        "linewidth": 0.0 if item.role == "paper" else 0.8,
+        "linestyle": (0, DASHES) if item.dashed else "solid",
+        "transform": transform,
+        "zorder": 1.5 if item.role == "paper" else 1.6 if not item.above else 1.7,
+    }
+    if not item.radius:
+        return Rectangle((item.x, item.y), item.width, item.height, **style)
+    rounding = f"round,pad=0,rounding_size={min(item.radius, item.height / 2)}"
+    return FancyBboxPatch((item.x, item.y), item.width, item.height, rounding, **style)
+
+
+def _line(item: Line, transform: Transform, theme: Theme) -> Line2D:
+    line = Line2D(
+        [x for x, _ in item.points],
+        [y for _, y in item.points],
+        color=theme.ink[item.role],
+        linewidth=item.width,
+        solid_capstyle="butt",
+        transform=transform,
+        zorder=1 if item.role in ("lane", "axis") and item.width < 1 else 2,
+    )
+    if item.dashed:
+        line.set_linestyle((0, DASHES))
+    if item.ident:
+        line.set_gid(item.ident)
+    return line
+
+
+def _tip(item: Tip, transform: Transform, theme: Theme) -> Polygon:
+    color = theme.ink[item.role]
+    return Polygon(
+        item.points,
+        closed=True,
+        facecolor=color if item.filled else theme.paper,
+        edgecolor=color,
+        linewidth=0.8,
+        joinstyle="miter",
+        transform=transform,
+        zorder=3,
+    )

@@ -1,0 +1,165 @@
+"""Finds every secret of a message, whatever rule reads it, so that none can slip through.
+
+Fields, cookies, parameters, JSON keys and XML elements are known by name; tokens of
+unknown name by their shape. What is found goes into the `SecretBook`, which masks it in
+every text.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dissect.model import Headers, HttpRequest, HttpResponse, Secret, SipMessage, Text
+from dissect.signin import redaction
+from dissect.signin.redaction import SecretBook
+
+BODY_LIMIT = 1 << 20  # a sign-in's page is some hundred KB; beyond that only its start is read
+
+_HIDDEN_INPUT = re.compile(
+    r"<input\b[^>]*?\bname=[\"']?([\w.:-]+)[\"']?[^>]*?\bvalue=(?:\"([^\"]*)\"|'([^']*)')", re.I
+)
+_HIDDEN_INPUT_REVERSED = re.compile(
+    r"<input\b[^>]*?\bvalue=(?:\"([^\"]*)\"|'([^']*)')[^>]*?\bname=[\"']?([\w.:-]+)", re.I
+)
+_JSON_STRING = re.compile(r'"([\w.:-]+)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_XML_SECRET = re.compile(
+    r"<(?:[\w-]+:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken)\b[^>]*>([^<]+)<"
+)
+_ASSERTION = re.compile(
+    r"<(?:[\w-]+:)?(?:Encrypted)?Assertion\b.*?</(?:[\w-]+:)?(?:Encrypted)?Assertion>", re.S
+)
+_ASSERTION_ID = re.compile(r"\b(?:AssertionID|ID)=\"([^\"]{16,})\"")
+_URL = re.compile(r"https?://[^\s\"'<>]+")
+_SIP_PARAMETER = re.compile(
+    r"\b(gssapi-data|response|rspauth|opaque|crand|srand|nonce|cnonce)\s*=\s*\"?([^\",\s]+)", re.I
+)
+
+
+def http(message: HttpRequest | HttpResponse, book: SecretBook) -> None:
+    """Note the secrets of a request or response."""
+    capture = message.place.connection.capture
+    frame = message.place.span.first_frame
+    found: list[Secret] = []
+    if isinstance(message, HttpRequest):
+        found += _secrets(redaction.redact_url(message.target.decode("latin-1")))
+    found += _header_secrets(message.headers)
+    found += body(message.body.text[:BODY_LIMIT], message.headers.get("content-type") or "")
+    for secret in found:
+        book.learn(secret, capture, frame)
+
+
+def sip(message: SipMessage, book: SecretBook) -> None:
+    """Note the secrets of a SIP message: what its authentication fields carry."""
+    capture = message.place.connection.capture
+    frame = message.place.span.first_frame
+    for name in (
+        "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
+        "authentication-info", "proxy-authentication-info",
+    ):  # fmt: skip
+        for value in message.header_all(name):
+            for parameter, text in _SIP_PARAMETER.findall(value):
+                kind = redaction.kind_of(parameter) or "nonce"
+                book.learn(Secret(kind, text), capture, frame)
+
+
+def path(request: HttpRequest) -> Text:
+    """The request's path without its query, token-like segments wrapped."""
+    return Text(tuple(redaction.redact_path(request.path)))
+
+
+def target(request: HttpRequest) -> Text:
+    """The request target with its query, secrets wrapped; absolute form as sent."""
+    return redaction.redact_url(request.target.decode("latin-1"))
+
+
+def _header_secrets(headers: Headers) -> Iterator[Secret]:
+    for raw_name, raw_value in headers:
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("latin-1")
+        if name in ("authorization", "proxy-authorization"):
+            yield redaction.authorization(value)
+        elif name == "cookie":
+            yield from (secret for _, secret in redaction.cookies(value))
+        elif name == "set-cookie":
+            named = redaction.set_cookie(value)
+            if named:
+                yield named[1]
+        elif name == "x-ms-webticket":
+            yield Secret("web_ticket", value)
+        elif name in ("location", "referer", "content-location"):
+            yield from _secrets(redaction.redact_url(value))
+
+
+def body(text: str, content_type: str) -> Iterator[Secret]:
+    """The secrets of a body, by what it looks like: form, JSON, HTML, XML."""
+    start = text[:256].lstrip("\ufeff \t\r\n")
+    kind = content_type.lower()
+    if not start:
+        return
+    if "json" in kind or start[:1] in "{[":
+        yield from _json(text)
+    elif start[:1] == "<" or "html" in kind or "xml" in kind:
+        yield from _markup(text)
+    elif "urlencoded" in kind or re.match(r"[\w.%-]+=", start):
+        for name, value in redaction.pairs(text.strip()):
+            yield from _named(name, value)
+            if value[:1] == "<":
+                yield from _markup(value)
+
+
+def _json(text: str) -> Iterator[Secret]:
+    try:
+        yield from _walk(json.loads(text.lstrip("\ufeff")), "")
+    except (ValueError, RecursionError):
+        # Cut short, or JSON in all but name: the strings of it that can be read count.
+        for name, value in _JSON_STRING.findall(text):
+            yield from _named(name, value)
+
+
+def _walk(value: Any, name: str) -> Iterator[Secret]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _walk(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _walk(item, name)
+    elif isinstance(value, str):
+        yield from _named(name, value)
+
+
+def _named(name: str, value: str) -> Iterator[Secret]:
+    wrapped = redaction.wrap(name, value)
+    if isinstance(wrapped, Secret):
+        yield wrapped
+    elif "://" in value:
+        for url in _URL.findall(value):
+            yield from _secrets(redaction.redact_url(url))
+
+
+def _markup(text: str) -> Iterator[Secret]:
+    for name, double, single in _HIDDEN_INPUT.findall(text):
+        yield from _named(name, html.unescape(double or single))
+    for double, single, name in _HIDDEN_INPUT_REVERSED.findall(text):
+        yield from _named(name, html.unescape(double or single))
+    for name, value in _JSON_STRING.findall(text):
+        yield from _named(
+            name, value.encode().decode("unicode_escape", "replace") if "\\" in value else value
+        )
+    plain = html.unescape(text) if "&lt;" in text else text
+    for name, value in _XML_SECRET.findall(plain):
+        yield Secret(redaction.kind_of(name) or "binary_secret", value.strip())
+    for assertion in _ASSERTION.findall(plain):
+        yield Secret("assertion", assertion)
+        yield from (
+            Secret("web_ticket", ident) for ident in _ASSERTION_ID.findall(assertion[:2048])
+        )
+    for url in _URL.findall(html.unescape(plain)):
+        yield from _secrets(redaction.redact_url(url))
+
+
+def _secrets(text: Text) -> list[Secret]:
+    return [part for part in text.parts if isinstance(part, Secret)]

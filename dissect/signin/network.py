@@ -1,0 +1,59 @@
+"""Events below the sign-in protocols: names, connections refused or shut, TLS alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection
+
+# Not failures of a sign-in: ordinary ends of a connection.
+_ORDINARY_ALERTS = frozenset({"close_notify", "user_canceled", "no_renegotiation"})
+
+
+def dns(message: DnsMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
+    """A question, an answer with addresses, or a failure in words."""
+    for name, kind in message.questions[:1]:
+        facts: dict[str, Fact] = {"name": name, "type": kind}
+        if not message.is_response:
+            yield "dns.queried", facts
+        elif message.rcode == "NOERROR":
+            facts["addresses"] = tuple(
+                data for _, kind_, data in message.answers if kind_ in ("A", "AAAA")
+            )
+            yield "dns.answered", facts
+        else:
+            yield "dns.failed", {**facts, "rcode": message.rcode.lower()}
+
+
+def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
+    """A connection that stayed shut (with its shape), and alerts that end a handshake."""
+    facts: dict[str, Fact] = {}
+    if row.version:
+        facts["version"] = row.version
+    if row.reason:
+        facts["reason"] = row.reason
+    if row.sentence:
+        facts["sentence"] = row.sentence
+    if row.certificates:
+        facts["certificate"] = row.certificates[0].subject
+    if row.decrypted == "none" and row.inside is None:
+        up = sum(1 for shape in row.shapes if shape.direction == 0)
+        facts["records_up"] = up
+        facts["records_down"] = len(row.shapes) - up
+        facts["bytes_up"] = sum(shape.length for shape in row.shapes if shape.direction == 0)
+        facts["bytes_down"] = sum(shape.length for shape in row.shapes if shape.direction == 1)
+        yield "tls.hidden", facts
+    for alert in row.alerts:
+        if alert.level == "fatal" and alert.description not in _ORDINARY_ALERTS:
+            by = "client" if alert.direction == 0 else "server"
+            yield "tls.alert", {"alert": alert.description, "by": by, **facts}
+            break
+
+
+def tcp(row: TcpConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
+    """Connections that nobody answered, refused or reset before a byte of answer came."""
+    if row.outcome in ("refused", "timeout"):
+        yield f"tcp.{row.outcome}", {"attempts": row.syn_count}
+    elif row.outcome == "reset" and row.payload[0] > 0 and row.payload[1] == 0:
+        by = "client" if row.reset_by == 0 else "server"
+        yield "tcp.reset", {"by": by}

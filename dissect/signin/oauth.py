@@ -1,0 +1,146 @@
+"""OAuth 2: device code (RFC 8628, and Azure AD's v1 of it) and token responses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dissect.model import Fact, Secret
+from dissect.signin import jwt
+from dissect.signin.azuread import error_facts
+from dissect.signin.exchange import Exchange
+from dissect.signin.rule import Found, got, sent
+
+DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
+_DEVICE_ENDPOINT = re.compile(
+    r"/(?:oauth2/)?(?:v2\.0/)?(?:devicecode|device_authorization|device/code)$"
+)
+
+# Two names for one thing: v1 says code_expired, RFC 8628 expired_token.
+_SAME = {"code_expired": "expired_token"}
+
+
+def device_code(exchange: Exchange) -> Iterator[Found]:
+    """The device authorization request and response (RFC 8628 §3.1, §3.2)."""
+    answer = exchange.response_json
+    issued = bool(answer.get("device_code")) and bool(answer.get("user_code"))
+    if exchange.method != "POST" or not (issued or _DEVICE_ENDPOINT.search(exchange.path)):
+        return
+    form = exchange.form
+    yield sent(
+        "oauth.device_code.requested",
+        client_id=form.get("client_id"),
+        resource=form.get("resource"),
+        scope=form.get("scope"),
+    )
+    if exchange.response is None:
+        return
+    if issued:
+        yield got(
+            "oauth.device_code.issued",
+            device_code=Secret("device_code", str(answer["device_code"])),
+            user_code=user_code(str(answer["user_code"])),
+            verification=_text(answer, "verification_url") or _text(answer, "verification_uri"),
+            expires_in=_number(answer.get("expires_in")),
+            interval=_number(answer.get("interval")),
+            version="v1" if "verification_url" in answer else "v2",
+        )
+    else:
+        yield got("oauth.device_code.refused", **refusal(exchange))
+
+
+def token(exchange: Exchange) -> Iterator[Found]:
+    """The token endpoint (RFC 6749 §3.2): which grant, and what came of it."""
+    form = exchange.form
+    grant = form.get("grant_type")
+    if exchange.method != "POST" or grant is None:
+        return
+    facts: dict[str, Fact] = {"grant": grant.rpartition(":")[2]}
+    for name in ("client_id", "resource", "scope"):
+        if form.get(name):
+            facts[name] = form[name]
+    polled = grant in DEVICE_GRANTS
+    if polled:
+        # v1 calls the device code "code" (RFC 8628 §3.4: "device_code").
+        code = form.get("device_code") or form.get("code")
+        if code:
+            facts["device_code"] = Secret("device_code", code)
+    elif grant == "refresh_token" and form.get("refresh_token"):
+        facts["refresh_token"] = Secret("refresh_token", form["refresh_token"])
+    elif grant == "password":
+        facts["user"] = form.get("username", "").lower()
+    yield sent("oauth.token.polled" if polled else "oauth.token.requested", **facts)
+    if exchange.response is None:
+        return
+    answer = exchange.response_json
+    if exchange.status == 200 and answer.get("access_token"):
+        yield got("oauth.token.issued", **{**facts, **_tokens(answer)})
+        return
+    refused = refusal(exchange)
+    pending = refused.get("error") in ("authorization_pending", "slow_down")
+    name = "oauth.token.pending" if polled and pending else "oauth.token.refused"
+    yield got(name, **{**facts, **refused})
+
+
+def user_code(text: str) -> Secret:
+    """A user code in its comparable form: as the page takes it, without separators."""
+    return Secret("user_code", text.replace("-", "").replace(" ", "").upper())
+
+
+def _tokens(answer: dict[str, Any]) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+    for name in ("access_token", "refresh_token", "id_token"):
+        value = answer.get(name)
+        if isinstance(value, str) and value:
+            facts[name] = Secret(name, value)
+            if name != "refresh_token":
+                # The access token's claims win: it is the one that the next step uses.
+                for key, claim in jwt.facts(value).items():
+                    facts.setdefault(key, claim)
+    for name in ("token_type", "resource", "scope"):
+        if isinstance(answer.get(name), str):
+            facts["issued_" + name if name != "token_type" else name] = answer[name]
+    lifetime = _number(answer.get("expires_in"))
+    if lifetime is not None:
+        facts["expires_in"] = lifetime
+    return facts
+
+
+def refusal(exchange: Exchange) -> dict[str, Fact]:
+    """What an error response says; `error` first, then its text, then its number."""
+    answer = exchange.response_json
+    error = _text(answer, "error")
+    description = _text(answer, "error_description")
+    facts = error_facts(description or exchange.response_text)
+    facts.pop("interrupt", None)
+    codes = answer.get("error_codes")
+    if isinstance(codes, list) and codes:
+        facts["code"] = str(codes[0])
+    for name in ("trace_id", "correlation_id"):
+        if isinstance(answer.get(name), str):
+            facts[name] = answer[name]
+    if error:
+        facts["error"] = _SAME.get(error, error)
+        if error in _SAME:
+            facts["error_sent"] = error
+    elif not facts:
+        facts["error"] = f"http_{exchange.status}"
+    facts["status"] = exchange.status
+    return facts
+
+
+def _text(answer: dict[str, Any], name: str) -> str | None:
+    value = answer.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | None:
+    """v1 writes numbers as strings; both are accepted."""
+    try:
+        return int(str(value))
+    except ValueError:
+        return None
+
+
+RULES = (device_code, token)

@@ -1,0 +1,186 @@
+"""From messages to events: runs the rules, names the servers, notes every secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from dissect.model import (
+    Connection,
+    DnsMessage,
+    Event,
+    Fact,
+    HttpRequest,
+    HttpResponse,
+    LogEntry,
+    Message,
+    Place,
+    SipMessage,
+    Source,
+    TcpConnection,
+    TlsConnection,
+)
+from dissect.signin import azuread, harvest, lync, network, oauth, vvx_log, wsfed
+from dissect.signin.exchange import Exchange, Pairer
+from dissect.signin.redaction import SecretBook
+from dissect.signin.registration import Transactions
+from dissect.signin.rule import Rule
+
+BUILT_IN: tuple[Rule, ...] = (*lync.RULES, *oauth.RULES, *azuread.RULES, *wsfed.RULES)
+
+
+class Recogniser:
+    """Feed it the messages of all captures in order; `finish` gives the events.
+
+    `captures` are the files' names by index, `logs` how many of the last are phone logs
+    (their frames are lines). Every secret met goes into `book`.
+    """
+
+    def __init__(
+        self,
+        captures: Sequence[str],
+        book: SecretBook,
+        rules: Iterable[Rule] = BUILT_IN,
+        logs: int = 0,
+    ) -> None:
+        self._captures = captures
+        self._first_log = len(captures) - logs
+        self._book = book
+        self._rules = tuple(rules)
+        self._pairer = Pairer(self._exchange)
+        self._sip = Transactions()
+        self._events: list[Event] = []
+        self._names: dict[str, str] = {}  # address → name, from DNS answers
+        self._servers: dict[tuple[int, int], str] = {}  # (capture, tcp stream) → TLS server name
+        self._late: list[TcpConnection] = []
+        self.exchanges: list[Exchange] = []
+
+    def add(self, message: Message) -> None:
+        """Take one message."""
+        if isinstance(message, HttpRequest | HttpResponse):
+            harvest.http(message, self._book)
+            self._pairer.add(message)
+        elif isinstance(message, SipMessage):
+            harvest.sip(message, self._book)
+            for found in self._sip.events(message):
+                self._emit(found.name, message.place, None, found.facts)
+        elif isinstance(message, DnsMessage):
+            for name, facts in network.dns(message):
+                self._emit(name, message.place, None, facts)
+            for question, _ in message.questions[:1]:
+                for _, kind, data in message.answers:
+                    if kind in ("A", "AAAA"):
+                        self._names.setdefault(data, question.rstrip(".").lower())
+        elif isinstance(message, TlsConnection):
+            self._tls(message)
+        elif isinstance(message, LogEntry):
+            self._log_entry(message)
+        else:
+            self._late.append(message)
+
+    def finish(self) -> list[Event]:
+        """All events, by time, capture and frame."""
+        self._pairer.finish()
+        for row in self._late:
+            for name, facts in network.tcp(row):
+                self._emit(name, row.place, None, facts)
+        self._late.clear()
+        events = [self._named(event) for event in self._events]
+        events.sort(key=lambda e: (e.time_ns, e.source.capture, e.source.first_frame or 0))
+        return events
+
+    def name_of(self, address: str) -> str | None:
+        """The DNS name that was asked for when this address came back."""
+        return self._names.get(address)
+
+    def _exchange(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+        for rule in self._rules:
+            for found in rule(exchange):
+                message = exchange.response if found.of_response else exchange.request
+                if message is not None:
+                    facts = {**self._target(exchange), **found.facts}
+                    self._emit(found.name, message.place, exchange.host, facts)
+
+    @staticmethod
+    def _target(exchange: Exchange) -> Mapping[str, Fact]:
+        facts: dict[str, Fact] = {}
+        if exchange.request is not None:
+            facts["method"] = exchange.method
+            facts["path"] = harvest.path(exchange.request)
+        if exchange.response is not None:
+            facts["http_status"] = exchange.status
+        return facts
+
+    def _tls(self, row: TlsConnection) -> None:
+        connection = row.place.connection
+        if row.server_name:
+            self._servers.setdefault(
+                (connection.capture, connection.stream), row.server_name.lower()
+            )
+        for name, facts in network.tls(row):
+            place = row.place
+            if name == "tls.alert":
+                alert = next(a for a in row.alerts if a.description == facts["alert"])
+                span = place.span._replace(
+                    first_frame=alert.frame,
+                    last_frame=alert.frame,
+                    first_ns=alert.time_ns,
+                    last_ns=alert.time_ns,
+                )
+                place = Place(connection, alert.direction, span, place.encrypted)
+            self._emit(name, place, row.server_name, facts)
+
+    def _log_entry(self, message: LogEntry) -> None:
+        place = message.place
+        for secret in vvx_log.secrets(message):
+            self._book.learn(secret, place.connection.capture, place.span.first_frame)
+        for name, received, facts in vvx_log.entry(message):
+            turned = Place(place.connection, 1 if received else 0, place.span)
+            self._emit(name, turned, None, facts)
+
+    def _source(self, place: Place) -> Source:
+        connection = place.connection
+        name = self._captures[connection.capture]
+        if connection.capture >= self._first_log:
+            return Source(capture=name, line=place.span.first_frame)
+        return Source(
+            capture=name,
+            first_frame=place.span.first_frame,
+            last_frame=place.span.last_frame,
+            stream=connection.stream,
+            transport=connection.transport,
+            encrypted=place.encrypted,
+        )
+
+    def _emit(self, name: str, place: Place, host: str | None, facts: Mapping[str, Fact]) -> None:
+        connection = place.connection
+        for fact in facts.values():
+            self._book.learn_fact(fact, connection.capture, place.span.first_frame)
+        self._events.append(
+            Event(
+                name=name,
+                time_ns=place.span.first_ns,
+                sender=place.sender.address,
+                receiver=place.receiver.address,
+                host=host or self._servers.get((connection.capture, connection.stream)),
+                source=self._source(place),
+                facts={**facts, **self._ends(connection)},
+            )
+        )
+
+    def _ends(self, connection: Connection) -> Mapping[str, Fact]:
+        if connection.capture >= self._first_log:
+            return {}  # a log names no addresses
+        return {"server": str(connection.server), "client": connection.client.address}
+
+    def _named(self, event: Event) -> Event:
+        """With the server's name, where only DNS knows it."""
+        if event.host is not None:
+            return event
+        address = str(event.facts.get("server", "")).rpartition(":")[0].strip("[]")
+        name = self._names.get(address)
+        if name is None or event.name.startswith("dns."):
+            return event
+        return Event(
+            event.name, event.time_ns, event.sender, event.receiver, name, event.source, event.facts
+        )

@@ -1,0 +1,290 @@
+"""What is secret, and how it is shown.
+
+One list of kinds. Names of parameters, cookies, headers and JSON keys say what a value
+is; a value of unknown name that looks like a token is taken for one. `SecretBook` gives
+each value its ordinal, in order of (capture, frame) of first sight, so that "the same
+token again" stays visible and nothing can be guessed from what is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus, unquote_plus
+
+from dissect.model import Fact, Secret, Text
+
+# Parameter, form field, JSON key (lower case) → kind.
+NAMES: dict[str, str] = {
+    "access_token": "access_token",
+    "refresh_token": "refresh_token",
+    "id_token": "id_token",
+    "id_token_hint": "id_token",
+    "device_code": "device_code",
+    "user_code": "user_code",
+    "otc": "user_code",
+    "code": "code",
+    "code_verifier": "code_verifier",
+    "client_secret": "client_secret",
+    "client_assertion": "client_assertion",
+    "assertion": "assertion",
+    "password": "password",
+    "passwd": "password",
+    "pwd": "password",
+    "pin": "password",
+    "flowtoken": "flow_token",
+    "sft": "flow_token",
+    "sctx": "flow_token",
+    "ctx": "flow_token",
+    "originalrequest": "flow_token",
+    "estsrequest": "flow_token",
+    "canary": "canary",
+    "apicanary": "canary",
+    "wresult": "wresult",
+    "wctx": "wctx",
+    "samlresponse": "saml_response",
+    "samlrequest": "saml_request",
+    "samlart": "saml_artifact",
+    "relaystate": "relay_state",
+    "state": "state",
+    "nonce": "nonce",
+    "session_state": "session",
+    "sessionid": "session",
+    "sid": "session",
+    "token": "token",
+    "ticket": "ticket",
+    "sig": "signature",
+    "signature": "signature",
+    "gssapi-data": "gssapi_data",
+    "response": "sip_response",
+    "rspauth": "sip_response",
+    "opaque": "opaque",
+    "authorization": "authorization",
+    "proxy-authorization": "authorization",
+    "x-ms-webticket": "web_ticket",
+    "binarysecret": "binary_secret",
+    "binarysecuritytoken": "binary_security_token",
+}
+# Kinds that no parameter names: they come from a value's shape or place.
+SHAPED_KINDS = ("bearer_token", "basic_credentials", "cookie", "opaque_value", "csr")
+KINDS: frozenset[str] = frozenset(NAMES.values()) | frozenset(SHAPED_KINDS)
+
+# Values under these names are long and odd-looking, yet say nothing that opens a door.
+HARMLESS = frozenset(
+    {
+        "client_id", "resource", "scope", "redirect_uri", "client-request-id",
+        "client_request_id", "wa", "wtrealm", "wreply", "whr", "wfresh", "wauth",
+        "response_type", "response_mode", "grant_type", "api-version", "tenant", "username",
+        "login", "login_hint", "domain_hint", "prompt", "mkt", "lc", "x-client-sku",
+        "x-client-ver", "cbcxt", "return-client-request-id", "code_challenge",
+        "code_challenge_method", "error", "error_description", "errorcode", "sipuri", "host",
+        "ms-device-info", "correlation_id", "trace_id", "pullstatus", "loginoptions",
+        "estsredirect", "user", "authmethod", "kmsi",
+    }
+)  # fmt: skip
+
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TOKEN_CHARS = re.compile(r"[A-Za-z0-9+/=_.~!*-]+")
+_WORD = re.compile(r"[A-Za-z]{1,14}|[0-9]{1,6}")
+TOKEN_LENGTH = 20  # shorter values of unknown name are words, numbers and paths
+MIN_SCRUBBED = 6  # a shorter value would blank half the words of a sentence
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of secret that a parameter, field, cookie or key of this name holds."""
+    return NAMES.get(name.lower())
+
+
+def looks_like_token(value: str) -> bool:
+    """Whether a value of unknown name could be a token: long, dense, and not made of words."""
+    if _JWT.search(value):
+        return True
+    if len(value) < TOKEN_LENGTH or _GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
+        return False
+    runs = re.split(r"[-_.~/=+!*]", value)
+    return not all(_WORD.fullmatch(run) or not run for run in runs)
+
+
+def wrap(name: str, value: str) -> str | Secret:
+    """`value` as a `Secret` if its name or its shape says that it is one."""
+    kind = kind_of(name)
+    if kind is not None:
+        return Secret(kind, value) if value else value
+    if name.lower() not in HARMLESS and looks_like_token(value):
+        return Secret("opaque_value", value)
+    return value
+
+
+def pairs(query: str) -> Iterator[tuple[str, str]]:
+    """Names and values of a query or form, percent-decoded, order kept, never raising."""
+    for item in query.split("&") if query else ():
+        name, _, value = item.partition("=")
+        yield unquote_plus(name), unquote_plus(value)
+
+
+def redact_query(query: str) -> Text:
+    """A query or form with the secrets in it wrapped; the rest stays as it was sent."""
+    parts: list[str | Secret] = []
+    for index, item in enumerate(query.split("&")) if query else ():
+        name, equals, raw = item.partition("=")
+        parts.append(("&" if index else "") + name + equals)
+        parts.extend(_redact_value(unquote_plus(name), raw))
+    return Text(tuple(parts))
+
+
+def _redact_value(name: str, raw: str) -> Iterable[str | Secret]:
+    value = unquote_plus(raw)
+    if "://" in value or (value.startswith("/") and "?" in value):
+        # A URL inside a parameter (a return address, say) may hold secrets of its own.
+        return redact_url(value).parts
+    wrapped = wrap(name, value)
+    return (wrapped if isinstance(wrapped, Secret) else raw,)
+
+
+def redact_path(path: str) -> list[str | Secret]:
+    """A path whose token-like segments are wrapped (some services put tokens there)."""
+    parts: list[str | Secret] = []
+    for index, segment in enumerate(path.split("/")):
+        parts.append("/" if index else "")
+        name, equals, value = segment.partition("=")
+        wrapped = wrap(name, value) if equals else wrap("", segment)
+        parts.extend([name + equals, wrapped] if equals else [wrapped])
+    return [part for part in parts if part != ""]
+
+
+def redact_url(url: str) -> Text:
+    """A URL or request target with user info, path, query and fragment made safe."""
+    rest, hash_, fragment = url.partition("#")
+    rest, mark, query = rest.partition("?")
+    parts: list[str | Secret] = []
+    scheme, separator, after = rest.partition("://")
+    if separator:
+        authority, slash, path = after.partition("/")
+        user, at, host = authority.rpartition("@")
+        parts.append(scheme + separator)
+        if at:
+            parts += [Secret("basic_credentials", user), "@"]
+        parts += [host, *redact_path(slash + path)]
+    else:
+        parts += redact_path(rest)
+    if mark:
+        parts += ["?", *redact_query(query).parts]
+    if hash_:
+        parts += [
+            "#",
+            *(redact_query(fragment).parts if "=" in fragment else redact_path(fragment)),
+        ]
+    return Text(tuple(parts))
+
+
+def cookies(header: str) -> Iterator[tuple[str, Secret]]:
+    """Name and value of each cookie in a Cookie field; the value is always secret."""
+    for item in header.split(";"):
+        name, equals, value = item.strip().partition("=")
+        if equals and value:
+            yield name, Secret("cookie", value)
+
+
+def set_cookie(header: str) -> tuple[str, Secret] | None:
+    """Name and value of a Set-Cookie field, attributes dropped; None where it clears one."""
+    name, equals, value = header.partition(";")[0].strip().partition("=")
+    return (name, Secret("cookie", value)) if equals and value else None
+
+
+def authorization(header: str) -> Secret:
+    """The credentials of an Authorization field, its scheme left out."""
+    scheme, _, rest = header.strip().partition(" ")
+    kind = {"bearer": "bearer_token", "basic": "basic_credentials"}.get(scheme.lower())
+    return Secret(kind or "authorization", rest.strip() or scheme)
+
+
+class SecretBook:
+    """Knows every secret that was met, and how to show one: `‹kind #n›`, or as it is.
+
+    `learn` in any order; ordinals follow (capture, frame) of first sight. `reveal` shows
+    values: only the user's `--reveal` may set it.
+    """
+
+    def __init__(self, reveal: bool = False) -> None:
+        self.reveal = reveal
+        self._seen: dict[Secret, tuple[int, int]] = {}
+        self._labels: dict[Secret, str] | None = None
+        self._masks: list[tuple[str, str]] = []
+
+    def learn(self, secret: Secret, capture: int, frame: int) -> Secret:
+        """Note a secret and where it was seen; returns it, for use in expressions."""
+        place = (capture, frame)
+        known = self._seen.get(secret)
+        if known is None or place < known:
+            self._seen[secret] = place
+            self._labels = None
+        return secret
+
+    def learn_fact(self, fact: Fact, capture: int, frame: int) -> None:
+        """Note every secret in a fact."""
+        if isinstance(fact, Secret):
+            self.learn(fact, capture, frame)
+        elif isinstance(fact, Text):
+            for part in fact.parts:
+                if isinstance(part, Secret):
+                    self.learn(part, capture, frame)
+
+    def show(self, fact: Fact | None) -> str:
+        """A fact as text: secrets by ordinal, everything else scrubbed of known values."""
+        if fact is None:
+            return ""
+        if isinstance(fact, Secret):
+            return fact.value if self.reveal else self._label(fact)
+        if isinstance(fact, Text):
+            return "".join(self.show(part) for part in fact.parts)
+        if isinstance(fact, tuple):
+            return ", ".join(self.show(item) for item in fact)
+        if isinstance(fact, bool):
+            return "yes" if fact else "no"
+        return self.scrub(str(fact))
+
+    def scrub(self, text: str) -> str:
+        """`text` with each known secret value in it, plain or percent-encoded, masked.
+
+        The second line of defence: the first is that secrets are `Secret`s.
+        """
+        if self.reveal or len(text) < MIN_SCRUBBED:
+            return text
+        self._number()
+        for value, label in self._masks:
+            if value in text:
+                text = text.replace(value, label)
+        return text
+
+    def _label(self, secret: Secret) -> str:
+        labels = self._number()
+        return labels.get(secret, f"‹{secret.kind}›")
+
+    def _number(self) -> dict[Secret, str]:
+        if self._labels is not None:
+            return self._labels
+        counts: dict[str, int] = {}
+        labels: dict[Secret, str] = {}
+        masks: dict[str, str] = {}
+        for secret, _ in sorted(self._seen.items(), key=lambda item: item[1]):
+            counts[secret.kind] = counts.get(secret.kind, 0) + 1
+            labels[secret] = f"‹{secret.kind} #{counts[secret.kind]}›"
+            if _worth_masking(secret):
+                for form in (secret.value, quote(secret.value, safe=""), quote_plus(secret.value)):
+                    masks.setdefault(form, labels[secret])
+        self._labels = labels
+        # Longest first: a token that holds another is masked whole.
+        self._masks = sorted(masks.items(), key=lambda item: -len(item[0]))
+        return labels
+
+
+def _worth_masking(secret: Secret) -> bool:
+    """Whether masking this value in free text can't blank ordinary words of it."""
+    if len(secret.value) < MIN_SCRUBBED:
+        return False
+    return (
+        secret.kind in ("password", "user_code")
+        or not secret.value.isalpha()
+        or (len(secret.value) >= TOKEN_LENGTH)
+    )

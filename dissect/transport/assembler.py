@@ -1,0 +1,406 @@
+"""Packets in, streams out: the loop that every packet of a capture runs through.
+
+Ethernet or Linux cooked v1 with IPv4 or IPv6 and TCP is read with one precompiled struct
+at fixed offsets, and a segment that is next in its stream goes to the parser as a view of
+the capture's buffer. A pure acknowledgment costs the look-up of its flow. Everything else
+(tags, options, fragments, tunnels, out of order) takes the way through `headers`, `ip`
+and `tcp.Flow.segment`, with the same results.
+
+Streams are numbered as Wireshark does: pairs of endpoints in order of first sight, also
+those only seen in an ICMP error's quotation, whatever the VLAN or tunnel; a SYN whose
+sequence number is not that of the stream's SYN begins a new stream.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from dissect.errors import ProtocolError
+from dissect.model import CLIENT_TO_SERVER, Anomaly, Connection, Direction, Span, StreamParser
+from dissect.transport import tunnels
+from dissect.transport.fragments import Fragments
+from dissect.transport.headers import IPV4, IPV6, VLAN_TAGS, network
+from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6, protocol_name
+from dissect.transport.tcp import ACK, LINGER_NS, MASK, SYN, Emit, Flow, Half, endpoint
+from dissect.transport.udp import MAX_OPEN, Pair, swapped
+
+Packet = tuple[int, int, int, bytes, int, int, int]
+"""(frame, time in ns, link type, buffer, start, captured length, length on the wire)"""
+
+# From the ethertype on: type, IP version and header length, total length, fragment, protocol,
+# addresses and ports, sequence and acknowledgment number, offset and flags.
+_FAST4 = struct.Struct(">HBxHxxHxBxx12sIIH").unpack_from
+_FAST6 = struct.Struct(">HBxxxHBx36sIIH").unpack_from
+_FAST_SIZE = 36
+_FAST6_SIZE = 56
+_TCP_HEAD = struct.Struct(">IIH").unpack_from
+_ETHERTYPE_AT = {1: 12, 113: 14}
+_HALF = 0x80000000
+
+MAX_LINGERING = 1024
+
+
+class Assembler:
+    """Joins the packets of one capture to streams and runs a parser on each.
+
+    `open_tcp` and `open_udp` give the parser of a connection when its first bytes come.
+    `emit` gets the parsers' messages, the anomalies, and at the end a `TcpConnection`
+    for every TCP stream in order of their numbers.
+
+    `skipped` counts frames without TCP or UDP by reason; `links` are the link types seen;
+    `first_ns` and `last_ns` the earliest and latest time. All are complete after `feed`,
+    fragments without their rest are added to `skipped` by `finish`.
+    """
+
+    def __init__(
+        self,
+        capture_index: int,
+        open_tcp: Callable[[Connection], StreamParser],
+        open_udp: Callable[[Connection], StreamParser],
+        emit: Emit,
+    ) -> None:
+        self.capture = capture_index
+        self.skipped: dict[str, int] = {}
+        self.links: dict[int, None] = {}
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+        self.frames = 0
+        self.flows: list[Flow] = []
+        self.pairs: list[Pair] = []
+        self._open_tcp = open_tcp
+        self._open_udp = open_udp
+        self._emit = emit
+        self._halves: dict[bytes, Half] = {}
+        self._ends: dict[bytes, tuple[Pair, Direction]] = {}
+        self._fragments = Fragments()
+        self._lingering: deque[tuple[int, Flow]] = deque()
+        self._talking: dict[int, Pair] = {}
+        self._snaplen_told = False
+
+    # -------------------------------------------------------------- the loop
+
+    def feed(self, packets: Iterable[Packet]) -> None:
+        """Take packets in; may be called again with more of the same capture."""
+        halves = self._halves.get
+        emit = self._emit
+        fast4, fast6 = _FAST4, _FAST6
+        frame = self.frames
+        first = self.first_ns if self.first_ns is not None else 1 << 80
+        last = self.last_ns if self.last_ns is not None else -1
+        link, at = -2, -1
+        viewed = b""
+        view = memoryview(viewed)
+        try:
+            for frame, ns, kind, buf, start, caplen, length in packets:
+                if ns > last:
+                    last = ns
+                if ns < first:
+                    first = ns
+                if kind != link:
+                    link = kind
+                    at = _ETHERTYPE_AT.get(kind, -1)
+                    self.links[kind] = None
+                off = start + at
+                if at < 0 or caplen < at + _FAST_SIZE:
+                    self._packet(frame, ns, kind, buf, start, caplen, length)
+                    continue
+                ethertype, head, total, part, protocol, key, seq, ack, bits = fast4(buf, off)
+                if ethertype == 0x0800 and head == 0x45 and protocol == 6 and not part & 0x3FFF:
+                    body = off + 22 + (bits >> 10 & 0x3C)
+                    after = off + 2 + total
+                elif ethertype == 0x86DD and caplen >= at + _FAST6_SIZE:
+                    _, head, total, protocol, key, seq, ack, bits = fast6(buf, off)
+                    if protocol != 6 or not total:
+                        self._packet(frame, ns, kind, buf, start, caplen, length)
+                        continue
+                    body = off + 42 + (bits >> 10 & 0x3C)
+                    after = off + 42 + total
+                else:
+                    self._packet(frame, ns, kind, buf, start, caplen, length)
+                    continue
+                half = halves(key)
+                # Only segments with ACK and without SYN, FIN, RST; whole; of a known flow.
+                if half is None or bits & 0x17 != 0x10 or after > start + caplen or body > after:
+                    self._packet(frame, ns, kind, buf, start, caplen, length)
+                    continue
+                half.frames += 1
+                half.last_frame = frame
+                half.last_ns = ns
+                known = half.peer.next
+                if ack == known or (ack - known) & MASK >= _HALF:
+                    if body == after:
+                        continue
+                    if seq == half.expect:
+                        half.expect = half.next = (seq + after - body) & MASK
+                        half.offset += after - body
+                        half.payload += after - body
+                        if buf is not viewed:
+                            viewed = buf
+                            view = memoryview(buf)
+                        try:
+                            for message in half.data(
+                                half.direction, view[body:after], Span(frame, ns, frame, ns)
+                            ):
+                                emit(message)
+                        except ProtocolError as error:
+                            half.flow.broken(error, frame)
+                        continue
+                half.flow.segment(half, frame, ns, seq, ack, bits & 0x3F, buf[body:after], 0)
+        finally:
+            self.frames = frame
+            if last >= first:
+                self.first_ns, self.last_ns = first, last
+
+    def finish(self) -> None:
+        """The capture has ended: end all that is open, report every TCP stream."""
+        self._lingering.clear()
+        for flow in self.flows:
+            flow.finish()
+        for pair in self.pairs:
+            pair.finish()
+        unfinished = self._fragments.finish()
+        if unfinished:
+            self.skipped["IP fragment without its rest"] = unfinished
+        for flow in self.flows:
+            self._emit(flow.row())
+
+    # -------------------------------------------------------------- the long way
+
+    def _packet(
+        self, frame: int, ns: int, link: int, buf: bytes, start: int, caplen: int, length: int
+    ) -> None:
+        end = start + caplen
+        found = network(link, buf, start, end)
+        if isinstance(found, str):
+            self._skip(found)
+        else:
+            self._ip(frame, ns, found, buf, end, start + max(length, caplen), 0)
+
+    def _skip(self, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    def _ip(
+        self,
+        frame: int,
+        ns: int,
+        found: tuple[int, int],
+        buf: bytes,
+        captured: int,
+        wire: int,
+        depth: int,
+    ) -> None:
+        ethertype, off = found
+        packet = (ipv4 if ethertype == IPV4 else ipv6)(buf, off, captured, wire)
+        if isinstance(packet, str):
+            self._skip(packet)
+            return
+        captured = min(captured, packet.end)
+        if packet.fragment is not None:
+            ident, offset, more = packet.fragment
+            if captured < packet.end:
+                self._skip("IP fragment cut short")
+                return
+            key = (packet.addresses, packet.protocol, ident)
+            data = self._fragments.add(key, offset, buf[packet.start : captured], more)
+            if data is None:
+                return
+            packet = packet._replace(start=0, end=len(data), fragment=None)
+            buf, captured = data, len(data)
+        self._payload(frame, ns, packet, buf, captured, depth)
+
+    def _payload(
+        self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int
+    ) -> None:
+        protocol = packet.protocol
+        if protocol == TCP:
+            self._tcp(frame, ns, packet, buf, captured)
+        elif protocol == UDP:
+            self._udp(frame, ns, packet, buf, captured, depth)
+        elif protocol in (4, 41, 47) and depth < tunnels.MAX_DEPTH:
+            if protocol == 47:
+                found = tunnels.gre(buf, packet.start, captured)
+            else:
+                found = (IPV4 if protocol == 4 else IPV6, packet.start)
+            self._inside(frame, ns, found, buf, captured, packet.end, depth)
+        elif protocol in (1, 58):
+            self._skip(protocol_name(protocol))
+            self._icmp(frame, ns, packet, buf, captured)
+        else:
+            self._skip(protocol_name(protocol))
+
+    def _inside(
+        self,
+        frame: int,
+        ns: int,
+        found: tuple[int, int] | str,
+        buf: bytes,
+        captured: int,
+        wire: int,
+        depth: int,
+    ) -> None:
+        """What a tunnel carries."""
+        if isinstance(found, str):
+            self._skip(found)
+        else:
+            self._ip(frame, ns, found, buf, captured, wire, depth + 1)
+
+    def _icmp(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
+        """An error quotes the packet it is about; its stream is numbered, nothing more."""
+        if packet.start + 8 > captured:
+            return
+        kind = buf[packet.start]
+        off = packet.start + 8
+        if packet.protocol == 1 and kind in (3, 4, 5, 11, 12):
+            quoted = ipv4(buf, off, captured, 1 << 40)
+        elif packet.protocol == 58 and 1 <= kind <= 4:
+            quoted = ipv6(buf, off, captured, 1 << 40)
+        else:
+            return
+        if isinstance(quoted, str) or (quoted.fragment and quoted.fragment[1]):
+            return
+        start, addresses = quoted.start, quoted.addresses
+        if quoted.protocol == UDP and start + 8 <= captured:
+            key = addresses + buf[start : start + 4]
+            if key not in self._ends:
+                self._new_pair(key)
+        elif quoted.protocol == TCP and start + 16 <= captured:
+            key = addresses + buf[start : start + 4]
+            if key not in self._halves:
+                seq, _, bits = _TCP_HEAD(buf, start + 4)
+                self._new_flow(key, frame, ns, bits).base = seq if bits & SYN else seq - 1 & MASK
+
+    # -------------------------------------------------------------- TCP
+
+    def _tcp(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
+        start = packet.start
+        if start + 16 > captured:
+            self._skip("TCP header cut short")
+            return
+        key = packet.addresses + buf[start : start + 4]
+        seq, ack, bits = _TCP_HEAD(buf, start + 4)
+        half = self._half(key, frame, ns, seq, ack, bits)
+        half.frames += 1
+        half.last_frame, half.last_ns = frame, ns
+        body = start + (bits >> 10 & 0x3C)
+        if body < start + 20 or body > packet.end:
+            self._emit(
+                Anomaly(
+                    "tcp.header",
+                    "a TCP header whose length is impossible",
+                    self.capture,
+                    frame,
+                    half.flow.stream,
+                )
+            )
+            return
+        missing = packet.end - max(body, captured)
+        if missing and not self._snaplen_told:
+            self._cut(frame, half.flow.stream)
+        flow = half.flow
+        flow.segment(half, frame, ns, seq, ack, bits & 0x3F, buf[body:captured], missing)
+        if bits & 0x07:
+            self._linger(ns, flow if bits & 0x04 and not flow.dead else None)
+
+    def _half(self, key: bytes, frame: int, ns: int, seq: int, ack: int, bits: int) -> Half:
+        """The direction that a segment belongs to, by Wireshark's rules for new streams."""
+        half = self._halves.get(key)
+        if half is None:
+            half = self._new_flow(key, frame, ns, bits)
+        elif bits & (SYN | ACK) == SYN and half.base is not None and half.base != seq:
+            half.flow.finish()
+            half = self._new_flow(key, frame, ns, bits)
+        if bits & (SYN | ACK) == SYN | ACK:
+            half.base = seq
+        elif half.base is None:
+            half.base = seq if bits & SYN else seq - 1 & MASK
+        if bits & ACK and half.peer.base is None:
+            half.peer.base = ack - 1 & MASK
+        return half
+
+    def _new_flow(self, key: bytes, frame: int, ns: int, bits: int) -> Half:
+        size = len(key) // 2 - 2
+        source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
+        sender = endpoint(source, int.from_bytes(sport))
+        receiver = endpoint(target, int.from_bytes(dport))
+        if bits & SYN:
+            client = not bits & ACK
+        else:
+            client = sender.port >= receiver.port
+        half = Half(sender, 0 if client else 1)
+        peer = Half(receiver, 1 if client else 0)
+        flow = Flow(
+            self.capture, len(self.flows), (half, peer), frame, ns, self._open_tcp, self._emit
+        )
+        self.flows.append(flow)
+        self._halves[target + source + dport + sport] = peer
+        self._halves[key] = half
+        return half
+
+    def _linger(self, ns: int, flow: Flow | None) -> None:
+        """Finish the flows whose reset is long past; `flow` has just been reset."""
+        queue = self._lingering
+        if flow is not None and flow.lingers():
+            queue.append((ns, flow))
+        while queue and (ns - queue[0][0] > LINGER_NS or len(queue) > MAX_LINGERING):
+            queue.popleft()[1].finish()
+
+    def _cut(self, frame: int, stream: int) -> None:
+        self._snaplen_told = True
+        self._emit(
+            Anomaly(
+                "capture.snaplen",
+                "packets were cut when they were captured, so payload is missing; capture "
+                "again with unlimited packet size (tcpdump -s 0)",
+                self.capture,
+                frame,
+                stream,
+            )
+        )
+
+    # -------------------------------------------------------------- UDP
+
+    def _udp(
+        self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int
+    ) -> None:
+        start = packet.start
+        if start + 8 > captured:
+            self._skip("UDP header cut short")
+            return
+        key = packet.addresses + buf[start : start + 4]
+        pair, direction = self._ends.get(key) or self._new_pair(key)
+        # Length 0 is a jumbogram's; a length beyond the packet is the sender's mistake.
+        size = int.from_bytes(buf[start + 4 : start + 6])
+        end = min(packet.end, start + size) if size >= 8 else packet.end
+        pair.last_frame, pair.last_ns = frame, ns
+        if pair.tunnel and depth < tunnels.MAX_DEPTH:
+            found = tunnels.in_udp(pair.tunnel, buf, start + 8, min(end, captured))
+            self._inside(frame, ns, found, buf, min(end, captured), end, depth)
+            return
+        view = memoryview(buf)[start + 8 : min(end, captured)]
+        missing = max(0, end - max(captured, start + 8))
+        if missing and not self._snaplen_told:
+            self._cut(frame, pair.connection.stream)
+        stream = pair.connection.stream
+        self._talking.pop(stream, None)
+        self._talking[stream] = pair
+        if len(self._talking) > MAX_OPEN:
+            self._talking.pop(next(iter(self._talking))).finish()
+        pair.datagram(direction, frame, ns, view, missing)
+
+    def _new_pair(self, key: bytes) -> tuple[Pair, Direction]:
+        size = len(key) // 2 - 2
+        source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
+        sender = endpoint(source, int.from_bytes(sport))
+        receiver = endpoint(target, int.from_bytes(dport))
+        tunnel = next((p for p in (receiver.port, sender.port) if p in tunnels.PORTS), 0)
+        client, server, direction, back = sender, receiver, CLIENT_TO_SERVER, 1
+        if swapped(sender, receiver):
+            client, server, direction, back = receiver, sender, 1, CLIENT_TO_SERVER
+        connection = Connection(self.capture, "udp", len(self.pairs), client, server)
+        pair = Pair(connection, self._open_udp, self._emit, tunnel)
+        self.pairs.append(pair)
+        self._ends[target + source + dport + sport] = (pair, back)
+        self._ends[key] = (pair, direction)
+        return pair, direction
