@@ -122,7 +122,8 @@ class Session:
             return events
         offset, how = found
         self.diagnostics.append(
-            f"{path}: the phone's clock is {_hours(offset)} from the capture's (by {how})"
+            f"{path}: against the captures the phone's clock is {vvx_log.clock_words(offset)}"
+            f" (told by {how})"
         )
         moved = [replace(event, time_ns=event.time_ns + offset) for event in events]
         return vvx_log.without_twins(moved, packets)
@@ -134,12 +135,6 @@ def _modified_ns(path: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-
-
-def _hours(offset_ns: int) -> str:
-    seconds = round(abs(offset_ns) / 1e9)
-    sign = "-" if offset_ns < 0 else "+"
-    return f"{sign}{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
 def bind_key_logs(options: Options) -> list[CaptureInput]:

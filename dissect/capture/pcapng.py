@@ -99,7 +99,8 @@ def walk_pcapng(
                 elif kind in (blocks.SIMPLE_PACKET, blocks.OLD_PACKET):
                     frame += 1
                     packet = walk.rare_packet(kind, body, frame, max(last, 0), base + at)
-                    last, first = max(last, packet[1]), min(first, packet[1])
+                    if kind == blocks.OLD_PACKET:
+                        last, first = max(last, packet[1]), min(first, packet[1])
                     inner = None if packet[2] == NO_LINK else walk.strip_rare(packet, strip)
                     yield packet if inner is None else inner
                 else:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dissect.flow.correlate import Candidate
-from dissect.flow.definition import HIDDEN, Definition
+from dissect.flow.definition import HIDDEN, Definition, StepDef
 from dissect.flow.texts import fill
 from dissect.flow.verdict import Show, StepState, Verdict
 from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
@@ -30,7 +29,8 @@ def draw(
     notes: Sequence[str],
 ) -> SequenceChart:
     """The chart of one sign-in; no string in it holds a secret's value."""
-    steps = tuple(_step(definition, state, members, show) for state in verdict.states)
+    placed = _led(members)
+    steps = tuple(_step(definition, state, placed, show) for state in verdict.states)
     diagnostics = [
         f"step {step.number} is {step.status}: {step.explanation}"
         for step in steps
@@ -49,6 +49,21 @@ def draw(
         captures=tuple(dict.fromkeys(item.event.source.capture for item in members)),
         subject=_subject(definition, members, show),
     )
+
+
+def _led(members: Sequence[Candidate]) -> list[Candidate]:
+    """Members with each leading arrow in the step that it led to."""
+    placed: list[Candidate] = []
+    next_step: dict[str, StepDef] = {}
+    for item in reversed(members):
+        client = str(item.event.facts.get("client"))
+        if item.arrow.leads:
+            item = replace(item, step=next_step.get(client, item.step))
+        else:
+            next_step[client] = item.step
+        placed.append(item)
+    placed.reverse()
+    return placed
 
 
 def _step(
@@ -155,7 +170,7 @@ def _base(event: Event, sender: str, receiver: str, label: str, status: ArrowSta
 
 
 def _actors(definition: Definition, members: Sequence[Candidate], show: Show) -> tuple[Actor, ...]:
-    hosts: dict[str, Counter[str]] = {actor.id: Counter() for actor in definition.actor}
+    hosts: dict[str, tuple[int, str]] = {}
     addresses: dict[str, dict[str, None]] = {actor.id: {} for actor in definition.actor}
     kinds = {actor.id: actor.kind for actor in definition.actor}
     for item in members:
@@ -172,12 +187,14 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
                 )
             addresses[ident][address] = None
             if kinds[ident] == "server" and event.host:
-                hosts[ident][event.host] += 1
+                # The host of the flow's earliest step: what later steps add are its helpers.
+                known = hosts.setdefault(ident, (item.step.number, event.host))
+                hosts[ident] = min(known, (item.step.number, event.host), key=lambda pair: pair[0])
     return tuple(
         Actor(
             actor.id,
             actor.title,
-            show(hosts[actor.id].most_common(1)[0][0]) if hosts[actor.id] else None,
+            show(hosts[actor.id][1]) if actor.id in hosts else None,
             tuple(addresses[actor.id]),
         )
         for actor in definition.actor

@@ -8,13 +8,14 @@
    behind one address.
 4. A group without anchor joins the instance that shares its client's address or its
    clues (a user name, say), or the only one there is; what is ambiguous joins none, and
-   a diagnostic says so.
+   a diagnostic says so. A group that fits none and has a fallback anchor is an instance
+   of its own: a sign-in that came to nothing, or one that can't be read.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, ArrowDef, Definition, StepDef
@@ -35,14 +36,13 @@ class Candidate:
     arrow: ArrowDef
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Group:
     """Candidates that are tied, with what is known of them together."""
 
     members: list[Candidate] = field(default_factory=list)
     clients: set[tuple[str, str]] = field(default_factory=set)  # (actor, address)
     clues: set[tuple[str, str]] = field(default_factory=set)
-    anchored: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -57,7 +57,6 @@ class Group:
         self.members += other.members
         self.clients |= other.clients
         self.clues |= other.clues
-        self.anchored = self.anchored or other.anchored
         self.notes += other.notes
 
 
@@ -96,23 +95,28 @@ def instances(
     definition: Definition, items: Sequence[Candidate], roles: Roles
 ) -> tuple[list[Group], list[str]]:
     """The sign-ins among the candidates, by start; and what could not be placed, in words."""
-    groups = _tied(definition, items, roles)
-    for names in (definition.instance.anchors, definition.instance.fallback):
-        for group in groups:
-            group.anchored = any(item.arrow.key in names for item in group.members)
-        if any(group.anchored for group in groups):
-            break
-    anchored = sorted(
-        (g for g in groups if g.anchored), key=lambda g: (g.start, g.members[0].index)
-    )
+    groups = sorted(_tied(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
+    anchored = [group for group in groups if _has(group, definition.instance.anchors)]
     found = _join_tries(anchored)
-    loose = sorted(
-        (g for g in groups if not g.anchored), key=lambda g: (g.start, g.members[0].index)
-    )
-    diagnostics = _place(loose, found) if found else []
+    loose = _place([group for group in groups if group not in anchored], found)
+    # What fits no sign-in may be one that came to nothing, or can't be read.
+    lone = [group for group in loose if _has(group, definition.instance.fallback)]
+    lone = [group for group in lone if not any(_by_address(group, other) for other in found)]
+    if lone:
+        more = _join_tries(lone)
+        loose = _place([group for group in loose if group not in lone], more)
+        found += more
     for group in found:
         group.members.sort(key=lambda item: (item.event.time_ns, item.index))
-    return found, diagnostics
+    left_out = [
+        f"{_who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
+        for group in loose
+    ]
+    return found, left_out if found else []
+
+
+def _has(group: Group, keys: tuple[str, ...]) -> bool:
+    return any(item.arrow.key in keys for item in group.members)
 
 
 def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> list[Group]:
@@ -169,29 +173,36 @@ def _join_tries(anchored: list[Group]) -> list[Group]:
     return found
 
 
-def _place(loose: list[Group], found: list[Group]) -> list[str]:
-    """Give each loose group to the instance it belongs to, the surest first."""
+def _place(loose: list[Group], found: list[Group]) -> list[Group]:
+    """Give each loose group to the instance it belongs to, the surest first; returns the rest."""
     waiting = loose
-    # By address first: what joins brings clues for the next.
-    for test in (_by_address, _by_clue, _by_time):
-        left = []
-        for group in waiting:
-            options = [instance for instance in found if test(group, instance)]
-            options = _nearest(group, options)
-            if len(options) == 1:
-                if test is _by_time:
-                    options[0].notes.append(
-                        f"{_who(group)} is tied to this sign-in by time alone: "
-                        "no shared code, user or address was seen"
-                    )
-                options[0].absorb(group)
-            else:
-                left.append(group)
+    while waiting:
+        # What joins by address or clue brings clues for the next; only when these are at
+        # an end may time decide, for one group, and then they get their turn again.
+        left = [
+            g for g in waiting if not (_join(g, found, _by_address) or _join(g, found, _by_clue))
+        ]
+        if len(left) == len(waiting):
+            guessed = next((group for group in left if _join(group, found, _by_time)), None)
+            if guessed is None:
+                break
+            left.remove(guessed)
         waiting = left
-    return [
-        f"{_who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
-        for group in waiting
-    ]
+    return waiting
+
+
+def _join(group: Group, found: list[Group], test: Callable[[Group, Group], bool]) -> bool:
+    """Let the only instance that passes the test absorb the group."""
+    options = _nearest(group, [instance for instance in found if test(group, instance)])
+    if len(options) != 1:
+        return False
+    if test is _by_time:
+        options[0].notes.append(
+            f"{_who(group)} is tied to this sign-in by time alone: "
+            "no shared code, user or address was seen"
+        )
+    options[0].absorb(group)
+    return True
 
 
 def _by_address(group: Group, instance: Group) -> bool:

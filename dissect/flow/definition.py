@@ -33,7 +33,8 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 class ActorDef(_Strict, frozen=True):
     """A lane. `hosts` are name patterns (`*.example.com`) of a server; `learn` names facts
     ("event.name:fact") that hold a host name of it. A client is told by its arrows, and,
-    where its traffic is shut, by a server it talks to (`known_by`)."""
+    where its traffic is shut, by a server it talks to (`known_by`: an actor's id, or a host
+    name pattern)."""
 
     id: str
     title: str
@@ -67,7 +68,9 @@ class ArrowDef(_Strict, frozen=True):
     `where` holds facts that must be equal (a list: any of it), `unless` those that must
     not. `at` demands that the event's host is one of that actor's (for events that any
     host can have, such as a refused connection). `after` names arrows that may not come
-    later; `within` a time limit: an event that breaks either proves nothing.
+    later; `within` a time limit: an event that breaks either proves nothing. `fold` draws
+    repeats as one arrow; `pending` is an answer that settles nothing; an arrow that `leads`
+    is drawn in the step of the same client's next arrow, to which it led.
     """
 
     event: str
@@ -83,6 +86,7 @@ class ArrowDef(_Strict, frozen=True):
     within: Within | None = None
     fold: bool = False
     pending: bool = False
+    leads: bool = False
     fails: Failure | None = None
 
     @property
@@ -130,8 +134,8 @@ class StepDef(_Strict, frozen=True):
 
 class Instance(_Strict, frozen=True):
     """How events become one sign-in: equal values of the facts in `keys` tie them, `clues`
-    help to choose. A sign-in has one of the arrows `anchors`, or, where no capture
-    has any, one of `fallback`. "hidden:ACTOR" stands for shut traffic with that actor."""
+    help to choose. A sign-in has one of the arrows `anchors`; events that belong to none
+    make one of their own if they have one of `fallback`. "hidden:ACTOR" stands for shut traffic with that actor."""
 
     keys: tuple[str, ...]
     anchors: tuple[str, ...]
@@ -293,7 +297,8 @@ def _check_references(definition: Definition, text: str, origin: str) -> None:
         demand(unfinished.last in keys, unfinished.last, f'no arrow is called "{unfinished.last}"')
     for actor in definition.actor:
         for ident in actor.known_by:
-            demand(ident in actors, ident, f'actor {actor.id}: no actor is called "{ident}"')
+            ok = ident in actors or "." in ident
+            demand(ok, ident, f'actor {actor.id}: "{ident}" is no actor and no host name')
 
 
 @lru_cache(maxsize=1)

@@ -73,20 +73,24 @@ class Roles:
                 if (
                     isinstance(address, str)
                     and address not in found
-                    and any(self.is_server(ident, event) for ident in actor.known_by)
+                    and any(self._talks_to(ident, event) for ident in actor.known_by)
                 ):
                     found[address] = actor.id
         return found
+
+    def _talks_to(self, known_by: str, event: Event) -> bool:
+        if "." in known_by:
+            return fnmatchcase(_host_of(event) or "", known_by)
+        return self.is_server(known_by, event)
 
     def is_server(self, ident: str, event: Event) -> bool:
         """Whether the event's host (or the name it asks for) is this actor's."""
         address = str(event.facts.get("server", "")).rpartition(":")[0].strip("[]")
         if address in self._given:
             return self._given[address] == ident
-        host = event.host or event.facts.get("name")
-        if not isinstance(host, str):
+        host = _host_of(event)
+        if host is None:
             return False
-        host = host.rstrip(".").lower()
         if any(host in names for other, names in self._hosts.items() if other == ident):
             return True
         claimed = any(host in names for other, names in self._hosts.items() if other != ident)
@@ -112,3 +116,9 @@ class Roles:
     def server_of(self, event: Event, idents: Sequence[str]) -> str | None:
         """Which of some actors the event's host is."""
         return next((ident for ident in idents if self.is_server(ident, event)), None)
+
+
+def _host_of(event: Event) -> str | None:
+    """The server's name, or the name that a DNS event asks for."""
+    host = event.host or event.facts.get("name")
+    return host.rstrip(".").lower() if isinstance(host, str) else None

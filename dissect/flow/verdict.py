@@ -225,7 +225,7 @@ def _missing(definition: Definition, step: StepDef, acting: set[str]) -> str:
         if ident not in acting:
             title = definition.actor_def(ident).title
             if definition.actor_def(ident).kind == "client":
-                return f"the {title} is not in the captures given: capture on that machine, too"
+                return f"no packets of the {title} are in the captures given: capture there, too"
             return f"no packets from or to {title} are in the captures given"
     return "nothing of this step is in the captures given"
 

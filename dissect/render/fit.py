@@ -13,8 +13,12 @@ from collections.abc import Callable
 Advance = Callable[[str], float]
 """The width of one character."""
 
-# Words too long for a line are cut after the separators of URLs and names.
-_PIECE = re.compile(r"[^/?&=.,;:_\-@–…]*[/?&=.,;:_\-@–…]+|[^/?&=.,;:_\-@–…]+")
+# Words too long for a line are cut after the separators of URLs and names, and around the
+# `‹kind #n›` of a secret, which stays whole.
+_SEPARATORS = r"/?&=.,;:_\-@–…"
+_PIECE = re.compile(
+    rf"‹[^‹›]*›[{_SEPARATORS}]*|[^{_SEPARATORS}‹]*[{_SEPARATORS}]+|[^{_SEPARATORS}‹]+|‹"
+)
 
 
 def cells(character: str) -> int:

@@ -174,11 +174,15 @@ class Rows:
 
     def _reasons(self, step: Step) -> Iterator[tuple[str, str, bool]]:
         if step.explanation:
-            yield step.explanation, "ink", False
+            yield words.sentence(step.explanation), "ink", False
         cause = self.chart.cause
         if cause and self.culprit is None and step.number == self.chart.stopped_at:
             # No failed arrow can carry the cause, so the band does.
-            yield f"{words.GLYPHS['failed']} {cause.text} [{cause.code}]", "failed", True
+            yield (
+                f"{words.GLYPHS['failed']} {words.sentence(cause.text)} [{cause.code}]",
+                "failed",
+                True,
+            )
 
     def fold(self, length_ns: int) -> Block:
         """A break of the time axis."""
@@ -301,7 +305,7 @@ class Rows:
             return y
         room = min(CALLOUT_WIDTH, self.lanes_right - self.lanes_left) - 12
         texts = (
-            (cause.text, "failed", BODY, True, 5),
+            (words.sentence(cause.text), "failed", BODY, True, 5),
             (cause.code, "ink", SMALL, False, 1),
             (words.evidence_list(cause.evidence, 2), "soft", SMALL, False, 3),
         )

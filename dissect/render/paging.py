@@ -153,8 +153,8 @@ def _header(chart: SequenceChart, rows: Rows) -> Iterator[Block]:
         yield _space(5)
     names = rows.keys.legend()
     start = words.start_ns(chart)
-    facts = [f"Frames of {', '.join(names)}."] if names else []
-    facts += [f"0:00.000 is {words.rfc3339(start)}."] if start is not None else []
+    facts = [f"0:00.000 is {words.rfc3339(start)}."] if start is not None else []
+    facts += [f"Frames of {', '.join(names)}."] if names else []
     if facts:
         lines = canvas.wrap(" ".join(facts), _ROOM, SMALL, lines=4)
         yield text_block(lines, LEFT, "soft", SMALL)
@@ -178,8 +178,8 @@ def _verdict(chart: SequenceChart, canvas: Canvas) -> Block:
     if chart.cause:
         cause = chart.cause
         fields = [
-            ("Cause", f"{cause.text} [{cause.code}]", 5),
-            ("Remedy", cause.remedy, 5),
+            ("Cause", f"{words.sentence(cause.text)} [{cause.code}]", 5),
+            ("Remedy", words.sentence(cause.remedy), 5),
             ("Evidence", words.evidence_list(cause.evidence), 3),
             *(("Reference", f"{name} {value}", 2) for name, value in cause.identifiers.items()),
         ]
@@ -249,7 +249,7 @@ def _ending(chart: SequenceChart, canvas: Canvas) -> Iterator[Block]:
     yield _space(8)
     yield text_block(["Diagnostics"], LEFT, "ink", STEP, True)
     for sentence in chart.diagnostics[:MAX_DIAGNOSTICS]:
-        lines = canvas.wrap(f"– {sentence}", _ROOM, BODY, lines=6)
+        lines = canvas.wrap(f"– {words.sentence(sentence)}", _ROOM, BODY, lines=6)
         yield text_block(lines, LEFT, "ink", BODY)
     more = len(chart.diagnostics) - MAX_DIAGNOSTICS
     if more > 0:

@@ -95,8 +95,8 @@ class Ladder:
         cause = chart.cause
         if cause is None:
             return
-        yield from self.field("cause", f"{cause.text} [{cause.code}]")
-        yield from self.field("remedy", cause.remedy)
+        yield from self.field("cause", f"{words.sentence(cause.text)} [{cause.code}]")
+        yield from self.field("remedy", words.sentence(cause.remedy))
         yield from self.field("evidence", words.evidence_list(cause.evidence))
         for name, value in cause.identifiers.items():
             yield from self.field("reference", f"{name} {value}")
@@ -184,7 +184,7 @@ class Ladder:
         fill = rule * (room - fit.cell_width(title) - 1)
         yield pen.paint(head + title, step.status) + pen.paint(f" {fill}{tail}", "dim")
         for text in filter(None, (step.explanation, self._unmarked_cause(step))):
-            for line in pen.wrap(text, self.width - 5):
+            for line in pen.wrap(words.sentence(text), self.width - 5):
                 yield "     " + line
 
     def _unmarked_cause(self, step: Step) -> str | None:
@@ -192,7 +192,7 @@ class Ladder:
         cause = self.chart.cause
         if cause is None or self.culprit is not None or step.number != self.chart.stopped_at:
             return None
-        return f"{self.pen.glyph('failed')} {cause.text} [{cause.code}]"
+        return f"{self.pen.glyph('failed')} {words.sentence(cause.text)} [{cause.code}]"
 
     def gap(self, length_ns: int) -> Iterator[str]:
         text = self.pen.clean("+" + words.duration(length_ns)).rjust(TIME_COLUMN)
@@ -238,7 +238,7 @@ class Ladder:
                 yield pen.paint(line, "dim")
         if arrow is self.culprit and self.chart.cause:
             cause = self.chart.cause
-            for line in pen.wrap(f"{cause.text} [{cause.code}]", room):
+            for line in pen.wrap(f"{words.sentence(cause.text)} [{cause.code}]", room):
                 yield pen.paint(line, "failed")
 
     def _row(self, lane: str) -> str:
@@ -276,5 +276,5 @@ def _list(title: str, sentences: Sequence[str], pen: Pen, width: int) -> Iterato
     yield ""
     yield pen.paint(title, "title")
     for sentence in sentences:
-        for index, line in enumerate(pen.wrap(sentence, width - 4)):
+        for index, line in enumerate(pen.wrap(words.sentence(sentence), width - 4)):
             yield ("    " if index else "  - ") + line

@@ -95,6 +95,12 @@ def joined(text: str) -> str:
     return _ORDINAL.sub(rf"‹\1{NO_BREAK}#\2›", text)
 
 
+def sentence(text: str) -> str:
+    """`text` with a capital at its start, unless it starts with a name (`aka.ms refused …`)."""
+    first = text.partition(" ")[0].rstrip(",:;")
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
 def _numbers(first: int, last: int | None) -> str:
     return f"{first}–{last}" if last is not None and last != first else f"{first}"
 

@@ -86,7 +86,7 @@ HARMLESS = frozenset(
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TOKEN_CHARS = re.compile(r"[A-Za-z0-9+/=_.~!*-]+")
-_WORD = re.compile(r"[A-Za-z]{1,14}|[0-9]{1,6}")
+_CASE_CHANGE = re.compile(r"[a-z](?=[A-Z])|[A-Z]{2}(?=[a-z])")
 TOKEN_LENGTH = 20  # shorter values of unknown name are words, numbers and paths
 MIN_SCRUBBED = 6  # a shorter value would blank half the words of a sentence
 
@@ -102,8 +102,17 @@ def looks_like_token(value: str) -> bool:
         return True
     if len(value) < TOKEN_LENGTH or _GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
         return False
-    runs = re.split(r"[-_.~/=+!*]", value)
-    return not all(_WORD.fullmatch(run) or not run for run in runs)
+    return any(_dense(run) for run in re.split(r"[-_.~/=+!*]", value)) or value.endswith("=")
+
+
+def _dense(run: str) -> bool:
+    """Whether a run of letters and digits is none that people write: no word, no number."""
+    if len(run) < 8 or run.isdigit():
+        return False
+    if run.isalpha():
+        # Case changes with the start of a word in names, with every third letter in base64.
+        return len(run) >= TOKEN_LENGTH and len(_CASE_CHANGE.findall(run)) * 5 > len(run)
+    return len(re.findall(r"\d+", run)) > 1 or len(run) >= TOKEN_LENGTH
 
 
 def wrap(name: str, value: str) -> str | Secret:

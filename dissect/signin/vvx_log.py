@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
 from dissect.model import Event, Fact, LogEntry, Message, Secret, SipMessage
@@ -98,11 +99,38 @@ TWIN_NS = 3_000_000_000
 
 def without_twins(log: Sequence[Event], packets: Sequence[Event]) -> list[Event]:
     """The log's events that no packet shows. Where the packets could be read they are the
-    better evidence; the log fills in what was shut or not captured."""
+    better evidence; the log fills in what was shut or not captured. What stays is given
+    the device code that its part of the log is about, so that it stays tied to it."""
     by_name: dict[str, list[Event]] = {}
     for event in packets:
         by_name.setdefault(event.name, []).append(event)
-    return [event for event in log if not any(_twin(event, p) for p in by_name.get(event.name, ()))]
+    codes = [(e.time_ns, e.facts["device_code"]) for e in log if "device_code" in e.facts]
+    return [
+        _about(event, codes)
+        for event in log
+        if not any(_twin(event, packet) for packet in by_name.get(event.name, ()))
+    ]
+
+
+def _about(event: Event, codes: Sequence[tuple[int, Fact]]) -> Event:
+    if not codes or "device_code" in event.facts:
+        return event
+    # The latest code before the event; what comes before any leads to the first.
+    earlier = [code for time_ns, code in codes if time_ns <= event.time_ns]
+    code = earlier[-1] if earlier else codes[0][1]
+    return replace(event, facts={**event.facts, "device_code": code})
+
+
+def clock_words(offset_ns: int) -> str:
+    """How a phone's local clock stands to the capture's: its time zone, and its error."""
+    quarter = 900_000_000_000
+    zone = round(-offset_ns / quarter)
+    error = round((offset_ns + zone * quarter) / 1e9)
+    hours, minutes = divmod(abs(zone) * 15, 60)
+    name = f"UTC{'-' if zone < 0 else '+'}{hours}" + (f":{minutes:02}" if minutes else "")
+    if not error:
+        return f"in {name} and right to the second"
+    return f"in {name} and {abs(error)} s {'behind' if error > 0 else 'ahead'}"
 
 
 def _twin(log: Event, packet: Event) -> bool:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from dissect.render import fit
 
-TEXT = st.text(st.sampled_from("ab /?&=.-–漢🙂é\u0301"), max_size=80)
+TEXT = st.text(st.sampled_from("ab /?&=.-–‹›漢🙂é\u0301"), max_size=80)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,12 @@ def test_balanced_lines_are_not_more(text: str, limit: int) -> None:
         ("GET /api/DeviceConfig/Polycom", 14, ["GET /api/", "DeviceConfig/", "Polycom"]),
         ("漢字漢字", 5, ["漢字", "漢字"]),
         ("5\u00a0s and 6\u00a0s", 7, ["5\u00a0s and", "6\u00a0s"]),
+        (
+            "/x/‹opaque_value\u00a0#1›/root/user",
+            20,
+            ["/x/", "‹opaque_value\u00a0#1›/", "root/user"],
+        ),
+        ("‹a‹b_c", 3, ["‹a‹", "b_c"]),
         ("", 5, [""]),
     ],
 )

@@ -98,3 +98,18 @@ def test_verdict() -> None:
     assert words.verdict(charts.failure()) == "failed at step 4 of 7: Redirect to ADFS"
     hidden = "incomplete, stopped at step 2 of 7: Phone ↔ Device Pairing Service"
     assert words.verdict(charts.hidden()) == hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the code expired", "The code expired"),
+        ("step 3 is missing: why", "Step 3 is missing: why"),
+        ("aka.ms refused", "aka.ms refused"),
+        ("iPhone answers", "iPhone answers"),
+        ("ADFS refused", "ADFS refused"),
+        ("", ""),
+    ],
+)
+def test_sentence(text: str, shown: str) -> None:
+    assert words.sentence(text) == shown

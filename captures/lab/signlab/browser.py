@@ -72,7 +72,7 @@ def start_chromium(run: Run) -> webdriver.Chrome:
         options.add_argument(flag)
     upgrades = "" if run.scenario.browser.https_upgrade else f",{UPGRADES}"
     options.add_argument(f"--disable-features={FEATURES_OFF}{upgrades}")
-    known = ", ".join(f"EXCLUDE {host.name}" for _, host in run.names.hosts.items())
+    known = ", ".join(f"EXCLUDE {host.name}" for host in run.names.hosts.by_role().values())
     options.add_argument(f"--host-resolver-rules=MAP * ~NOTFOUND, {known}")
     options.add_argument(f"--user-data-dir={run.directory / 'profile'}")
     options.add_experimental_option("prefs", PREFERENCES)
@@ -116,7 +116,8 @@ class Person:
 
     def note_traffic(self) -> None:
         """Write requests and answers since the last call into the notebook."""
-        for entry in self.driver.get_log("performance"):
+        entries: list[dict[str, Any]] = self.driver.get_log("performance")  # type: ignore[no-untyped-call]
+        for entry in entries:
             event = json.loads(entry["message"])["message"]
             self._note(event["method"], event["params"])
 
@@ -149,20 +150,17 @@ class Person:
         if response.get("statusText") == "Internal Redirect":
             return  # Chromium's own way from http to https: not on the wire
         self._asked(before)
-        facts = before["facts"]
-        self.truth.message(
-            "http",
-            self._peer(facts["host"]),
-            "received",
-            time_ns=round((clock + before["offset"]) * 1e9),
-            **facts,
-            status=response["status"],
-            protocol=response.get("protocol", ""),
-        )
+        facts = {
+            **before["facts"],
+            "status": response["status"],
+            "protocol": response.get("protocol", ""),
+        }
+        moment = round((clock + before["offset"]) * 1e9)
+        self.truth.message("http", self._peer(facts["host"]), "received", facts, time_ns=moment)
 
     def _asked(self, pending: dict[str, Any]) -> None:
         facts, sent = pending["facts"], pending["sent"]
-        self.truth.message("http", self._peer(facts["host"]), "sent", time_ns=sent, **facts)
+        self.truth.message("http", self._peer(facts["host"]), "sent", facts, time_ns=sent)
 
     def end_notes(self) -> None:
         """Requests that nobody has answered until now."""
@@ -172,7 +170,9 @@ class Person:
         self._pending.clear()
 
     def _peer(self, host: str) -> str:
-        return next((h.actor for _, h in self.run.names.hosts.items() if h.name == host), "unknown")
+        return next(
+            (h.actor for h in self.run.names.hosts.by_role().values() if h.name == host), "unknown"
+        )
 
     # The steps of the sign-in
 

@@ -11,7 +11,7 @@ import json
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 LAB = Path(__file__).resolve().parent.parent
 NAMES_DIR = LAB / "names"
@@ -25,27 +25,24 @@ class ConfigError(Exception):
 
 
 def build(cls: type[T], table: dict[str, Any], where: str) -> T:
-    """Make the dataclass `cls` from a TOML table; raises ConfigError on unknown or missing keys."""
+    """Make the dataclass `cls` from a TOML table, tables in it into the dataclasses of its fields.
+
+    Raises ConfigError on unknown or missing keys.
+    """
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    kinds = get_type_hints(cls)
     unknown = sorted(set(table) - set(fields))
     if unknown:
         raise ConfigError(f"{where}: unknown key {unknown[0]!r}")
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in table:
-            value = table[name]
-            nested = field.metadata.get("table")
-            values[name] = build(nested, value, f"{where}.{name}") if nested else value
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            kind, value = kinds[name], table[name]
+            inner = dataclasses.is_dataclass(kind)
+            values[name] = build(kind, value, f"{where}.{name}") if inner else value
+        elif field.default is field.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{where}: key {name!r} is missing")
     return cls(**values)
-
-
-def nested(cls: type[Any], *, optional: bool = False) -> Any:
-    """A dataclass field that holds another table."""
-    if optional:
-        return dataclasses.field(metadata={"table": cls}, default_factory=cls)
-    return dataclasses.field(metadata={"table": cls})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,19 +57,19 @@ class Host:
 
 @dataclasses.dataclass(frozen=True)
 class Hosts:
-    pairing: Host = nested(Host)
-    websignin: Host = nested(Host)
-    shortlink: Host = nested(Host)
-    codepage: Host = nested(Host)
-    azuread: Host = nested(Host)
-    adfs: Host = nested(Host)
-    autodiscover: Host = nested(Host)
-    pool: Host = nested(Host)
-    sip: Host = nested(Host)
+    pairing: Host
+    websignin: Host
+    shortlink: Host
+    codepage: Host
+    azuread: Host
+    adfs: Host
+    autodiscover: Host
+    pool: Host
+    sip: Host
 
-    def items(self) -> list[tuple[str, Host]]:
-        """(role, host) in the order of the table."""
-        return [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self)]
+    def by_role(self) -> dict[str, Host]:
+        """Every host under its role, in the order of the table."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,12 +118,12 @@ class Links:
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    hosts: Hosts = nested(Hosts)
-    clients: Clients = nested(Clients)
-    user: User = nested(User)
-    organisation: Organisation = nested(Organisation)
-    device: Device = nested(Device)
-    links: Links = nested(Links)
+    hosts: Hosts
+    clients: Clients
+    user: User
+    organisation: Organisation
+    device: Device
+    links: Links
 
     def client_at(self, address: str) -> str:
         """Which client ("phone" or "browser") has this address; "unknown" if neither."""
@@ -206,16 +203,16 @@ class Verdict:
 @dataclasses.dataclass(frozen=True)
 class Scenario:
     title: str
-    verdict: Verdict = nested(Verdict)
-    expect: Expect = nested(Expect)
+    verdict: Verdict
+    expect: Expect
     names: str = "real"
     about: str = ""
-    phone: PhoneKnobs = nested(PhoneKnobs, optional=True)
-    browser: BrowserKnobs = nested(BrowserKnobs, optional=True)
-    azuread: AzureKnobs = nested(AzureKnobs, optional=True)
-    adfs: AdfsKnobs = nested(AdfsKnobs, optional=True)
-    sip: SipKnobs = nested(SipKnobs, optional=True)
-    capture: CaptureKnobs = nested(CaptureKnobs, optional=True)
+    phone: PhoneKnobs = dataclasses.field(default_factory=PhoneKnobs)
+    browser: BrowserKnobs = dataclasses.field(default_factory=BrowserKnobs)
+    azuread: AzureKnobs = dataclasses.field(default_factory=AzureKnobs)
+    adfs: AdfsKnobs = dataclasses.field(default_factory=AdfsKnobs)
+    sip: SipKnobs = dataclasses.field(default_factory=SipKnobs)
+    capture: CaptureKnobs = dataclasses.field(default_factory=CaptureKnobs)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

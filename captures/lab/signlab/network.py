@@ -7,8 +7,11 @@ they are announced by a real front end. A router namespace forwards between them
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
+import signal
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +23,22 @@ from .processes import LabError, run
 NETNS_ETC = Path("/etc/netns")
 NAMESPACES = ("phone", "pc", "dmz", "internet")
 LINKS = {"dmz": "198.18.1", "internet": "198.18.2"}  # RFC 2544: between router and servers
+STALE = re.compile(r"lab(\d+)-(?:router|phone|pc|dmz|internet)\b")
 OFFLOADS = ("tx", "rx", "tso", "gso", "gro")
+
+
+def remove_stale() -> None:
+    """Remove what an earlier recording left because it was killed outright."""
+    for line in run("ip", "netns", "list").splitlines():
+        found = STALE.match(line)
+        if found is None or Path(f"/proc/{found.group(1)}").exists():
+            continue
+        name = found.group(0)
+        for pid in run("ip", "netns", "pids", name).split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        run("ip", "netns", "del", name)
+        shutil.rmtree(NETNS_ETC / name, ignore_errors=True)
 
 
 class Network:
@@ -37,6 +55,7 @@ class Network:
         return f"{self._prefix}-{role}"
 
     def __enter__(self) -> Self:
+        remove_stale()
         try:
             self._build()
         except BaseException:
@@ -64,7 +83,7 @@ class Network:
         self._join("pc", self._names.clients.browser)
         for role, prefix in LINKS.items():
             self._join(role, f"{prefix}.2")
-        for _role, host in self._names.hosts.items():
+        for host in self._names.hosts.by_role().values():
             self._publish(host.zone, host.address)
         self._publish("internet", self._names.clients.dns)
         for role in ("phone", "pc"):

@@ -140,7 +140,7 @@ def make_all(run: Run) -> None:
     root = authority("Lab Root CA", "Lab Trust Services")
     root.save(run.directory / "ca")
     issuing = authority("Lab Issuing CA 1", "Lab Trust Services", root)
-    for role, host in names.hosts.items():
+    for role, host in names.hosts.by_role().items():
         server(host.name, issuing).save(run.directory / "tls" / role, issuing)
     sign = run.directory / "sign"
     authority("accounts token signing", "Lab Cloud").save(sign / "azuread")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
+import tempfile
 
 from .processes import LabError, run
 
@@ -51,9 +53,6 @@ def _namespaces() -> str | None:
 
 def _kamailio_tls() -> bool:
     """Whether Kamailio can load its TLS module (its own check of a two-line configuration)."""
-    import subprocess
-    import tempfile
-
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
         file.write('loadmodule "tls.so"\nrequest_route { exit; }\n')
         file.flush()

@@ -52,7 +52,7 @@ def _write_nginx(run_: Run, zone: str) -> Path:
             "address": host.address,
             "plain": role in ("shortlink", "codepage"),
         }
-        for role, host in run_.names.hosts.items()
+        for role, host in run_.names.hosts.by_role().items()
         if host.zone == zone and role != "sip"
     ]
     text = TEMPLATES.get_template("nginx.conf.j2").render(
@@ -83,7 +83,7 @@ def _start_servers(run_: Run, network: Network, supervisor: Supervisor) -> None:
     names = run_.names
     internet = network.name("internet")
     answers = []
-    for _role, host in names.hosts.items():  # local: other record types are answered, with none
+    for host in names.hosts.by_role().values():  # local: other record types are answered, with none
         answers += [f"--host-record={host.name},{host.address}", f"--local=/{host.name}/"]
     dns = supervisor.start(
         "dnsmasq",
@@ -115,8 +115,10 @@ def _start_servers(run_: Run, network: Network, supervisor: Supervisor) -> None:
         started += [(netns, HTTP_PORT, actor), (netns, 443, nginx)]
     kamailio = supervisor.start(
         "kamailio",
-        ["kamailio", "-DD", "-E", "-f", str(_write_kamailio(run_)), "-m", "16", "-M", "4"]
-        + ["-Y", str(run_.directory / "kamailio")],
+        [
+            *("kamailio", "-DD", "-E", "-m", "16", "-M", "4"),
+            *("-f", str(_write_kamailio(run_)), "-Y", str(run_.directory / "kamailio")),
+        ],
         netns=internet,
     )
     started.append((internet, KAMAILIO_INNER_PORT, kamailio))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from .sip import SipMessage, tag_of, uri_of
 
@@ -57,8 +57,6 @@ class Handshake:
             context.add_extra_chain_cert(certificate)
         store = context.get_cert_store()
         assert store is not None
-        from OpenSSL import crypto
-
         store.add_cert(crypto.X509.from_cryptography(trusted))
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
         self._context = context

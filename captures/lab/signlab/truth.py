@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,15 @@ class Truth:
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
     def message(
-        self, kind: str, peer: str, direction: str, *, time_ns: int | None = None, **facts: Any
+        self,
+        kind: str,
+        peer: str,
+        direction: str,
+        facts: Mapping[str, object],
+        *,
+        time_ns: int | None = None,
     ) -> None:
-        """One message that this actor sent to `peer` or received from it, at this moment."""
+        """One message that this actor sent to `peer` or received from it, now unless said."""
         stamp = time.time_ns() if time_ns is None else time_ns
         head = {"actor": self.actor, "peer": peer, "direction": direction, "kind": kind}
         self._write({"type": "message", "ns": stamp, "value": {**head, **facts}})
@@ -56,11 +63,11 @@ class Truth:
 
 def read_entries(directory: Path) -> list[dict[str, Any]]:
     """Every entry of every actor so far, in order of time."""
-    entries = []
+    entries: list[dict[str, Any]] = []
     for path in sorted(directory.glob("truth-*.jsonl")):
         actor = path.stem.removeprefix("truth-")
-        for line in path.read_text(encoding="utf-8").splitlines():
-            entries.append({**json.loads(line), "actor": actor})
+        lines = path.read_text(encoding="utf-8").splitlines()
+        entries.extend({**json.loads(line), "actor": actor} for line in lines)
     entries.sort(key=lambda entry: entry["ns"])
     return entries
 
@@ -81,7 +88,7 @@ def merge(run: Run) -> dict[str, Any]:
             seen.setdefault((entry["value"]["kind"], entry["value"]["value"]))
     names: dict[str, Any] = {
         role: {"host": host.name, "address": host.address, "actor": host.actor}
-        for role, host in run.names.hosts.items()
+        for role, host in run.names.hosts.by_role().items()
     }
     clients = run.names.clients
     names["phone"] = {"host": None, "address": clients.phone, "actor": "phone"}

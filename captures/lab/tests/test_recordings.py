@@ -155,8 +155,7 @@ def test_gssapi_data_is_tls(folder: Path, tmp_path: Path) -> None:
     text = []
     for number, blob in enumerate(blobs):
         text.append("O" if number % 2 else "I")
-        for at in range(0, len(blob), 16):
-            text.append(f"{at:06x} " + " ".join(f"{b:02x}" for b in blob[at : at + 16]))
+        text += [f"{at:06x} {blob[at : at + 16].hex(' ')}" for at in range(0, len(blob), 16)]
     dump, capture = tmp_path / "blobs.txt", tmp_path / "blobs.pcapng"
     dump.write_text("\n".join(text) + "\n")
     subprocess.run(

@@ -61,7 +61,7 @@ class Half:
         self.tolerate = 0  # records that may fail unremarked: they have another key
         self.failures = 0  # records that failed in a row
         self.message = bytearray()  # a handshake message that isn't whole yet
-        self.message_span: Span | None = None
+        self.oversize = 0  # bytes to come of a handshake message that is passed over
         self.first: Span | None = None
         self.last: Span | None = None
         self.bytes_in = 0
@@ -76,7 +76,6 @@ class Half:
         self.blind = 0  # gaps in what was protected
         self.lost = 0  # bytes
         self.ended = False
-        self.closed = False  # the child was told that this direction ended
 
     @property
     def opener(self) -> Opener | None:
@@ -98,6 +97,7 @@ class Half:
         self.proven = False
         self.failures = 0
         self.message.clear()
+        self.oversize = 0
 
     def close(self, reason: TlsReason, detail: str) -> None:
         """From here on nothing can be opened; the first cause is the one reported."""
@@ -174,3 +174,4 @@ class Half:
         held = length // SMALLEST_RECORD + 2 if length else MAX_SEARCHED
         self.search = min(self.search + held, MAX_SEARCHED)
         self.message.clear()
+        self.oversize = 0

@@ -168,8 +168,15 @@ class Negotiation:
             client_half.waits = False
 
     def _certificates(self, role: int, chain: tuple[bytes, ...]) -> None:
-        if chain and sum(map(len, chain)) <= MAX_CERTIFICATES:
-            self.facts.chains["server" if role else "client"] = chain
+        kept: list[bytes] = []
+        room = MAX_CERTIFICATES
+        for certificate in chain:
+            room -= len(certificate)
+            if room < 0:
+                break
+            kept.append(certificate)
+        if kept:
+            self.facts.chains["server" if role else "client"] = tuple(kept)
 
     # ------------------------------------------------------------- TLS 1.3
 

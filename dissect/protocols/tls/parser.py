@@ -14,16 +14,15 @@ from dissect.model import (
     Alert,
     Anomaly,
     Direction,
-    Message,
     Output,
     RecordShape,
     Span,
-    StreamParser,
 )
 from dissect.protocols.base import Layer
 from dissect.protocols.tls import words
 from dissect.protocols.tls.half import MAX_FAILURES, Half
 from dissect.protocols.tls.handshake import parse_cut_client_hello
+from dissect.protocols.tls.inside import Inside, Results
 from dissect.protocols.tls.negotiation import Negotiation
 from dissect.protocols.tls.records import LOST, VERSION2_HELLO, Record, RecordReader
 from dissect.protocols.tls.resync import Resync
@@ -32,10 +31,8 @@ from dissect.protocols.tls.verdict import describe
 
 MAX_SHAPES = 4096  # record shapes kept of a connection that stays shut
 MAX_ALERTS = 64
-MAX_MESSAGE = 1 << 18  # bytes of one handshake message
+MAX_MESSAGE = 1 << 20  # bytes of one handshake message; larger ones are passed over
 MAX_ANOMALIES = 20  # of one connection
-
-Results = list["Message | Anomaly"]
 
 
 class TlsParser:
@@ -46,8 +43,7 @@ class TlsParser:
         self._halves = (Half(0), Half(1))
         self._talk = Negotiation(secrets, self._halves, layer.connection.stream)
         self._secrets = secrets
-        self._child: StreamParser | None = None
-        self._childless = False  # the child broke, or could not be made
+        self._inside = Inside(layer, self._talk.facts)
         self._alerts: list[Alert] = []
         self._shapes: list[RecordShape] = []
         self._anomalies = 0
@@ -77,6 +73,7 @@ class TlsParser:
         elif not half.park(Record(LOST, b"", None, length, span)):
             self._stop_waiting(half, out)
         if half.resync is not None:
+            self._start_search(half)  # nothing found so far can reach across the new hole
             return out
         records = half.reader.gap(length, span)
         opener = half.opener
@@ -84,8 +81,7 @@ class TlsParser:
             if opener is not None and not opener.restartable:
                 half.close("lost_segment", f"{self._suite_name} can't be taken up again")
             self._start_search(half)
-        if self._child is not None and not half.closed:
-            self._tell(lambda child: child.gap(direction, 0, span), span, out)
+        self._inside.gap(direction, span, out)
         for record in records or ():
             self._record(half, record, out)
         return out
@@ -102,7 +98,7 @@ class TlsParser:
             self._stop_waiting(half, out)
         for one in (half, other):
             if one.ended and not one.parked:
-                self._close_child(one, span, out)
+                self._inside.end(one.direction, span, out)
         if other.ended and not self._done:
             self._done = True
             out.append(
@@ -243,14 +239,14 @@ class TlsParser:
         if kind == words.APPLICATION_DATA:
             half.data_opened += 1
             half.bytes_opened += len(content)
-            if len(content) and not half.closed:
-                self._deliver(half.direction, content, span, out)
+            if content:
+                self._inside.data(half.direction, content, span, out)
         elif kind == words.HANDSHAKE:
             self._handshake(half, content, span, out)
         elif kind == words.ALERT:
             self._alert(half, bytes(content), span)
             if content[1:2] == b"\0":
-                self._close_child(half, span, out)
+                self._inside.end(half.direction, span, out)
         elif kind == words.CHANGE_CIPHER_SPEC:
             talk.change_cipher(half)
 
@@ -278,22 +274,30 @@ class TlsParser:
             out,
         )
         opener.passed(record.payload)
-        if self._child is not None:
-            span = record.span
-            self._tell(lambda child: child.gap(half.direction, 0, span), span, out)
+        self._inside.gap(half.direction, record.span, out)
 
     # ------------------------------------------------------------- contents
 
     def _handshake(self, half: Half, content: bytes | memoryview, span: Span, out: Results) -> None:
+        if half.oversize:
+            passed = min(half.oversize, len(content))
+            half.oversize -= passed
+            content = content[passed:]
         message = half.message
         message += content
         while len(message) >= 4:
             size = int.from_bytes(message[1:4])
-            if size > MAX_MESSAGE or message[0] not in words.HANDSHAKE_NAMES:
+            if message[0] not in words.HANDSHAKE_NAMES:
                 if half.key is not None or not half.gaps:
                     self._odd("tls.handshake", "an impossible handshake message", span, out)
                 message.clear()
                 return
+            if size > MAX_MESSAGE:
+                name = words.HANDSHAKE_NAMES[message[0]]
+                self._odd("tls.handshake", f"a {name} of {size} bytes is left out", span, out)
+                half.oversize = max(0, 4 + size - len(message))
+                del message[: 4 + size]
+                continue
             if len(message) < 4 + size:
                 return
             kind, body = message[0], bytes(message[4 : 4 + size])
@@ -360,46 +364,6 @@ class TlsParser:
                 self._talk.settle_early(None)
             half.waits = False
             self._release(out)
-
-    # ------------------------------------------------------------- the child
-
-    def _deliver(
-        self, direction: Direction, content: bytes | memoryview, span: Span, out: Results
-    ) -> None:
-        if self._child is None:
-            if self._childless:
-                return
-            facts = self._talk.facts
-            try:
-                self._child = self._layer.child(
-                    encrypted=True, server_name=facts.server_name, alpn=facts.alpn
-                )
-            except ProtocolError as error:
-                self._childless = True
-                self._odd(error.kind, str(error), span, out)
-                return
-        try:
-            out.extend(self._child.data(direction, content, span))
-        except ProtocolError as error:
-            self._drop_child(error, span, out)
-
-    def _tell(self, verb: Callable[[StreamParser], Output], span: Span, out: Results) -> None:
-        if self._child is None:
-            return
-        try:
-            out.extend(verb(self._child))
-        except ProtocolError as error:
-            self._drop_child(error, span, out)
-
-    def _drop_child(self, error: ProtocolError, span: Span, out: Results) -> None:
-        self._child = None
-        self._childless = True
-        self._odd(error.kind, str(error), span, out)
-
-    def _close_child(self, half: Half, span: Span, out: Results) -> None:
-        if not half.closed:
-            half.closed = True
-            self._tell(lambda child: child.end(half.direction, span), span, out)
 
     # ------------------------------------------------------------- oddities
 

@@ -185,7 +185,8 @@ class Phone:
         found = etree.fromstring(self.web.request("GET", url, {**accept, **credential}).body)
         edge = found.find(".//SipClientExternalAccess")
         certificates = found.find(".//Link[@token='External/CertProvisioning']")
-        assert edge is not None and certificates is not None
+        assert edge is not None
+        assert certificates is not None
         return str(edge.get("fqdn")), int(str(edge.get("port"))), str(certificates.get("href"))
 
     def web_ticket(self, url: str, target: str) -> str:

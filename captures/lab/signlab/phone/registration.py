@@ -151,7 +151,7 @@ class Registration:
         self._log.sip(">>> End of data send")
         sent = f"TotalLen {len(raw)} loop count 1 maxQueueDepth 40000"
         self._log.sip(f"CTcpSocket::SendData TLS queuedTxData = 0 {sent}", 1)
-        self._truth.message("sip", "sfb", "sent", **request.facts())
+        self._truth.message("sip", "sfb", "sent", request.facts())
         self._socket.sendall(raw)
         self._log.sip(f"CTcpSocket::SendData TLS Sent {len(raw)} loop count 1", 1)
         while True:
@@ -160,7 +160,7 @@ class Registration:
                 if not data:
                     raise ConnectionError("the SIP edge has closed the connection")
                 self._buffer += data
-            self._truth.message("sip", "sfb", "received", **reply.facts())
+            self._truth.message("sip", "sfb", "received", reply.facts())
             self._log.sip("<<< Data received TLS")
             self._log.sip_message(reply.encode())
             if reply.status >= 200:

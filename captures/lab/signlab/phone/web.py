@@ -45,7 +45,7 @@ class Web:
         self._truth = truth
         self._context = context
         self._connections: dict[str, http.client.HTTPSConnection] = {}
-        self._actors = {host.name: host.actor for _, host in run.names.hosts.items()}
+        self._actors = {host.name: host.actor for host in run.names.hosts.by_role().values()}
 
     def close(self) -> None:
         for connection in self._connections.values():
@@ -68,17 +68,13 @@ class Web:
         facts = {"method": method, "scheme": "https", "host": host, "path": path}
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
         peer = self._actors[host]
-        try:
-            connection.connect() if connection.sock is None else None
-            self._truth.message("http", peer, "sent", **facts)
-            connection.request(method, path, body, sent)
-            response = connection.getresponse()
-        except http.client.RemoteDisconnected:
-            connection.close()  # an idle connection that the server has ended: once more
-            connection.request(method, path, body, sent)
-            response = connection.getresponse()
+        if connection.sock is None:
+            connection.connect()  # first, so that the note bears the request's time
+        self._truth.message("http", peer, "sent", facts)
+        connection.request(method, path, body, sent)
+        response = connection.getresponse()
         content = response.read()
-        self._truth.message("http", peer, "received", **facts, status=response.status)
+        self._truth.message("http", peer, "received", {**facts, "status": response.status})
         for cookie in response.headers.get_all("Set-Cookie") or []:
             self._truth.secret("cookie", cookie.partition("=")[2].partition(";")[0])
         if response.headers.get("Content-Encoding") == "gzip":

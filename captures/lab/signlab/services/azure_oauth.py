@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -11,6 +13,8 @@ from .azure_state import AzureState
 from .world import World, form_of, guid, set_cookie
 
 GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
+Handler = Callable[[Request, dict[str, str], str], Response]
+Endpoint = Callable[[Request], Awaitable[Response]]
 SERVER_BUILD = "2.1.11787.14 - SEASLR1 ProdSlices"
 
 
@@ -22,17 +26,16 @@ class AzureOAuth:
         tenant = f"/{world.names.organisation.tenant_path}/oauth2"
         self.routes = []
         for prefix, version in ((f"{tenant}/v2.0", "v2"), (tenant, "v1")):
-            self.routes += [
-                Route(
-                    f"{prefix}/devicecode", self._bind(self._devicecode, version), methods=["POST"]
-                ),
-                Route(f"{prefix}/token", self._bind(self._token, version), methods=["POST"]),
-            ]
+            for name, handler in (("devicecode", self._devicecode), ("token", self._token)):
+                endpoint = self._bind(handler, version)
+                self.routes.append(Route(f"{prefix}/{name}", endpoint, methods=["POST"]))
 
-    def _bind(self, handler, version):  # type: ignore[no-untyped-def]
+    def _bind(self, handler: Handler, version: str) -> Endpoint:
+        """An endpoint around a handler: reads the form, dresses the answer."""
+
         async def endpoint(request: Request) -> Response:
             form = await form_of(request)
-            response: Response = handler(request, form, version)
+            response = handler(request, form, version)
             dress(response, self._world)
             wanted = request.headers.get("client-request-id")
             if wanted and request.headers.get("return-client-request-id") == "true":

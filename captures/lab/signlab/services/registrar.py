@@ -44,9 +44,9 @@ class Registrar:
             while (message := take(buffer)) is not None:
                 if message.is_response:
                     continue
-                self._truth.message("sip", "phone", "received", **message.facts())
+                self._truth.message("sip", "phone", "received", message.facts())
                 answer = self.answer(message)
-                self._truth.message("sip", "phone", "sent", **answer.facts())
+                self._truth.message("sip", "phone", "sent", answer.facts())
                 writer.write(answer.encode())
                 await writer.drain()
         writer.close()

@@ -102,13 +102,13 @@ class Notebook:
             "host": self._host,
             "path": path,
         }
-        self._truth.message("http", peer, "received", **facts)
+        self._truth.message("http", peer, "received", facts)
         for morsel in SimpleCookie(headers.get("cookie", "")).values():
             self._truth.secret("cookie", morsel.value)
 
         async def noting_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._truth.message("http", peer, "sent", **facts, status=message["status"])
+                self._truth.message("http", peer, "sent", {**facts, "status": message["status"]})
             await send(message)
 
         await self._app(scope, receive, noting_send)

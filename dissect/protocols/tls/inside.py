@@ -1,0 +1,81 @@
+"""What runs inside TLS: the child parser, opened when the first application data comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from dissect.errors import ProtocolError
+from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
+from dissect.protocols.base import Layer
+from dissect.protocols.tls.negotiation import Facts
+
+Results = list["Message | Anomaly"]
+BOTH: tuple[Direction, Direction] = (0, 1)
+
+
+class Inside:
+    """The child of a TLS connection. A child that breaks is dropped, TLS goes on."""
+
+    def __init__(self, layer: Layer, facts: Facts) -> None:
+        self._layer = layer
+        self._facts = facts
+        self._child: StreamParser | None = None
+        self._broken = False
+        self._ended = [False, False]
+
+    def data(
+        self, direction: Direction, content: bytes | memoryview, span: Span, out: Results
+    ) -> None:
+        if self._broken or self._ended[direction]:
+            return
+        if self._child is None:
+            self._open(span, out)
+        child = self._child
+        if child is None:
+            return
+        try:
+            out.extend(child.data(direction, content, span))
+        except ProtocolError as error:
+            self._drop(error, span, out)
+
+    def gap(self, direction: Direction, span: Span, out: Results) -> None:
+        """Something is missing; how much plaintext that was can't be known."""
+        child = self._child
+        if child is not None and not self._ended[direction]:
+            self._run(partial(child.gap, direction, 0, span), span, out)
+
+    def end(self, direction: Direction, span: Span, out: Results) -> None:
+        """The sender is done: close_notify, or the end of its stream. Once is enough."""
+        child = self._child
+        if not self._ended[direction]:
+            self._ended[direction] = True
+            if child is not None:
+                self._run(partial(child.end, direction, span), span, out)
+
+    def _open(self, span: Span, out: Results) -> None:
+        facts = self._facts
+        try:
+            self._child = self._layer.child(
+                encrypted=True, server_name=facts.server_name, alpn=facts.alpn
+            )
+        except ProtocolError as error:
+            self._drop(error, span, out)
+            return
+        for direction in BOTH:
+            if self._ended[direction]:
+                self._run(partial(self._child.end, direction, span), span, out)
+
+    def _run(self, verb: Callable[[], Output], span: Span, out: Results) -> None:
+        try:
+            out.extend(verb())
+        except ProtocolError as error:
+            self._drop(error, span, out)
+
+    def _drop(self, error: ProtocolError, span: Span, out: Results) -> None:
+        self._child = None
+        self._broken = True
+        connection = self._layer.connection
+        out.append(
+            Anomaly(error.kind, str(error), connection.capture, span.last_frame, connection.stream)
+        )
