@@ -42,11 +42,13 @@ class Secret:
     """A password, token, cookie, code or key. Equal when kind and value are equal.
 
     `kind` is one of the words of `signin.redaction.KINDS`; `value` is shown by
-    `--reveal` only. The ordinal `‹kind #n›` is given by `redaction.SecretBook`.
+    `--reveal` only. The ordinal `‹kind #n›` is given by `redaction.SecretBook`. `wire` is the
+    value as it was sent, where that is encoded, for texts that quote the whole (a URL).
     """
 
     kind: str
     value: str
+    wire: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return f"‹{self.kind}›"

@@ -222,13 +222,11 @@ def _recognise(
         else:
             file.seek(start)
             secrets = scan_secrets(decompressed(FileSource(file), compression), name)
-        return CaptureFile(
-            name, index, fresh(), "pcapng", secrets, closers, reader, compression
-        )
+        return CaptureFile(name, index, fresh(), "pcapng", secrets, closers, reader, compression)
     if is_pcap(magic):
         again = fresh() if seekable else _Replay(magic, stream)
         return CaptureFile(name, index, again, "pcap", [], closers, reader, compression)
-    if compression and not magic:
+    if compression and len(magic) < LONGEST_MAGIC:
         raise CaptureError(stream.damage or f"nothing is inside the {compression} data")
     raise CaptureError("neither pcap nor pcapng (no capture format that is known here)")
 

@@ -133,7 +133,7 @@ def walk_pcapng(
 
 
 def _kind(order: str, buf: bytes, off: int, end: int) -> str:
-    """" (enhanced packet)" for a block whose head is there, else nothing."""
+    """ " (enhanced packet)" for a block whose head is there, else nothing."""
     if end - off < 4:
         return ""
     kind = struct.unpack_from(order + "I", buf, off)[0]

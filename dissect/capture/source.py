@@ -41,7 +41,7 @@ class Source(Protocol):
 
 
 def compression_of(head: bytes) -> str | None:
-    """"gzip", "zstd", "lz4" or None, by the first bytes."""
+    """ "gzip", "zstd", "lz4" or None, by the first bytes."""
     if head.startswith(GZIP_MAGIC):
         return "gzip"
     if head.startswith(ZSTD_MAGIC):

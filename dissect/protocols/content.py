@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from dissect.model import EMPTY_BODY, Body, Opaque
 
@@ -113,16 +114,19 @@ def _inflate(raw: bytes, wbits: int) -> Decoded:
 
 
 def _salvage(raw: bytes, wbits: int, out: bytearray) -> Decoded:
-    member = zlib.decompressobj(wbits)
-    view = memoryview(raw)
-    try:
-        for start in range(0, len(raw), 16):
-            out += member.decompress(view[start : start + 16])
-            if len(out) > MAX_DECODED:
-                break
-    except zlib.error:
-        return bytes(out), "is damaged" if out else "is not that"
-    return bytes(out[:MAX_DECODED]), "is damaged"
+    """Append to `out` what a damaged member holds before the byte where zlib notices."""
+    good = 0
+    made = bytearray()
+    for step in (4096, 64, 1):
+        # Each finer pass begins anew: after an error the decoder's state is not defined.
+        member = zlib.decompressobj(wbits)
+        made = bytearray(member.decompress(raw[:good], MAX_DECODED))
+        with suppress(zlib.error):
+            while good < len(raw) and len(made) < MAX_DECODED:
+                made += member.decompress(raw[good : good + step])
+                good += step
+    out += made
+    return bytes(out[:MAX_DECODED]), "is damaged" if out else "is not that"
 
 
 def _gzip(raw: bytes) -> Decoded:

@@ -34,9 +34,12 @@ def tls_dsk_names(fields: list[Field]) -> tuple[str, ...]:
         from dissect.protocols.tls.dsk import handshake_names
 
         try:
-            names += handshake_names(base64.b64decode(match[1], validate=True))
+            found = handshake_names(base64.b64decode(match[1], validate=True))
         except (binascii.Error, ValueError) as error:
             raise TlsDskError("sip.tls_dsk", "gssapi-data is not base64") from error
         except ProtocolError as error:
             raise TlsDskError("sip.tls_dsk", f"gssapi-data is no TLS: {error}") from error
+        if not found:
+            raise TlsDskError("sip.tls_dsk", "gssapi-data is no TLS")
+        names += found
     return tuple(names)

@@ -167,8 +167,9 @@ class Sniffer:
 
     def end(self, direction: Direction, span: Span) -> Output:
         out: list[Message | Anomaly] = []
-        if self._parser is None and self._kept and (name := by_port(self._layer)):
-            out += self._begin(name)
+        # Bytes that tell nothing are no message, but a TLS connection has a row of its own.
+        if self._parser is None and self._kept and by_port(self._layer) == "tls":
+            out += self._begin("tls")
         if self._parser is not None:
             try:
                 out += self._parser.end(direction, span)

@@ -78,12 +78,13 @@ def wrap(
         glue = " " if line or lines else ""
         for piece in _pieces(word, limit, advance):
             size = width(piece, advance)
-            if line and used + (space if glue else 0) + size > limit:
+            gap = space if glue and line else 0
+            if line and used + gap + size > limit:
                 lines.append((before, line))
                 line, used, before = piece, size, glue
             else:
                 line += (glue if line else "") + piece
-                used = used + size + (space if glue and used else 0)
+                used += gap + size
             glue = ""
     lines.append((before, line))
     shown = [line for _, line in lines]

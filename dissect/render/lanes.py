@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dissect.model import Actor, Arrow, SequenceChart
+from dissect.model import Actor, Arrow, SequenceChart, Step
 from dissect.render.words import SECOND
 
 FOLD_NS = 10 * SECOND
@@ -42,6 +42,12 @@ def culprit(chart: SequenceChart) -> Arrow | None:
             candidates = proven or failed
             return candidates[-1] if candidates else None
     return None
+
+
+def explanation(chart: SequenceChart, step: Step) -> str | None:
+    """Why a step is as it is; None where the cause, drawn in the same step, says the same."""
+    same = chart.cause is not None and step.explanation == chart.cause.text
+    return None if same and step.number == chart.stopped_at else step.explanation
 
 
 def pause(before: Arrow | None, arrow: Arrow) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import words
 from dissect.render.canvas import Canvas
-from dissect.render.lanes import culprit, elided, lanes, pause
+from dissect.render.lanes import culprit, elided, explanation, lanes, pause
 from dissect.render.primitives import (
     ASCENT,
     LINE_SPACING,
@@ -173,8 +173,9 @@ class Rows:
         return Block(height + 4, (*ground, *items), laned=True)
 
     def _reasons(self, step: Step) -> Iterator[tuple[str, str, bool]]:
-        if step.explanation:
-            yield words.sentence(step.explanation), "ink", False
+        why = explanation(self.chart, step)
+        if why:
+            yield words.sentence(why), "ink", False
         cause = self.chart.cause
         if cause and self.culprit is None and step.number == self.chart.stopped_at:
             # No failed arrow can carry the cause, so the band does.

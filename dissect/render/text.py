@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import Options, fit, words
-from dissect.render.lanes import culprit, lanes, pause
+from dissect.render.lanes import culprit, explanation, lanes, pause
 from dissect.render.pen import Pen
 
 MIN_WIDTH = 40
@@ -183,7 +183,7 @@ class Ladder:
         title = pen.shorten(step.title, room - 2)
         fill = rule * (room - fit.cell_width(title) - 1)
         yield pen.paint(head + title, step.status) + pen.paint(f" {fill}{tail}", "dim")
-        for text in filter(None, (step.explanation, self._unmarked_cause(step))):
+        for text in filter(None, (explanation(self.chart, step), self._unmarked_cause(step))):
             for line in pen.wrap(words.sentence(text), self.width - 5):
                 yield "     " + line
 

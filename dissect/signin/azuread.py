@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dissect.model import Fact, Secret
 from dissect.signin.exchange import Exchange
@@ -68,7 +68,7 @@ def home_realm(exchange: Exchange) -> Iterator[Found]:
         asked = (
             exchange.query.get("login") or exchange.query.get("user") or exchange.form.get("login")
         )
-        asked = asked or path.rpartition("/userrealm/")[2]
+        asked = asked or unquote(path.rpartition("/userrealm/")[2])
         answer = exchange.response_json
         space = str(answer.get("NameSpaceType") or answer.get("account_type") or "unknown").lower()
         redirect = answer.get("AuthURL") or answer.get("federation_active_auth_url")

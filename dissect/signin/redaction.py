@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from dissect.model import Fact, Secret, Text
@@ -146,9 +147,10 @@ def _redact_value(name: str, raw: str) -> Iterable[str | Secret]:
     value = unquote_plus(raw)
     if "://" in value or (value.startswith("/") and "?" in value):
         # A URL inside a parameter (a return address, say) may hold secrets of its own.
-        return redact_url(value).parts
+        inner = redact_url(value).parts
+        return inner if any(isinstance(part, Secret) for part in inner) else (raw,)
     wrapped = wrap(name, value)
-    return (wrapped if isinstance(wrapped, Secret) else raw,)
+    return (replace(wrapped, wire=raw) if isinstance(wrapped, Secret) else raw,)
 
 
 def redact_path(path: str) -> list[str | Secret]:
@@ -246,12 +248,17 @@ class SecretBook:
         if isinstance(fact, Secret):
             return fact.value if self.reveal else self._label(fact)
         if isinstance(fact, Text):
-            return "".join(self.show(part) for part in fact.parts)
+            return "".join(self._quoted(part) for part in fact.parts)
         if isinstance(fact, tuple):
             return ", ".join(self.show(item) for item in fact)
         if isinstance(fact, bool):
             return "yes" if fact else "no"
         return self.scrub(str(fact))
+
+    def _quoted(self, part: str | Secret) -> str:
+        if isinstance(part, Secret) and self.reveal:
+            return part.wire or part.value
+        return self.show(part)
 
     def scrub(self, text: str) -> str:
         """`text` with each known secret value in it, plain or percent-encoded, masked.

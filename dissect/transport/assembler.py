@@ -5,10 +5,6 @@ at fixed offsets, and a segment that is next in its stream goes to the parser as
 the capture's buffer. A pure acknowledgment costs the look-up of its flow. Everything else
 (tags, options, fragments, tunnels, out of order) takes the way through `headers`, `ip`
 and `tcp.Flow.segment`, with the same results.
-
-Streams are numbered as Wireshark does: pairs of endpoints in order of first sight, also
-those only seen in an ICMP error's quotation, whatever the VLAN or tunnel; a SYN whose
-sequence number is not that of the stream's SYN begins a new stream.
 """
 
 from __future__ import annotations
@@ -18,13 +14,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from dissect.errors import ProtocolError
-from dissect.model import CLIENT_TO_SERVER, Anomaly, Connection, Direction, Span, StreamParser
+from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
+from dissect.transport.delivery import Emit
 from dissect.transport.fragments import Fragments
-from dissect.transport.headers import IPV4, IPV6, VLAN_TAGS, network
+from dissect.transport.half import HALF_RANGE, MASK
+from dissect.transport.headers import IPV4, IPV6, network
 from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6, protocol_name
-from dissect.transport.tcp import ACK, LINGER_NS, MASK, SYN, Emit, Flow, Half, endpoint
-from dissect.transport.udp import MAX_OPEN, Pair, swapped
+from dissect.transport.streams import Streams
+from dissect.transport.tcp import ACK, FIN, LINGER_NS, RST, SYN, Flow
+from dissect.transport.udp import MAX_OPEN, Pair
 
 Packet = tuple[int, int, int, bytes, int, int, int]
 """(frame, time in ns, link type, buffer, start, captured length, length on the wire)"""
@@ -37,7 +36,6 @@ _FAST_SIZE = 36
 _FAST6_SIZE = 56
 _TCP_HEAD = struct.Struct(">IIH").unpack_from
 _ETHERTYPE_AT = {1: 12, 113: 14}
-_HALF = 0x80000000
 
 MAX_LINGERING = 1024
 
@@ -67,23 +65,28 @@ class Assembler:
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         self.frames = 0
-        self.flows: list[Flow] = []
-        self.pairs: list[Pair] = []
-        self._open_tcp = open_tcp
-        self._open_udp = open_udp
         self._emit = emit
-        self._halves: dict[bytes, Half] = {}
-        self._ends: dict[bytes, tuple[Pair, Direction]] = {}
+        self._streams = Streams(capture_index, open_tcp, open_udp, emit)
         self._fragments = Fragments()
         self._lingering: deque[tuple[int, Flow]] = deque()
         self._talking: dict[int, Pair] = {}
         self._snaplen_told = False
 
+    @property
+    def flows(self) -> list[Flow]:
+        """The TCP connections; the index is the stream number."""
+        return self._streams.flows
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The UDP pairs; the index is the stream number."""
+        return self._streams.pairs
+
     # -------------------------------------------------------------- the loop
 
     def feed(self, packets: Iterable[Packet]) -> None:
         """Take packets in; may be called again with more of the same capture."""
-        halves = self._halves.get
+        halves = self._streams.halves.get
         emit = self._emit
         fast4, fast6 = _FAST4, _FAST6
         frame = self.frames
@@ -129,7 +132,7 @@ class Assembler:
                 half.last_frame = frame
                 half.last_ns = ns
                 known = half.peer.next
-                if ack == known or (ack - known) & MASK >= _HALF:
+                if ack == known or (ack - known) & MASK >= HALF_RANGE:
                     if body == after:
                         continue
                     if seq == half.expect:
@@ -262,14 +265,13 @@ class Assembler:
             return
         start, addresses = quoted.start, quoted.addresses
         if quoted.protocol == UDP and start + 8 <= captured:
-            key = addresses + buf[start : start + 4]
-            if key not in self._ends:
-                self._new_pair(key)
+            self._streams.pair(addresses + buf[start : start + 4])
         elif quoted.protocol == TCP and start + 16 <= captured:
             key = addresses + buf[start : start + 4]
-            if key not in self._halves:
+            if key not in self._streams.halves:
                 seq, _, bits = _TCP_HEAD(buf, start + 4)
-                self._new_flow(key, frame, ns, bits).base = seq if bits & SYN else seq - 1 & MASK
+                # Not as an acknowledgment: the quoted sender is all that was seen.
+                self._streams.half(key, (frame, ns), seq, 0, bits & ~ACK)
 
     # -------------------------------------------------------------- TCP
 
@@ -280,7 +282,7 @@ class Assembler:
             return
         key = packet.addresses + buf[start : start + 4]
         seq, ack, bits = _TCP_HEAD(buf, start + 4)
-        half = self._half(key, frame, ns, seq, ack, bits)
+        half = self._streams.half(key, (frame, ns), seq, ack, bits)
         half.frames += 1
         half.last_frame, half.last_ns = frame, ns
         body = start + (bits >> 10 & 0x3C)
@@ -300,51 +302,16 @@ class Assembler:
             self._cut(frame, half.flow.stream)
         flow = half.flow
         flow.segment(half, frame, ns, seq, ack, bits & 0x3F, buf[body:captured], missing)
-        if bits & 0x07:
-            self._linger(ns, flow if bits & 0x04 and not flow.dead else None)
+        if bits & (SYN | FIN | RST):
+            self._linger(ns, flow)
 
-    def _half(self, key: bytes, frame: int, ns: int, seq: int, ack: int, bits: int) -> Half:
-        """The direction that a segment belongs to, by Wireshark's rules for new streams."""
-        half = self._halves.get(key)
-        if half is None:
-            half = self._new_flow(key, frame, ns, bits)
-        elif bits & (SYN | ACK) == SYN and half.base is not None and half.base != seq:
-            half.flow.finish()
-            half = self._new_flow(key, frame, ns, bits)
-        if bits & (SYN | ACK) == SYN | ACK:
-            half.base = seq
-        elif half.base is None:
-            half.base = seq if bits & SYN else seq - 1 & MASK
-        if bits & ACK and half.peer.base is None:
-            half.peer.base = ack - 1 & MASK
-        return half
-
-    def _new_flow(self, key: bytes, frame: int, ns: int, bits: int) -> Half:
-        size = len(key) // 2 - 2
-        source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
-        sender = endpoint(source, int.from_bytes(sport))
-        receiver = endpoint(target, int.from_bytes(dport))
-        if bits & SYN:
-            client = not bits & ACK
-        else:
-            client = sender.port >= receiver.port
-        half = Half(sender, 0 if client else 1)
-        peer = Half(receiver, 1 if client else 0)
-        flow = Flow(
-            self.capture, len(self.flows), (half, peer), frame, ns, self._open_tcp, self._emit
-        )
-        self.flows.append(flow)
-        self._halves[target + source + dport + sport] = peer
-        self._halves[key] = half
-        return half
-
-    def _linger(self, ns: int, flow: Flow | None) -> None:
-        """Finish the flows whose reset is long past; `flow` has just been reset."""
+    def _linger(self, ns: int, flow: Flow) -> None:
+        """Finish the flows whose reset is long past; `flow` may have just been reset."""
         queue = self._lingering
-        if flow is not None and flow.lingers():
+        if flow.lingers():
             queue.append((ns, flow))
         while queue and (ns - queue[0][0] > LINGER_NS or len(queue) > MAX_LINGERING):
-            queue.popleft()[1].finish()
+            queue.popleft()[1].expire()
 
     def _cut(self, frame: int, stream: int) -> None:
         self._snaplen_told = True
@@ -369,7 +336,7 @@ class Assembler:
             self._skip("UDP header cut short")
             return
         key = packet.addresses + buf[start : start + 4]
-        pair, direction = self._ends.get(key) or self._new_pair(key)
+        pair, direction = self._streams.pair(key)
         # Length 0 is a jumbogram's; a length beyond the packet is the sender's mistake.
         size = int.from_bytes(buf[start + 4 : start + 6])
         end = min(packet.end, start + size) if size >= 8 else packet.end
@@ -388,19 +355,3 @@ class Assembler:
         if len(self._talking) > MAX_OPEN:
             self._talking.pop(next(iter(self._talking))).finish()
         pair.datagram(direction, frame, ns, view, missing)
-
-    def _new_pair(self, key: bytes) -> tuple[Pair, Direction]:
-        size = len(key) // 2 - 2
-        source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
-        sender = endpoint(source, int.from_bytes(sport))
-        receiver = endpoint(target, int.from_bytes(dport))
-        tunnel = next((p for p in (receiver.port, sender.port) if p in tunnels.PORTS), 0)
-        client, server, direction, back = sender, receiver, CLIENT_TO_SERVER, 1
-        if swapped(sender, receiver):
-            client, server, direction, back = receiver, sender, 1, CLIENT_TO_SERVER
-        connection = Connection(self.capture, "udp", len(self.pairs), client, server)
-        pair = Pair(connection, self._open_udp, self._emit, tunnel)
-        self.pairs.append(pair)
-        self._ends[target + source + dport + sport] = (pair, back)
-        self._ends[key] = (pair, direction)
-        return pair, direction

@@ -20,36 +20,29 @@ capturing side) or sent again (lost on the way). They are lost to the capture wh
 Then the parser gets `gap(length)`, and the bytes behind it follow. An acknowledgment one
 byte ahead is not a hole: it is that of a FIN, or of a probe, that was not captured.
 
-**End.** A FIN ends its direction once all before it was delivered. After a RST the other
-direction may still show segments that were under way; they are delivered for `LINGER_NS`.
+**End.** A FIN ends its direction once all before it was delivered. After a RST segments
+that were under way are still delivered for `LINGER_NS`, then both directions end.
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-from dissect.errors import ProtocolError
 from dissect.model import (
     CLIENT_TO_SERVER,
     SERVER_TO_CLIENT,
-    Anomaly,
     Connection,
-    Direction,
-    Endpoint,
-    Message,
-    Output,
     Place,
     Span,
     StreamParser,
     TcpConnection,
 )
-from dissect.transport.pieces import Piece, Pieces
+from dissect.transport.delivery import Delivery, Emit
+from dissect.transport.half import MASK, Half, ahead
+from dissect.transport.pieces import Piece
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-MASK = 0xFFFFFFFF
-HALF_RANGE = 0x80000000
 
 PATIENCE_FRAMES = 64
 PATIENCE_NS = 1_000_000_000
@@ -64,153 +57,30 @@ MAX_AHEAD = 1 << 30
 GUESS_WINDOW = 1 << 20
 """How far before the first captured segment an acknowledgment may tell the start."""
 
-Emit = Callable[[Message | Anomaly], None]
-Data = Callable[[Direction, bytes | memoryview, Span], Output]
 
-
-def ahead(number: int, base: int) -> int:
-    """How far `number` is after `base` modulo 2^32; negative: before."""
-    return ((number - base + HALF_RANGE) & MASK) - HALF_RANGE
-
-
-def endpoint(address: bytes, port: int) -> Endpoint:
-    """From an address of 4 or 16 bytes."""
-    family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
-    return Endpoint(socket.inet_ntop(family, address), port)
-
-
-class Half:
-    """One direction: the bytes that one endpoint sends.
-
-    `next` is the sequence number after all that was delivered, `offset` the same as a
-    count from the start. `expect` equals `next` while a segment with that number can be
-    delivered at once (something listens, nothing waits), else -1.
-    """
-
-    __slots__ = (
-        "acked",
-        "base",
-        "data",
-        "direction",
-        "ended",
-        "expect",
-        "fin",
-        "fin_ack",
-        "flow",
-        "frames",
-        "high",
-        "high_ns",
-        "last_frame",
-        "last_ns",
-        "lost",
-        "next",
-        "offset",
-        "payload",
-        "peer",
-        "pieces",
-        "sender",
-        "started",
-        "syn",
-    )
-
-    flow: Flow
-    peer: Half
-    data: Data
-
-    def __init__(self, sender: Endpoint, direction: Direction) -> None:
-        self.sender = sender
-        self.direction = direction
-        self.started = False
-        self.expect = -1
-        self.next = 0
-        self.offset = 0
-        self.base: int | None = None
-        self.acked = 0
-        self.fin: int | None = None
-        self.fin_ack: int | None = None
-        self.syn = False
-        self.ended = False
-        self.payload = 0
-        self.lost = 0
-        self.frames = 0
-        self.last_frame = 0
-        self.last_ns = 0
-        self.high = 0
-        self.high_ns = 0
-        self.pieces = Pieces()
-
-    def begin(self, seq: int) -> None:
-        self.started = True
-        self.next = seq
-
-    def hole(self) -> int:
-        """Bytes missing at `next` that are known to exist; 0: none."""
-        items = self.pieces.items
-        if items and items[0].offset > self.offset:
-            return items[0].offset - self.offset
-        if not items and self.fin is not None:
-            return max(0, self.fin - self.offset)
-        if not items and self.acked - self.offset > 1:
-            return self.acked - self.offset
-        return 0
-
-    def gone(self) -> bool:
-        """Whether there is evidence that the capture has lost the bytes at `next`."""
-        if self.acked - self.offset > 1:
-            return True
-        return self.hole() > 0 and (self.acked > self.offset or not self.peer.frames)
-
-
-class Flow:
+class Flow(Delivery):
     """A TCP connection: its two halves, its parser, and how it began and ended."""
 
-    __slots__ = (
-        "_connection",
-        "_emit",
-        "_open",
-        "_parser",
-        "_told",
-        "capture",
-        "dead",
-        "first_frame",
-        "first_ns",
-        "halves",
-        "opened",
-        "reset_by",
-        "stream",
-        "syn_count",
-        "synack",
-        "waiting",
-    )
+    __slots__ = ("_queued", "_reset_payload", "reset_by", "syn_count", "synack", "waiting")
 
     def __init__(
         self,
         capture: int,
         stream: int,
         halves: tuple[Half, Half],
-        first_frame: int,
-        first_ns: int,
+        first: tuple[int, int],
         open_tcp: Callable[[Connection], StreamParser],
         emit: Emit,
     ) -> None:
-        self.capture = capture
-        self.stream = stream
-        self.halves = halves
-        self.first_frame = first_frame
-        self.first_ns = first_ns
+        super().__init__(capture, stream, halves, first, open_tcp, emit)
         self.reset_by: Half | None = None
         self.syn_count = 0
         self.synack = False
-        self.dead = False
-        self.opened = False
         self.waiting: tuple[int, int] | None = None
-        self._open = open_tcp
-        self._emit = emit
-        self._parser: StreamParser | None = None
-        self._connection: Connection | None = None
-        self._told: set[str] = set()
-        for half, peer in (halves, halves[::-1]):
-            half.flow, half.peer, half.data = self, peer, _deaf
+        self._reset_payload = 0
+        self._queued = False
+        for half in halves:
+            half.flow = self
 
     # -------------------------------------------------------------- segments in
 
@@ -237,11 +107,7 @@ class Flow:
             return
         if flags & RST:
             if self.reset_by is None:
-                self.reset_by = half
-            if half.started:
-                self._advance(frame, ns)
-                self._give_up(half, frame, ns, everything=True)
-            self._end(half, Span(frame, ns, frame, ns))
+                self.reset_by, self._reset_payload = half, half.payload
             return
         size = len(data) + missing
         if size or flags & FIN:
@@ -254,7 +120,7 @@ class Flow:
             where = half.offset + distance
             if size:
                 self._payload(half, where, data, missing, frame, ns, acks)
-            if flags & FIN and half.fin is None and where + size >= half.offset:
+            if flags & FIN and half.fin is None and 0 <= where + size - half.offset <= FAR:
                 half.fin, half.fin_ack = where + size, acks
         self._advance(frame, ns)
         if self.waiting or half.gone() or peer.gone():
@@ -331,9 +197,11 @@ class Flow:
         if end > captured:
             half.pieces.add(Piece(captured, end, None, frame, ns, acks))
         if half.pieces.full:
+            # Behind a hole, or ahead of bytes of the peer that may never come.
             self._advance(frame, ns)
-            if half.pieces.full:
-                self._give_up(half, frame, ns)
+            for which, everything in ((half, False), (half.peer, False), (half, True)):
+                if half.pieces.full:
+                    self._give_up(which, frame, ns, everything)
 
     def _early(self, half: Half, acks: int | None) -> bool:
         """Whether a segment acknowledges bytes of the peer that are still to come."""
@@ -380,64 +248,6 @@ class Flow:
             self._gap(half, piece.end - half.offset, span)
         else:
             self._deliver(half, piece.data[half.offset - piece.offset :], span)
-
-    def _deliver(self, half: Half, body: memoryview | bytes, span: Span) -> None:
-        size = len(body)
-        half.high, half.high_ns = max((half.high, half.high_ns), (span.last_frame, span.last_ns))
-        half.next = (half.next + size) & MASK
-        half.offset += size
-        half.payload += size
-        self.open()
-        self.run(half.data, half.direction, body, span)
-
-    def _gap(self, half: Half, length: int, span: Span) -> None:
-        half.next = (half.next + length) & MASK
-        half.offset += length
-        half.lost += length
-        self.open()
-        if self._parser is not None:
-            self.run(self._parser.gap, half.direction, length, span)
-
-    def _end(self, half: Half, span: Span) -> None:
-        if half.ended:
-            return
-        half.ended = True
-        half.expect = -1
-        half.pieces.clear()
-        half.data = _deaf
-        if self._parser is not None:
-            self.run(self._parser.end, half.direction, span)
-        if half.peer.ended:
-            self.release()
-
-    def open(self) -> None:
-        """Find the parser, now that there are bytes for it."""
-        if self.opened:
-            return
-        self.opened = True
-        self._parser = self._open(self.connection)
-        for half in self.halves:
-            if not half.ended:
-                half.data = self._parser.data
-        for half in self.halves:
-            if half.ended and self._parser is not None:
-                at = half.last_frame, half.last_ns
-                self.run(self._parser.end, half.direction, Span(*at, *at))
-
-    def run(self, verb: Callable[..., Output], *arguments: Any) -> None:
-        """Hand something to the parser and its messages on. A parser that breaks is dropped."""
-        try:
-            for message in verb(*arguments):
-                self._emit(message)
-        except ProtocolError as error:
-            self.broken(error, arguments[-1].last_frame)
-
-    def broken(self, error: ProtocolError, frame: int) -> None:
-        """The parser has met bytes that break its protocol: note it, go on without."""
-        self._emit(Anomaly(error.kind, str(error), self.capture, frame, self.stream))
-        self._parser = None
-        for half in self.halves:
-            half.data = _deaf
 
     # -------------------------------------------------------------- holes
 
@@ -487,12 +297,6 @@ class Flow:
             if not everything:
                 return
 
-    def _tell(self, kind: str, sentence: str, frame: int) -> None:
-        """An anomaly, once a kind and connection: `TcpConnection` has the totals."""
-        if kind not in self._told:
-            self._told.add(kind)
-            self._emit(Anomaly(kind, sentence, self.capture, frame, self.stream))
-
     # -------------------------------------------------------------- the end
 
     def finish(self) -> None:
@@ -512,44 +316,29 @@ class Flow:
             self._end(half, Span(frame, ns, frame, ns))
         self.release()
 
-    def release(self) -> None:
-        """Free parser and buffers; the flow stays as the tombstone of its stream number."""
-        self.dead = True
-        self._parser = None
-        for half in self.halves:
-            half.expect = -1
-            half.ended = True
-            half.data = _deaf
-            half.pieces.clear()
-
-    @property
-    def connection(self) -> Connection:
-        """Who talks to whom; fixed at the first call."""
-        if self._connection is None:
-            first, second = self.halves
-            client, server = (first, second) if first.direction == 0 else (second, first)
-            self._connection = Connection(
-                self.capture, "tcp", self.stream, client.sender, server.sender
-            )
-        return self._connection
-
-    def _last(self) -> tuple[int, int]:
-        first, second = self.halves
-        return max(
-            (first.last_frame, first.last_ns),
-            (second.last_frame, second.last_ns),
-            (self.first_frame, self.first_ns),
-        )
-
     def lingers(self) -> bool:
-        """Whether one side has reset the connection and the other may still be heard."""
-        return self.reset_by is not None and not self.dead
+        """Whether this is the first call since a side has reset the connection."""
+        if self.reset_by is None or self._queued or self.dead:
+            return False
+        self._queued = True
+        return True
+
+    def expire(self) -> None:
+        """Some time after a reset: finish, unless the side that sent it has gone on since.
+
+        Such a RST was not accepted by the other side (RFC 5961), or not of this connection.
+        """
+        self._queued = False
+        if self.reset_by is not None and self.reset_by.payload > self._reset_payload:
+            self.reset_by = None
+        else:
+            self.finish()
 
     def row(self) -> TcpConnection:
         """How the connection began and ended."""
-        first, second = self.halves
-        client, server = (first, second) if first.direction == 0 else (second, first)
-        span = Span(self.first_frame, self.first_ns, *self._last())
+        client = self.client
+        server = client.peer
+        span = Span(*self.first, *self._last())
         reset = self.reset_by
         outcome: Literal["open", "closed", "refused", "reset", "timeout"] = "open"
         if client.fin is not None or server.fin is not None:
@@ -574,8 +363,3 @@ class Flow:
 def _first_waiting(half: Half) -> int:
     items = half.pieces.items
     return items[0].frame if items else half.peer.last_frame + 1
-
-
-def _deaf(direction: Direction, view: bytes | memoryview, span: Span) -> Output:
-    """In place of a parser that has ended or was dropped."""
-    return ()

@@ -176,7 +176,7 @@ def test_two_table_size_updates_in_one_block() -> None:
     found = drive(http2(), [(C, START + frame(HEADERS, 5, 1, block))])
     (request,) = requests(found)
     assert (request.method, request.scheme, request.path) == ("GET", "https", "/")
-    assert request.host == "127.0.0.1:9080"
+    assert request.host == "127.0.0.1:8443"  # by the table of RFC 7541 appendix B
 
 
 def test_rfc_7541_appendix_c() -> None:

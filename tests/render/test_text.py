@@ -149,6 +149,16 @@ def test_steps_say_why() -> None:
     assert "╌" in text
 
 
+def test_a_failed_step_does_not_say_its_cause_twice() -> None:
+    chart = charts.failure()
+    assert chart.cause
+    steps = list(chart.steps)
+    steps[3] = replace(steps[3], explanation=chart.cause.text)
+    assert ladder(replace(chart, steps=tuple(steps))) == ladder(chart)
+    steps[3] = replace(steps[3], explanation="Something else.")
+    assert "     Something else.\n" in ladder(replace(chart, steps=tuple(steps)))
+
+
 def test_polls_are_folded() -> None:
     text = re.sub(r"\s*\n[ │]*", " ", ladder(charts.success(), width=140))
     assert "(polled 24×, every 5 s over 1 m 55 s)" in text

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_CHAIN = 16  # certificates read of one chain
 MAX_NAMES = 100  # subject alternative names kept of one certificate
+MAX_CACHED = 8192  # bytes of a certificate that is remembered as read
 MAX_UNPACKED = 1 << 20  # bytes of a compressed chain after decompression
 
 T = TypeVar("T")
@@ -30,10 +31,17 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def read_chain(chain: Iterable[bytes]) -> tuple[Certificate, ...]:
     """The certificates of a chain (DER), in the order sent; unreadable ones say so."""
-    return tuple(_read(bytes(der)) for _, der in zip(range(MAX_CHAIN), chain, strict=False))
+    return tuple(
+        _read_again(bytes(der)) if len(der) <= MAX_CACHED else _read(bytes(der))
+        for _, der in zip(range(MAX_CHAIN), chain, strict=False)
+    )
 
 
 @lru_cache(maxsize=512)  # the same few chains come with every connection of a capture
+def _read_again(der: bytes) -> Certificate:
+    return _read(der)
+
+
 def _read(der: bytes) -> Certificate:
     from cryptography import x509
 

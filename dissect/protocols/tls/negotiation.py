@@ -22,7 +22,7 @@ from dissect.protocols.tls.secrets import SecretStore, Session
 from dissect.protocols.tls.suites import Suite, suite
 
 MAX_EARLY_RECORDS = 4096  # records of rejected or unreadable 0-RTT data passed over
-MAX_CERTIFICATES = 1 << 18  # bytes kept of the chains of one connection
+MAX_CERTIFICATES = 1 << 20  # bytes kept of the chains of one connection
 MAX_TRANSCRIPT = 1 << 16  # bytes of handshake kept for an extended master secret
 
 

@@ -1,0 +1,110 @@
+"""One direction of a TCP connection: its sequence numbers and what is known to be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dissect.model import Direction, Endpoint, Output, Span
+from dissect.transport.pieces import Pieces
+
+if TYPE_CHECKING:
+    from dissect.transport.tcp import Flow
+
+MASK = 0xFFFFFFFF
+HALF_RANGE = 0x80000000
+
+Data = Callable[[Direction, bytes | memoryview, Span], Output]
+
+
+def ahead(number: int, base: int) -> int:
+    """How far `number` is after `base` modulo 2^32; negative: before."""
+    return ((number - base + HALF_RANGE) & MASK) - HALF_RANGE
+
+
+class Half:
+    """One direction: the bytes that one endpoint sends.
+
+    `next` is the sequence number after all that was delivered, `offset` the same as a
+    count from the start. `expect` equals `next` while a segment with that number can be
+    delivered at once (something listens, nothing waits), else -1.
+    """
+
+    __slots__ = (
+        "acked",
+        "base",
+        "data",
+        "direction",
+        "ended",
+        "expect",
+        "fin",
+        "fin_ack",
+        "flow",
+        "frames",
+        "high",
+        "high_ns",
+        "last_frame",
+        "last_ns",
+        "lost",
+        "next",
+        "offset",
+        "payload",
+        "peer",
+        "pieces",
+        "sender",
+        "started",
+        "syn",
+    )
+
+    flow: Flow
+    peer: Half
+    data: Data
+    direction: Direction
+
+    def __init__(self, sender: Endpoint, direction: Direction) -> None:
+        self.sender = sender
+        self.direction = direction
+        self.started = False
+        self.expect = -1
+        self.next = 0
+        self.offset = 0
+        self.base: int | None = None
+        self.acked = 0
+        self.fin: int | None = None
+        self.fin_ack: int | None = None
+        self.syn = False
+        self.ended = False
+        self.payload = 0
+        self.lost = 0
+        self.frames = 0
+        self.last_frame = 0
+        self.last_ns = 0
+        self.high = 0
+        self.high_ns = 0
+        self.pieces = Pieces()
+
+    def begin(self, seq: int) -> None:
+        self.started = True
+        self.next = seq
+
+    def hole(self) -> int:
+        """Bytes missing at `next` that are known to exist; 0: none."""
+        items = self.pieces.items
+        if items and items[0].offset > self.offset:
+            return items[0].offset - self.offset
+        if not items and self.fin is not None:
+            return max(0, self.fin - self.offset)
+        if not items and self.acked - self.offset > 1:
+            return self.acked - self.offset
+        return 0
+
+    def gone(self) -> bool:
+        """Whether there is evidence that the capture has lost the bytes at `next`."""
+        if self.acked - self.offset > 1:
+            return True
+        return self.hole() > 0 and (self.acked > self.offset or not self.peer.frames)
+
+
+def deaf(direction: Direction, view: bytes | memoryview, span: Span) -> Output:
+    """In place of a parser that is not there yet, has ended or was dropped."""
+    return ()
