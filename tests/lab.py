@@ -111,11 +111,9 @@ def sip_ports(capture: str) -> tuple[str, ...]:
     if not path.exists():
         return ()
     address = _truth(path.parent)["names"]["sip"]["address"]
-    result = subprocess.run(
-        [need_tshark(), "-r", capture, "-n", "-Y", f"ip.dst=={address} && tcp.flags.syn==1"]
-        + ["-T", "fields", "-e", "tcp.srcport"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    command = [need_tshark(), "-r", capture, "-n", "-T", "fields", "-e", "tcp.srcport"]
+    command += ["-Y", f"ip.dst=={address} && tcp.flags.syn==1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
     return tuple(result.stdout.split())
 
 

@@ -1,4 +1,4 @@
-"""Each lab scenario's verdict against what its actors wrote down, and its evidence against tshark."""
+"""Each lab scenario's verdict against its actors' own notes, its evidence against tshark."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dissect.capture.linktypes import NATIVE, link_name
+from dissect.capture.linktypes import NATIVE, NO_LINK, link_name
 from dissect.capture.source import Source, refill
 from dissect.capture.tally import SecretsText
 from dissect.model import Opaque
@@ -79,6 +79,10 @@ class Interface:
     offset: int
     native: bool
     title: str
+
+
+NOWHERE = Interface(NO_LINK, 0, 1, 0, 0, False, "")
+"""Stands for an interface before the first packet."""
 
 
 def interface(body: bytes, order: str) -> Interface:

@@ -149,9 +149,8 @@ def open_capture(
         closers.append(file.close)
     else:
         file = source
-        name = getattr(source, "name", None)
-        if not isinstance(name, str) or name == "<stdin>":
-            name = "standard input"
+        given = getattr(source, "name", None)
+        name = given if isinstance(given, str) and given != "<stdin>" else "standard input"
     try:
         return _recognise(file, name, index, reader, closers)
     except CaptureError as error:
@@ -169,7 +168,7 @@ def _close(closers: list[Callable[[], None]]) -> None:
 
 def _open(name: str) -> BinaryIO:
     try:
-        return io.FileIO(name)  # type: ignore[return-value]
+        return io.FileIO(name)
     except FileNotFoundError:
         raise CaptureError(f"{name}: no such file") from None
     except IsADirectoryError:

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable, Iterator
 
 from dissect.capture import blocks
-from dissect.capture.blocks import NS, Interface
-from dissect.capture.linktypes import LINKTYPE_RAW, NO_LINK
+from dissect.capture.blocks import NOWHERE, NS, Interface
+from dissect.capture.linktypes import LINKTYPE_RAW, NATIVE, NO_LINK
 from dissect.capture.pcap import Stripper
 from dissect.capture.source import Source, refill
 from dissect.capture.tally import MAX_PACKET, Packet, Tally
@@ -40,6 +40,9 @@ def walk_pcapng(
     need, number = _EPB_HEAD, 0
     unpack = struct.Struct("<7I").unpack_from
     interfaces = walk.interfaces
+    # The interface of the packet before; any other block may have changed what is declared.
+    current, face = -1, NOWHERE
+    link, scale, offset, native = face.link, face.scale, face.offset, face.native
     frame, first, last = 0, _FAR_FUTURE, -1
     try:
         while True:
@@ -48,7 +51,7 @@ def walk_pcapng(
             while off <= limit:
                 kind, size, iface, high, low, caplen, length = unpack(buf, off)
                 after = off + size + (-size & 3)
-                if kind == 6 and 32 <= size and after <= end:
+                if kind == 6 and size >= 32 and after <= end:
                     start = off + 28
                     if caplen > size - 32 or caplen > MAX_PACKET:
                         raise TruncatedCapture(
@@ -57,30 +60,38 @@ def walk_pcapng(
                     off = after
                     number += 1
                     frame += 1
-                    if iface >= len(interfaces):
-                        walk.undeclared(iface, frame)
-                        yield frame, max(last, 0), NO_LINK, buf, start, caplen, length
-                        continue
-                    face = interfaces[iface]
-                    if face.scale:
-                        ns = (high << 32 | low) * face.scale + face.offset
+                    if iface != current:
+                        if iface >= len(interfaces):
+                            walk.undeclared(iface, frame)
+                            yield frame, max(last, 0), NO_LINK, buf, start, caplen, length
+                            continue
+                        current, face = iface, interfaces[iface]
+                        link, scale, offset, native = (
+                            face.link,
+                            face.scale,
+                            face.offset,
+                            face.native,
+                        )
+                    if scale:
+                        ns = (high << 32 | low) * scale + offset
                     else:
-                        ns = (high << 32 | low) * NS // face.units + face.offset
+                        ns = (high << 32 | low) * NS // face.units + offset
                     if ns > last:
                         last = ns
                     if ns < first:
                         first = ns
-                    if face.native:
-                        yield frame, ns, face.link, buf, start, caplen, length
+                    if native:
+                        yield frame, ns, link, buf, start, caplen, length
                         continue
-                    inner = strip(face.link, buf[start : start + caplen])
+                    inner = strip(link, buf[start : start + caplen])
                     if inner is None:
-                        yield frame, ns, face.link, buf, start, caplen, length
+                        yield frame, ns, link, buf, start, caplen, length
                     else:
                         cut = max(0, length - caplen)
                         yield frame, ns, LINKTYPE_RAW, inner, 0, len(inner), len(inner) + cut
                     continue
 
+                current = -1
                 if kind == blocks.SECTION:
                     walk.section(buf, off, end, base)
                     unpack = struct.Struct(walk.order + "7I").unpack_from
@@ -101,8 +112,7 @@ def walk_pcapng(
                     packet = walk.rare_packet(kind, body, frame, max(last, 0), base + at)
                     if kind == blocks.OLD_PACKET:
                         last, first = max(last, packet[1]), min(first, packet[1])
-                    inner = None if packet[2] == NO_LINK else walk.strip_rare(packet, strip)
-                    yield packet if inner is None else inner
+                    yield walk.strip_rare(packet, strip)
                 else:
                     walk.other(kind, body, base + at)
             tally.count(frame, first, last)
@@ -221,14 +231,14 @@ class _Walk:
         ns = (high << 32 | low) * NS // face.units + face.offset
         return frame, ns, face.link, body, 20, caplen, length
 
-    def strip_rare(self, packet: Packet, strip: Stripper) -> Packet | None:
+    def strip_rare(self, packet: Packet, strip: Stripper) -> Packet:
         """The packet as raw IP where its link type needs scapy and scapy finds IP."""
         frame, ns, link, buf, start, caplen, length = packet
-        if any(face.link == link and face.native for face in self.interfaces):
-            return None
+        if link == NO_LINK or link in NATIVE:
+            return packet
         inner = strip(link, buf[start : start + caplen])
         if inner is None:
-            return None
+            return packet
         return frame, ns, LINKTYPE_RAW, inner, 0, len(inner), len(inner) + max(0, length - caplen)
 
     def undeclared(self, number: int, frame: int) -> None:

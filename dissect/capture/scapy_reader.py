@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from dissect.capture.source import Source
 from dissect.capture.tally import Packet, Tally
@@ -43,7 +43,7 @@ def read_with_scapy(
     from scapy.error import Scapy_Exception
     from scapy.utils import RawPcapNgReader, RawPcapReader
 
-    kind = RawPcapReader if form == "pcap" else RawPcapNgReader
+    kind: Any = RawPcapReader if form == "pcap" else RawPcapNgReader
     frame, first, last = 0, 1 << 80, -1
     try:
         reader = kind(io.BufferedReader(_Stream(source)))

@@ -11,7 +11,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Callable
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol, cast
 
 from dissect.errors import CaptureError
 
@@ -31,9 +31,12 @@ LONGEST_MAGIC = 4
 
 
 class Source(Protocol):
-    """Sequential bytes; `damage` is set when they ended before their time."""
+    """Sequential bytes."""
 
-    damage: str | None
+    @property
+    def damage(self) -> str | None:
+        """What ended them before their time, else None."""
+        ...
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, at least one unless the end is reached."""
@@ -148,8 +151,7 @@ class ZstdSource:
         self.damage: str | None = None
         self._errors = zstandard.ZstdError
         self._stream = zstandard.ZstdDecompressor().stream_reader(
-            below,
-            read_across_frames=True,
+            cast(IO[bytes], below), read_across_frames=True
         )
 
     def read(self, size: int) -> bytes:

@@ -22,10 +22,11 @@ def match(
 ) -> list[SequenceChart]:
     """The charts of all sign-ins, most specific first, then by start.
 
-    `events` are in time order; `show` turns a fact into text without secrets; `roles` are
+    `events` may come in any order; `show` turns a fact into text without secrets; `roles` are
     actors that the user set for addresses. A sign-in
     whose events lie wholly inside a more specific one is not listed.
     """
+    events = sorted(events, key=_order)
     found: list[_Found] = []
     for definition in sorted(definitions, key=lambda item: -item.specificity):
         for indexes, start, chart in _charts(definition, events, show, roles or {}):
@@ -36,6 +37,11 @@ def match(
                 found.append((-definition.specificity, start, indexes, chart))
     found.sort(key=lambda item: (item[0], item[1]))
     return [chart for _, _, _, chart in found]
+
+
+def _order(event: Event) -> tuple[int, str, int, str]:
+    source = event.source
+    return event.time_ns, source.capture, source.first_frame or source.line or 0, event.name
 
 
 def _charts(

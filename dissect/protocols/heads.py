@@ -79,3 +79,12 @@ def content_lengths(found: list[bytes]) -> tuple[int | None, str | None]:
     if len(set(lengths)) > 1:
         return lengths[0], f"{len(set(lengths))} different Content-Length values, first one used"
     return lengths[0], None
+
+
+def tail_of_start(data: bytes | bytearray) -> int:
+    """Where a start line that `data` cuts may begin, for a search that found none.
+
+    A start line has three words: nothing before the third last word can belong to it.
+    """
+    words = data.rsplit(None, 3)
+    return len(words[0]) if len(words) == 4 else 0

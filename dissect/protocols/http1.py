@@ -8,18 +8,26 @@ direction looks for the next thing that can only be a start line.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from dissect.model import Anomaly, Direction, Message, Span, StreamParser
+from dissect.protocols import http1_bodies as bodies
 from dissect.protocols import http1_framing as framing
 from dissect.protocols import http1_reading as reading
 from dissect.protocols.base import Layer
-from dissect.protocols.heads import HEAD_END, MAX_HEAD, Field, parse_fields, split_lines, values
-from dissect.protocols.http1_reading import Pending, Reading, Side, State
+from dissect.protocols.heads import (
+    HEAD_END,
+    MAX_HEAD,
+    Field,
+    parse_fields,
+    split_lines,
+    tail_of_start,
+)
+from dissect.protocols.http1_bodies import Step
+from dissect.protocols.http1_pairing import Pairing, Pending
+from dissect.protocols.http1_reading import Reading, Side, State
+from dissect.protocols.outbox import Outbox
 
-MAX_PENDING = 1024  # requests that wait for their response
-MAX_LINE = 16 * 1024  # a chunk size line; also what is kept while a start is looked for
 MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
 
 # Opens HTTP/2 after `Upgrade: h2c`: the layer, the exchange of stream 1, HTTP2-Settings.
@@ -33,11 +41,9 @@ class Http1Parser:
         self._layer = layer
         self._open_h2c = open_h2c
         self._sides = (Side(0), Side(1))
-        self._pending: deque[Pending] = deque(maxlen=MAX_PENDING)
-        self._pipelined = False
-        self._responses_lost = False
+        self._pairing = Pairing(layer.exchanges)
         self._child: StreamParser | None = None
-        self._out: list[Message | Anomaly] = []
+        self._out = Outbox(layer)
 
     # ------------------------------------------------------------ the three verbs
 
@@ -50,7 +56,7 @@ class Http1Parser:
         if side.state is not State.IGNORE:
             side.buffer.append(view, span)
             self._run(side)
-        return self._flush()
+        return self._out.flush()
 
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
@@ -59,17 +65,18 @@ class Http1Parser:
         if side.state is not State.IGNORE:
             self._gap(side, length)
             self._run(side)
-        return self._flush()
+        return self._out.flush()
 
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
         if side.state is State.HELD:
             self._resume(side)
         if side.state is State.TUNNEL and self._child is not None:
-            self._out += self._child.end(direction, span)
+            for item in self._child.end(direction, span):
+                self._out.add(item)
         elif side.message is not None:
             if side.state in (State.LENGTH, State.CLOSE):
-                self._take_body(side)
+                bodies.take(side)
             if side.state is State.CLOSE:
                 # Wireshark names such a message by the frame that closed the connection.
                 side.message.span = side.message.span.to(span)
@@ -80,15 +87,7 @@ class Http1Parser:
             self._cut_head(side)
         side.state = State.IGNORE
         side.buffer.clear()
-        return self._flush()
-
-    def _flush(self) -> list[Message | Anomaly]:
-        out, self._out = self._out, []
-        return out
-
-    def _odd(self, kind: str, sentence: str, frame: int) -> None:
-        connection = self._layer.connection
-        self._out.append(Anomaly(kind, sentence, connection.capture, frame, connection.stream))
+        return self._out.flush()
 
     # ------------------------------------------------------------ the readers
 
@@ -125,80 +124,26 @@ class Http1Parser:
         self._begin(side, start, fields, span)
         return True
 
-    def _read_length(self, side: Side) -> bool:
-        replaced = self._without_body(side)
-        if replaced is None and len(side.buffer) < side.remaining:
-            return False
-        if not replaced:
-            self._take_body(side)
-            if not side.remaining:
-                self._finish(side)
-        return True
-
-    def _read_close(self, side: Side) -> bool:
-        replaced = self._without_body(side)
-        if replaced is None:
-            return False
-        if not replaced:
-            self._take_body(side)
-        return True
-
-    def _take_body(self, side: Side) -> None:
-        """Take what the buffer holds of a body that a length or the end of the stream ends."""
-        taken = len(side.buffer)
-        if side.state is State.LENGTH:
-            taken = min(side.remaining, taken)
-            side.remaining -= taken
-        if taken:
-            side.collect(taken)
-
-    def _read_chunk_size(self, side: Side) -> bool:
-        data = side.buffer.data
-        newline = data.find(b"\n", 0, MAX_LINE)
-        if newline < 0:
-            return len(data) >= MAX_LINE and self._bad_chunk(side)
-        size = framing.chunk_size(bytes(data[:newline]))
-        if size is None:
-            return self._bad_chunk(side)
-        side.consume(newline + 1)
-        side.remaining = size
-        side.state = State.CHUNK_DATA if size else State.TRAILERS
-        return True
-
-    def _read_chunk_data(self, side: Side) -> bool:
-        if side.remaining:
-            taken = min(side.remaining, len(side.buffer))
-            side.remaining -= taken
-            side.collect(taken)
-            return True
-        line_end = framing.line_end(side.buffer.data)
-        if not line_end:
-            return line_end == 0 and self._bad_chunk(side)
-        side.consume(line_end)
-        side.state = State.CHUNK_SIZE
-        return True
-
-    def _read_trailers(self, side: Side) -> bool:
-        data = side.buffer.data
-        end = framing.line_end(data)
-        if not end:
-            match = HEAD_END.search(data, max(0, side.scanned - 3))
-            side.scanned = len(data)
-            if match is None:
-                return len(data) > MAX_HEAD and self._bad_chunk(side)
-            fields, odd = parse_fields(split_lines(bytes(data[: match.start()])))
-            end = match.end()
-            if odd:
-                self._odd_fields(odd, side.buffer.span(end))
-            if side.message is not None:
-                side.message.fields += fields
-        side.consume(end)
-        self._finish(side)
-        return True
+    def _read_body(self, side: Side) -> bool:
+        step = bodies.READERS[side.state](side)
+        if step is Step.END:
+            if side.odd_lines and side.message is not None:
+                self._odd_fields(side.odd_lines, side.message.span)
+                side.odd_lines = 0
+            self._finish(side)
+        elif step is Step.ABSENT:
+            self._finish(side, None if side.answers else "it was not sent, the answer came first")
+        elif step is Step.BAD:
+            frame = side.buffer.span(1).first_frame
+            self._out.odd("http.bad_chunk", "a chunk of the body has no valid size or end", frame)
+            self._finish(side, "its chunks are damaged")
+            if side.state is State.HEAD:
+                self._look_for_start(side)
+        return step is not Step.MORE
 
     def _read_held(self, side: Side) -> bool:
         """Bytes after CONNECT or Upgrade whose answer was not seen yet."""
-        data, asked = side.buffer.data, self._pending[-1] if self._pending else None
+        data, asked = side.buffer.data, self._pairing.latest
         if asked is None:
             self._resume(side)
         elif asked.method == "CONNECT" and data[:2] == b"\x16\x03":
@@ -215,8 +160,7 @@ class Http1Parser:
         data = side.buffer.data
         match = framing.START_ANYWHERE.search(data)
         if match is None:
-            if len(data) > 2 * MAX_LINE:
-                side.buffer.drop(len(data) - MAX_LINE)
+            side.buffer.drop(max(tail_of_start(data), len(data) - framing.MAX_START))
             return False
         side.buffer.drop(match.start())
         side.scanned = 0
@@ -239,15 +183,15 @@ class Http1Parser:
         """Begin a message, and end it at once if it has no body or its head is `cut`."""
         if isinstance(start, framing.RequestLine):
             side.answers = False
-            pending = self._asked(start, fields, span.last_frame)
+            pending = self._pairing.asked(start, fields, span.last_frame)
             verdict = framing.request_framing(fields)
         else:
             side.answers = True
-            pending = self._answered(framing.is_interim(start.status), span.first_frame)
+            pending = self._pairing.answered(framing.is_interim(start.status), span.first_frame)
             verdict = framing.response_framing(start.status, pending.method, fields)
         side.message = Reading(start, fields, span, span.last_frame, pending)
         for problem in verdict.problems:
-            self._odd("http.framing", problem, span.last_frame)
+            self._out.odd("http.framing", problem, span.last_frame)
         length, chunked = verdict.framing
         side.remaining = length or 0
         if cut or length == 0:
@@ -256,58 +200,6 @@ class Http1Parser:
             side.state = State.CHUNK_SIZE
         else:
             side.state = State.CLOSE if length is None else State.LENGTH
-
-    def _asked(self, start: framing.RequestLine, fields: list[Field], frame: int) -> Pending:
-        pending = Pending(
-            next(self._layer.exchanges),
-            frame,
-            start.method,
-            target=start.target,
-            upgrade=framing.upgrades(fields),
-            h2_settings=b"".join(values(fields, b"http2-settings")),
-            expects_continue=b"100-continue" in b"".join(values(fields, b"expect")).lower(),
-        )
-        self._pending.append(pending)
-        return pending
-
-    def _answered(self, interim: bool, frame: int) -> Pending:
-        """The request that a response which began in `frame` belongs to.
-
-        A made-up one if none was captured. After lost responses it is the last request
-        before `frame`, unless requests are pipelined on this connection: without
-        pipelining the client had each lost response before it asked again.
-        """
-        before = sum(pending.frame < frame for pending in self._pending)
-        if not self._responses_lost:
-            self._pipelined |= before > 1
-        elif not self._pipelined:
-            for _ in range(before - 1):
-                self._pending.popleft()
-        self._responses_lost = False
-        if not self._pending:
-            self._pending.append(Pending(next(self._layer.exchanges), known=False))
-        pending = self._pending[0]
-        if not interim:
-            pending.answered = True
-            self._pending.popleft()
-        return pending
-
-    def _without_body(self, side: Side) -> bool | None:
-        """Whether the announced body was never sent: another message begins in its place.
-
-        So it is where a final answer came before the body of `Expect: 100-continue`, and
-        where a response answers a HEAD that was not captured. None: more bytes will tell.
-        """
-        message = side.message
-        if message is None or message.body.wire_size or message.body.lost:
-            return False
-        pending, answers = message.pending, isinstance(message.start, framing.StatusLine)
-        if pending.known and (answers or not (pending.expects_continue and pending.answered)):
-            return False
-        begins = framing.begins_message(bytes(side.buffer.data), answers)
-        if begins:
-            self._finish(side, None if answers else "the body was not sent, the answer came first")
-        return begins
 
     # ------------------------------------------------------------ messages end
 
@@ -321,13 +213,13 @@ class Http1Parser:
         side.scanned = 0
         pending, start = message.pending, message.start
         if isinstance(start, framing.RequestLine):
-            self._out.append(reading.request(self._layer, side, message, start, problem))
+            self._out.add(reading.request(self._layer, side, message, start, problem))
             if self._child is not None:
                 self._enter_tunnel(side)
             elif pending.switches and not pending.answered:
                 side.state = State.HELD
             return
-        self._out.append(reading.response(self._layer, side, message, start, problem))
+        self._out.add(reading.response(self._layer, side, message, start, problem))
         if pending.method == "CONNECT" and 200 <= start.status < 300:
             self._open_tunnel(_other(side.direction), pending)
         elif start.status == 101:
@@ -345,10 +237,10 @@ class Http1Parser:
         start = framing.start_line(first.removesuffix(b"\r")) if newline else None
         if start is None and not framing.MAY_START.match(data):
             sentence = f"{len(data)} bytes that begin no HTTP message"
-            self._odd("http.bad_start_line", sentence, span.last_frame)
+            self._out.odd("http.bad_start_line", sentence, span.last_frame)
             return
         problem = f"the header section breaks off after {len(data)} bytes"
-        self._odd("http.incomplete", f"HTTP: {problem}", span.last_frame)
+        self._out.odd("http.incomplete", f"HTTP: {problem}", span.last_frame)
         if start is not None:
             fields, _ = parse_fields(split_lines(rest.rpartition(b"\n")[0]))
             side.buffer.clear()
@@ -358,7 +250,7 @@ class Http1Parser:
 
     def _gap(self, side: Side, length: int) -> None:
         if side.state in (State.LENGTH, State.CLOSE):
-            self._take_body(side)
+            bodies.take(side)
         message = side.message
         if message is not None and length:
             if side.state is State.CLOSE:
@@ -383,27 +275,19 @@ class Http1Parser:
         side.state = State.LOST
         side.scanned = 0
         if side.answers or (not side.begun and side.direction == 1):
-            self._responses_lost = True
-            other = self._sides[_other(side.direction)]
-            if other.state is State.HELD and self._pending and self._pending[-1].upgrade:
+            self._pairing.responses_lost = True
+            other, asked = self._sides[_other(side.direction)], self._pairing.latest
+            if other.state is State.HELD and asked is not None and asked.upgrade:
                 self._resume(other)
 
     def _seek(self, side: Side, kind: str, sentence: str) -> bool:
-        self._odd(kind, sentence, side.buffer.span(1).first_frame)
+        self._out.odd(kind, sentence, side.buffer.span(1).first_frame)
         side.buffer.drop(1)
         self._look_for_start(side)
         return True
 
-    def _bad_chunk(self, side: Side) -> bool:
-        frame = side.buffer.span(1).first_frame
-        self._odd("http.bad_chunk", "a chunk of the body has no valid size or end", frame)
-        self._finish(side, "its chunks are damaged")
-        if side.state is State.HEAD:
-            self._look_for_start(side)
-        return True
-
     def _odd_fields(self, count: int, span: Span) -> None:
-        self._odd("http.bad_header", f"{count} header lines are no fields", span.last_frame)
+        self._out.odd("http.bad_header", f"{count} header lines are no fields", span.last_frame)
 
     # ------------------------------------------------------------ CONNECT and Upgrade
 
@@ -443,7 +327,8 @@ class Http1Parser:
         if self._child is not None:
             side.state = State.TUNNEL
             for piece, span in side.buffer.pieces():
-                self._out += self._child.data(side.direction, piece, span)
+                for item in self._child.data(side.direction, piece, span):
+                    self._out.add(item)
 
 
 def _other(direction: Direction) -> Direction:
@@ -452,11 +337,11 @@ def _other(direction: Direction) -> Direction:
 
 _READERS: dict[State, Callable[[Http1Parser, Side], bool]] = {
     State.HEAD: Http1Parser._read_head,
-    State.LENGTH: Http1Parser._read_length,
-    State.CLOSE: Http1Parser._read_close,
-    State.CHUNK_SIZE: Http1Parser._read_chunk_size,
-    State.CHUNK_DATA: Http1Parser._read_chunk_data,
-    State.TRAILERS: Http1Parser._read_trailers,
+    State.LENGTH: Http1Parser._read_body,
+    State.CLOSE: Http1Parser._read_body,
+    State.CHUNK_SIZE: Http1Parser._read_body,
+    State.CHUNK_DATA: Http1Parser._read_body,
+    State.TRAILERS: Http1Parser._read_body,
     State.HELD: Http1Parser._read_held,
     State.LOST: Http1Parser._read_lost,
     State.TUNNEL: Http1Parser._stay,

@@ -11,6 +11,7 @@ from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
 from dissect.protocols.heads import Field
+from dissect.protocols.http1_pairing import Pending
 
 
 class State(Enum):
@@ -26,25 +27,6 @@ class State(Enum):
     LOST = auto()
     TUNNEL = auto()
     IGNORE = auto()
-
-
-@dataclass(slots=True)
-class Pending:
-    """A request that waits for its final response; not `known` if it was not captured."""
-
-    exchange: int
-    frame: int = 0
-    method: str = ""
-    known: bool = True
-    target: bytes = b""
-    upgrade: list[str] = field(default_factory=list)
-    h2_settings: bytes = b""
-    expects_continue: bool = False
-    answered: bool = False
-
-    @property
-    def switches(self) -> bool:
-        return self.method == "CONNECT" or bool(self.upgrade)
 
 
 @dataclass(slots=True)
@@ -71,6 +53,7 @@ class Side:
     message: Reading | None = None
     begun: bool = False
     answers: bool = False  # the last message was a response
+    odd_lines: int = 0  # of a trailer section, not reported yet
 
     def consume(self, length: int) -> None:
         """Take `length` bytes that belong to the message but not to its body."""

@@ -20,7 +20,16 @@ from dissect.transport.delivery import Emit
 from dissect.transport.fragments import Fragments
 from dissect.transport.half import HALF_RANGE, MASK
 from dissect.transport.headers import IPV4, IPV6, network
-from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6, protocol_name
+from dissect.transport.ip import (
+    AUTHENTICATION,
+    TCP,
+    UDP,
+    IpPacket,
+    beyond,
+    ipv4,
+    ipv6,
+    protocol_name,
+)
 from dissect.transport.streams import Streams
 from dissect.transport.tcp import ACK, FIN, LINGER_NS, RST, SYN, Flow
 from dissect.transport.udp import MAX_OPEN, Pair
@@ -209,8 +218,13 @@ class Assembler:
             data = self._fragments.add(key, offset, buf[packet.start : captured], more)
             if data is None:
                 return
-            packet = packet._replace(start=0, end=len(data), fragment=None)
             buf, captured = data, len(data)
+            packet = packet._replace(start=0, end=captured, fragment=None)
+            if ethertype == IPV6 or packet.protocol == AUTHENTICATION:
+                packet = beyond(packet, buf, captured)
+                if isinstance(packet, str) or packet.fragment:
+                    self._skip(packet if isinstance(packet, str) else "fragment in a fragment")
+                    return
         self._payload(frame, ns, packet, buf, captured, depth)
 
     def _payload(

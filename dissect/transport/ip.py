@@ -11,9 +11,21 @@ UDP = 17
 _V4 = struct.Struct(">BxHHHxB2x8s").unpack_from
 _V6 = struct.Struct(">BxxxHBx32s").unpack_from
 
-_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATION = 0, 43, 44, 51
+AUTHENTICATION = 51
+_HOP_BY_HOP, _ROUTING, _FRAGMENT = 0, 43, 44
 _DESTINATION, _MOBILITY, _HIP, _SHIM6 = 60, 135, 139, 140
-_EXTENSIONS = frozenset({_HOP_BY_HOP, _ROUTING, _DESTINATION, _MOBILITY, _HIP, _SHIM6})
+_EXTENSIONS = frozenset(
+    {
+        _HOP_BY_HOP,
+        _ROUTING,
+        _FRAGMENT,
+        AUTHENTICATION,
+        _DESTINATION,
+        _MOBILITY,
+        _HIP,
+        _SHIM6,
+    }
+)
 MAX_EXTENSIONS = 16
 
 
@@ -46,7 +58,10 @@ def ipv4(buf: bytes, off: int, captured: int, wire: int) -> IpPacket | str:
     fragment = None
     if where & 0x3FFF:
         fragment = (ident, (where & 0x1FFF) * 8, bool(where & 0x2000))
-    return IpPacket(protocol, addresses, off + size, end, fragment)
+    packet = IpPacket(protocol, addresses, off + size, end, fragment)
+    if protocol == AUTHENTICATION and fragment is None:
+        return beyond(packet, buf, captured)
+    return packet
 
 
 def ipv6(buf: bytes, off: int, captured: int, wire: int) -> IpPacket | str:
@@ -58,31 +73,32 @@ def ipv6(buf: bytes, off: int, captured: int, wire: int) -> IpPacket | str:
         return "malformed IPv6"
     # Payload length 0: a jumbogram (RFC 2675) or segmentation offload.
     end = min(off + 40 + length, wire) if length else wire
-    off += 40
-    fragment = None
+    return beyond(IpPacket(protocol, addresses, off + 40, end, None), buf, captured)
+
+
+def beyond(packet: IpPacket, buf: bytes, captured: int) -> IpPacket | str:
+    """The packet past its extension headers, and past the authentication header of either
+    version (RFC 4302); up to a fragment header if there is one."""
+    protocol, off = packet.protocol, packet.start
     for _ in range(MAX_EXTENSIONS):
-        if protocol in _EXTENSIONS:
-            if off + 8 > captured:
-                return "header cut short"
-            protocol, size = buf[off], (buf[off + 1] + 1) * 8
-        elif protocol == _AUTHENTICATION:
-            if off + 8 > captured:
-                return "header cut short"
-            protocol, size = buf[off], (buf[off + 1] + 2) * 4
+        if protocol not in _EXTENSIONS:
+            break
+        if off + 8 > captured:
+            return "header cut short"
+        following, size = buf[off], (buf[off + 1] + 1) * 8
+        if protocol == AUTHENTICATION:
+            size = (buf[off + 1] + 2) * 4
         elif protocol == _FRAGMENT:
-            if off + 8 > captured:
-                return "header cut short"
-            protocol, size = buf[off], 8
+            size = 8
             where, ident = struct.unpack_from(">HI", buf, off + 2)
             if where & 0xFFF9:
                 fragment = (ident, where & 0xFFF8, bool(where & 1))
-                return IpPacket(protocol, addresses, off + 8, max(end, off + 8), fragment)
-        else:
-            break
-        off += size
-    if off > end:
-        return "malformed IPv6"
-    return IpPacket(protocol, addresses, off, end, fragment)
+                start, end = off + 8, max(packet.end, off + 8)
+                return IpPacket(following, packet.addresses, start, end, fragment)
+        protocol, off = following, off + size
+    if off > packet.end:
+        return "malformed IPv6" if len(packet.addresses) > 8 else "malformed IPv4"
+    return packet._replace(protocol=protocol, start=off)
 
 
 PROTOCOL_NAMES = {

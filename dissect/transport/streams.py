@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dissect.model import (
-    CLIENT_TO_SERVER,
-    SERVER_TO_CLIENT,
     Connection,
     Direction,
     Endpoint,
@@ -62,36 +60,39 @@ class Streams:
         return half
 
     def _new_flow(self, key: bytes, at: tuple[int, int], bits: int) -> Half:
-        size = len(key) // 2 - 2
-        source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
-        sender = endpoint(source, int.from_bytes(sport))
-        receiver = endpoint(target, int.from_bytes(dport))
-        if bits & SYN:
-            client = not bits & ACK
-        else:
-            client = sender.port >= receiver.port
+        sender, receiver, back = _ends_of(key)
+        client = not bits & ACK if bits & SYN else sender.port >= receiver.port
         half = Half(sender, 0 if client else 1)
         peer = Half(receiver, 1 if client else 0)
-        flow = Flow(
-            self.capture, len(self.flows), (half, peer), frame, ns, self._open_tcp, self._emit
-        )
-        self.flows.append(flow)
-        self.halves[target + source + dport + sport] = peer
+        number = len(self.flows)
+        self.flows.append(Flow(self._capture, number, (half, peer), at, self._open_tcp, self._emit))
+        self.halves[back] = peer
         self.halves[key] = half
         return half
 
     def pair(self, key: bytes) -> tuple[Pair, Direction]:
-        size = len(key) // 2 - 2
-        source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
-        sender = endpoint(source, int.from_bytes(sport))
-        receiver = endpoint(target, int.from_bytes(dport))
+        """The UDP pair of a datagram with `key`, and the direction in which it goes."""
+        found = self._ends.get(key)
+        if found is not None:
+            return found
+        sender, receiver, back = _ends_of(key)
         tunnel = next((p for p in (receiver.port, sender.port) if p in tunnels.PORTS), 0)
-        client, server, direction, back = sender, receiver, CLIENT_TO_SERVER, 1
-        if swapped(sender, receiver):
-            client, server, direction, back = receiver, sender, 1, CLIENT_TO_SERVER
-        connection = Connection(self.capture, "udp", len(self.pairs), client, server)
+        direction: Direction = 1 if swapped(sender, receiver) else 0
+        client, server = (receiver, sender) if direction else (sender, receiver)
+        connection = Connection(self._capture, "udp", len(self.pairs), client, server)
         pair = Pair(connection, self._open_udp, self._emit, tunnel)
         self.pairs.append(pair)
-        self._ends[target + source + dport + sport] = (pair, back)
+        self._ends[back] = (pair, 0 if direction else 1)
         self._ends[key] = (pair, direction)
         return pair, direction
+
+
+def _ends_of(key: bytes) -> tuple[Endpoint, Endpoint, bytes]:
+    """Sender, receiver, and the key of the other direction."""
+    size = len(key) // 2 - 2
+    source, target, sport, dport = key[:size], key[size:-4], key[-4:-2], key[-2:]
+    return (
+        endpoint(source, int.from_bytes(sport)),
+        endpoint(target, int.from_bytes(dport)),
+        target + source + dport + sport,
+    )

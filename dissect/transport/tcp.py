@@ -30,8 +30,6 @@ from collections.abc import Callable
 from typing import Literal
 
 from dissect.model import (
-    CLIENT_TO_SERVER,
-    SERVER_TO_CLIENT,
     Connection,
     Place,
     Span,
@@ -135,7 +133,7 @@ class Flow(Delivery):
         if not self.opened:
             # Seen late, a SYN still decides who the client is, as long as nobody was told.
             client = half.peer if flags & ACK else half
-            client.direction, client.peer.direction = CLIENT_TO_SERVER, SERVER_TO_CLIENT
+            client.direction, client.peer.direction = 0, 1
         if not half.started:
             half.begin((seq + 1) & MASK)
 
@@ -349,7 +347,7 @@ class Flow(Delivery):
         elif self.syn_count > 1 and not server.frames:
             outcome = "timeout"
         return TcpConnection(
-            Place(self.connection, CLIENT_TO_SERVER, span),
+            Place(self.connection, 0, span),
             outcome,
             frames=client.frames + server.frames,
             payload=(client.payload, server.payload),

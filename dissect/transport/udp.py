@@ -17,7 +17,7 @@ from dissect.model import (
     Span,
     StreamParser,
 )
-from dissect.transport.tcp import Emit
+from dissect.transport.delivery import Emit
 
 SERVER_PORTS = frozenset({53, 443, 3478, 5060, 5061, 5353})
 """Ports above all others a server's, whoever was seen first."""

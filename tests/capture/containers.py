@@ -63,9 +63,7 @@ def resolution(value: int, order: str = "<") -> bytes:
 def enhanced(
     ticks: int, data: bytes, number: int = 0, order: str = "<", options: bytes = b""
 ) -> bytes:
-    head = struct.pack(
-        order + "5I", number, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data)
-    )
+    head = struct.pack(order + "5I", number, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data))
     return block(6, head + data + bytes(-len(data) % 4) + options, order)
 
 

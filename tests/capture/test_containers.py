@@ -51,8 +51,7 @@ def read(data: bytes | io.BytesIO) -> tuple[list[tuple[int, bytes]], CaptureFile
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     with open_capture(stream) as capture:
         packets = [
-            (ns, buf[start : start + size])
-            for _, ns, _, buf, start, size, _ in capture.packets()
+            (ns, buf[start : start + size]) for _, ns, _, buf, start, size, _ in capture.packets()
         ]
         return packets, capture
 
@@ -105,8 +104,10 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip, two members": lambda data: gzip.compress(data[:50]) + gzip.compress(data[50:]),
     "gzip, zero padding": lambda data: gzip.compress(data) + bytes(512),
     "zstd": lambda data: zstandard.ZstdCompressor().compress(data),
-    "zstd, two frames": lambda data: zstandard.ZstdCompressor().compress(data[:50])
-    + zstandard.ZstdCompressor().compress(data[50:]),
+    "zstd, two frames": lambda data: (
+        zstandard.ZstdCompressor().compress(data[:50])
+        + zstandard.ZstdCompressor().compress(data[50:])
+    ),
     "lz4": lz4.frame.compress,
     "lz4, two frames": lambda data: lz4.frame.compress(data[:50]) + lz4.frame.compress(data[50:]),
 }

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dissect.capture import link_name, open_capture, read_key_log
+from dissect.capture.linktypes import NATIVE
 from dissect.errors import CaptureError, UsageError
 from dissect.transport.headers import LINKS
-from dissect.capture.linktypes import NATIVE
 
 from . import containers as c
 
@@ -73,10 +73,10 @@ def test_a_named_pipe(tmp_path: Path) -> None:
     os.mkfifo(path)
     data = c.section() + c.interface() + c.enhanced(1, b"x") + c.secrets(b"keys\n")
     code = "import sys; open(sys.argv[1], 'wb').write(bytes.fromhex(sys.argv[2]))"
-    with subprocess.Popen([sys.executable, "-c", code, str(path), data.hex()]):
-        with open_capture(path) as capture:
-            assert len(capture.secrets) == 1
-            assert len(list(capture.packets())) == 1
+    writer = subprocess.Popen([sys.executable, "-c", code, str(path), data.hex()])
+    with writer, open_capture(path) as capture:
+        assert len(capture.secrets) == 1
+        assert len(list(capture.packets())) == 1
 
 
 def test_a_decompressor_that_is_absent_is_named(

@@ -64,7 +64,7 @@ def test_scapy_cuts_without_a_word_and_the_walk_says_so() -> None:
     data = c.pcap([(1000, b"whole"), (2000, b"cut off")])[:-2]
     assert [row[3] for row in rows(io.BytesIO(data), "walk")] == [b"whole"]
     with open_capture(io.BytesIO(data), reader="scapy") as capture:
-        assert [p[3] for p in capture.packets()][0] == b"whole"
+        assert next(capture.packets())[3] == b"whole"
         assert capture.anomalies == []
 
 

@@ -34,7 +34,17 @@ LINK_OF_ENCAP = {1: 1, 7: 101, 15: 0, 23: 127, 25: 113, 129: 228, 130: 229, 141:
 # tshark puts this into the bytes where some are lost.
 MISSING = re.compile(rb"\[\d+ bytes missing in capture file\]\.?\0?")
 
-KNOWN: dict[str, dict[str, str]] = {}
+KEEP_ALIVE = "dissect: a keep-alive's byte before the first segment is no data (RFC 9293 §3.8.4)"
+KNOWN: dict[str, dict[str, str]] = {
+    "http/scapy-http_chunked.pcap.gz": {
+        "bytes 0 192.168.62.91:53226": KEEP_ALIVE,
+        "bytes 1 192.168.62.91:53019": KEEP_ALIVE,
+    },
+    "link-layers/pcapplusplus-raw_ip.pcap": {"bytes 3 10.0.0.1:55461": KEEP_ALIVE},
+    "malformed/libpcap-shb_option_too_long.pcapng": {
+        "frames": "dissect: nothing needs the section's options, so the packet can be read",
+    },
+}
 
 
 class Recorder:
@@ -93,10 +103,10 @@ class Oracle:
         follow = [word for n in range(streams) for word in ("-z", f"follow,tcp,raw,{n}")]
         fields = ["frame.number", "frame.time_epoch", "frame.encap_type", "tcp.stream"]
         fields += ["udp.stream", "icmp.type", "icmpv6.type"]
+        command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
+        command += ["-T", "fields", *(word for name in fields for word in ("-e", name))]
         run = subprocess.run(
-            ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
-            + ["-T", "fields", *(word for name in fields for word in ("-e", name))]
-            + follow,
+            command + follow,
             capture_output=True,
             text=True,
             check=False,

@@ -23,6 +23,7 @@ class Inside:
         self._child: StreamParser | None = None
         self._broken = False
         self._ended = [False, False]
+        self._lost: list[Span | None] = [None, None]
 
     def data(
         self, direction: Direction, content: bytes | memoryview, span: Span, out: Results
@@ -41,9 +42,12 @@ class Inside:
 
     def gap(self, direction: Direction, span: Span, out: Results) -> None:
         """Something is missing; how much plaintext that was can't be known."""
-        child = self._child
-        if child is not None and not self._ended[direction]:
-            self._run(partial(child.gap, direction, 0, span), span, out)
+        if self._ended[direction]:
+            return
+        if self._child is None:
+            self._lost[direction] = span  # told when there is a child to tell
+        else:
+            self._run(partial(self._child.gap, direction, 0, span), span, out)
 
     def end(self, direction: Direction, span: Span, out: Results) -> None:
         """The sender is done: close_notify, or the end of its stream. Once is enough."""
@@ -63,6 +67,11 @@ class Inside:
             self._drop(error, span, out)
             return
         for direction in BOTH:
+            if self._child is None:
+                return  # it broke
+            lost = self._lost[direction]
+            if lost is not None:
+                self._run(partial(self._child.gap, direction, 0, lost), span, out)
             if self._ended[direction]:
                 self._run(partial(self._child.end, direction, span), span, out)
 

@@ -199,10 +199,9 @@ class Negotiation:
         """The client's key after its hello: `accepted` tells what became of 0-RTT data,
         None that nobody can know."""
         half = self.halves[self.client]
-        if half.phase != "clear" or half.shut or self.server_hello is None:
-            return
         hello, suite_ = self.client_hello, self.facts.suite
-        assert hello is not None
+        if half.phase != "clear" or half.shut or hello is None or self.server_hello is None:
+            return
         assert suite_ is not None
         half.waits = False
         early = hello.early_data and not self.retried

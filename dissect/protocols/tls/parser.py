@@ -81,7 +81,8 @@ class TlsParser:
             if opener is not None and not opener.restartable:
                 half.close("lost_segment", f"{self._suite_name} can't be taken up again")
             self._start_search(half)
-        self._inside.gap(direction, span, out)
+        if half.phase != "clear":
+            self._inside.gap(direction, span, out)
         for record in records or ():
             self._record(half, record, out)
         return out
@@ -191,9 +192,10 @@ class TlsParser:
         assert payload is not None
         talk = self._talk
         if half.search and half.locate(record.header, payload):
-            self._protected(half, record, out)  # the change of cipher was lost
+            self._inside.gap(half.direction, record.span, out)  # the change of cipher was lost
+            self._protected(half, record, out)
         elif kind == words.HANDSHAKE:
-            if payload[:1] == b"\x02" and talk.client_hello is None and self._may_wait(half):
+            if payload[:1] == b"\x02" and self._may_wait(half):
                 half.waits = True  # the client hello may still come: the order was changed
                 half.park(record)
             else:
@@ -215,6 +217,9 @@ class TlsParser:
                 half.close("no_server_hello", "")
 
     def _may_wait(self, half: Half) -> bool:
+        """Whether a server hello should be kept until the client's is read."""
+        if self._talk.client_hello is not None or half.message:
+            return False
         other = self._halves[half.direction ^ 1]
         return not (other.ended or other.gaps or other.shut or half.parked_bytes)
 

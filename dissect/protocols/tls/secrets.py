@@ -33,6 +33,8 @@ LABELS: dict[str, tuple[int, ...] | None] = {
     SERVER_HANDSHAKE: _HASHES,
     CLIENT_TRAFFIC: _HASHES,
     SERVER_TRAFFIC: _HASHES,
+    "CLIENT_TRAFFIC_SECRET_N": _HASHES,  # OpenSSL's, after a KeyUpdate: derived, not needed
+    "SERVER_TRAFFIC_SECRET_N": _HASHES,
     "EARLY_EXPORTER_MASTER_SECRET": _HASHES,
     "EARLY_EXPORTER_SECRET": _HASHES,
     "EXPORTER_SECRET": _HASHES,
@@ -90,11 +92,11 @@ class SecretStore:
     # ------------------------------------------------------------- key logs
 
     def add_key_log(self, text: bytes, origin: str) -> list[str]:
-        """Add the lines of a key log; what can't be used is returned, a sentence a line.
+        """Add the lines of a key log; what can't be read is returned, a sentence a line.
 
         `origin` names the log in reports ("phone.keys", "phone.pcapng DSB 1"). Line ends
         may be LF, CRLF or CR, hex digits of either case; a byte order mark, NUL padding,
-        blank lines and comments are passed over (RFC 9850 §2).
+        blank lines, comments and labels unknown here are passed over (RFC 9850 §2).
         """
         if origin not in self.origins:
             self.origins.append(origin)
@@ -134,9 +136,7 @@ class SecretStore:
 
     def _add_secret(self, label: str, random: bytes, secret: bytes, origin: str) -> str | None:
         if label not in LABELS:
-            if _WORD.fullmatch(label.encode()) and not _is_hex(label):
-                return f"the label {label} is unknown"
-            return "this is no line of a key log"
+            return None  # those of other protocols and of times to come (RFC 9850 §2.2)
         sizes = LABELS[label]
         if len(secret) % 2 or (sizes and len(secret) // 2 not in sizes):
             wanted = " or ".join(str(2 * size) for size in sizes or ())

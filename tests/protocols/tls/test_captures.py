@@ -45,8 +45,6 @@ WITHOUT_KEYS = [
     "tls/lekensteyn-tls_null_cipher.pcapng",
     "containers/derived-hotplace_http1_tls13_dsb.pcapng",
 ]
-# Where dissect reads more than tshark 4.0.17 does, and why it is dissect that is right.
-MORE_THAN_TSHARK: dict[str, str] = {}
 
 
 @dataclass
@@ -65,7 +63,7 @@ class Capture:
         return found
 
 
-def read(path: Path, keylog: Path | None, *, snip: int = 0) -> Capture:
+def read(path: Path, keylog: Path | None) -> Capture:
     """Every TCP stream through the TLS parser."""
     found = Capture()
     store = SecretStore()

@@ -1,0 +1,120 @@
+"""Reading HTTP/1 bodies: by length, until the end, in chunks (RFC 9112 §6, §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from dissect.protocols import http1_framing as framing
+from dissect.protocols.heads import HEAD_END, MAX_HEAD, parse_fields, split_lines
+from dissect.protocols.http1_reading import Side, State
+
+MAX_LINE = 16 * 1024  # of a chunk size with its extensions
+
+
+class Step(Enum):
+    """What came of one step."""
+
+    MORE = auto()  # more bytes are needed
+    GO = auto()
+    END = auto()  # the message is complete
+    BAD = auto()  # the chunks are damaged
+    ABSENT = auto()  # the body was never sent, another message begins in its place
+
+
+def read_length(side: Side) -> Step:
+    absent = body_absent(side)
+    if absent is None and len(side.buffer) < side.remaining:
+        return Step.MORE
+    if absent:
+        return Step.ABSENT
+    take(side)
+    return Step.GO if side.remaining else Step.END
+
+
+def read_close(side: Side) -> Step:
+    absent = body_absent(side)
+    if absent is None:
+        return Step.MORE
+    if absent:
+        return Step.ABSENT
+    take(side)
+    return Step.GO
+
+
+def take(side: Side) -> None:
+    """Take what the buffer holds of a body that a length or the end of the stream ends."""
+    taken = len(side.buffer)
+    if side.state is State.LENGTH:
+        taken = min(side.remaining, taken)
+        side.remaining -= taken
+    if taken:
+        side.collect(taken)
+
+
+def body_absent(side: Side) -> bool | None:
+    """Whether the announced body was never sent: another message begins in its place.
+
+    So it is where a final answer came before the body of `Expect: 100-continue`, and
+    where a response answers a HEAD that was not captured. None: more bytes will tell.
+    """
+    message = side.message
+    if message is None or message.body.wire_size or message.body.lost:
+        return False
+    pending, response = message.pending, isinstance(message.start, framing.StatusLine)
+    if pending.known and (response or not (pending.expects_continue and pending.answered)):
+        return False
+    return framing.begins_message(bytes(side.buffer.data), response)
+
+
+def read_chunk_size(side: Side) -> Step:
+    data = side.buffer.data
+    newline = data.find(b"\n", 0, MAX_LINE)
+    if newline < 0:
+        return Step.BAD if len(data) >= MAX_LINE else Step.MORE
+    size = framing.chunk_size(bytes(data[:newline]))
+    if size is None:
+        return Step.BAD
+    side.consume(newline + 1)
+    side.remaining = size
+    side.state = State.CHUNK_DATA if size else State.TRAILERS
+    return Step.GO
+
+
+def read_chunk_data(side: Side) -> Step:
+    if side.remaining:
+        taken = min(side.remaining, len(side.buffer))
+        side.remaining -= taken
+        side.collect(taken)
+        return Step.GO
+    line_end = framing.line_end(side.buffer.data)
+    if not line_end:
+        return Step.MORE if line_end is None else Step.BAD
+    side.consume(line_end)
+    side.state = State.CHUNK_SIZE
+    return Step.GO
+
+
+def read_trailers(side: Side) -> Step:
+    data = side.buffer.data
+    end = framing.line_end(data)
+    if not end:
+        match = HEAD_END.search(data, max(0, side.scanned - 3))
+        side.scanned = len(data)
+        if match is None:
+            return Step.BAD if len(data) > MAX_HEAD else Step.MORE
+        fields, side.odd_lines = parse_fields(split_lines(bytes(data[: match.start()])))
+        end = match.end()
+        if side.message is not None:
+            side.message.fields += fields
+    side.consume(end)
+    return Step.END
+
+
+READERS: dict[State, Callable[[Side], Step]] = {
+    State.LENGTH: read_length,
+    State.CLOSE: read_close,
+    State.CHUNK_SIZE: read_chunk_size,
+    State.CHUNK_DATA: read_chunk_data,
+    State.TRAILERS: read_trailers,
+}

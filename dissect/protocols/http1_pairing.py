@@ -1,0 +1,82 @@
+"""Which HTTP/1 response answers which request of a connection (RFC 9112 §9.3.2)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dissect.protocols import http1_framing as framing
+from dissect.protocols.heads import Field, values
+
+MAX_PENDING = 1024  # requests that wait for their response
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request that waits for its final response; not `known` if it was not captured."""
+
+    exchange: int
+    frame: int = 0
+    method: str = ""
+    known: bool = True
+    target: bytes = b""
+    upgrade: list[str] = field(default_factory=list)
+    h2_settings: bytes = b""
+    expects_continue: bool = False
+    answered: bool = False
+
+    @property
+    def switches(self) -> bool:
+        return self.method == "CONNECT" or bool(self.upgrade)
+
+
+class Pairing:
+    """The queue of requests that wait; numbers exchanges from the connection's counter."""
+
+    def __init__(self, exchanges: Iterator[int]) -> None:
+        self._exchanges = exchanges
+        self._waiting: deque[Pending] = deque(maxlen=MAX_PENDING)
+        self._pipelined = False
+        # Set when bytes were lost that may have held whole responses.
+        self.responses_lost = False
+
+    @property
+    def latest(self) -> Pending | None:
+        return self._waiting[-1] if self._waiting else None
+
+    def asked(self, start: framing.RequestLine, fields: list[Field], frame: int) -> Pending:
+        """A request whose head became complete in `frame`."""
+        pending = Pending(
+            next(self._exchanges),
+            frame,
+            start.method,
+            target=start.target,
+            upgrade=framing.upgrades(fields),
+            h2_settings=b"".join(values(fields, b"http2-settings")),
+            expects_continue=b"100-continue" in b"".join(values(fields, b"expect")).lower(),
+        )
+        self._waiting.append(pending)
+        return pending
+
+    def answered(self, interim: bool, frame: int) -> Pending:
+        """The request that a response which began in `frame` belongs to.
+
+        A made-up one if none was captured. After lost responses it is the last request
+        before `frame`, unless requests are pipelined on this connection: without
+        pipelining the client had each lost response before it asked again.
+        """
+        before = sum(pending.frame < frame for pending in self._waiting)
+        if not self.responses_lost:
+            self._pipelined |= before > 1
+        elif not self._pipelined:
+            for _ in range(before - 1):
+                self._waiting.popleft()
+        self.responses_lost = False
+        if not self._waiting:
+            self._waiting.append(Pending(next(self._exchanges), known=False))
+        pending = self._waiting[0]
+        if not interim:
+            pending.answered = True
+            self._waiting.popleft()
+        return pending

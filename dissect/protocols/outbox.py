@@ -1,0 +1,43 @@
+"""What a parser has to say: messages and a bounded number of anomalies, in order."""
+
+from __future__ import annotations
+
+from dissect.model import Anomaly, Message
+from dissect.protocols.base import Layer
+
+MAX_ANOMALIES = 100  # of one parser; hostile bytes must not fill the report
+
+
+class Outbox:
+    """Collects the output of one call; a parser flushes it at the end of each verb."""
+
+    __slots__ = ("_anomalies", "_connection", "_items", "_told")
+
+    def __init__(self, layer: Layer) -> None:
+        self._connection = layer.connection
+        self._items: list[Message | Anomaly] = []
+        self._anomalies = 0
+        self._told: set[str] = set()
+
+    def add(self, item: Message | Anomaly) -> None:
+        self._items.append(item)
+
+    def odd(self, kind: str, sentence: str, frame: int) -> None:
+        """Report an oddity; the sentence must hold no bytes of the capture but names."""
+        self._anomalies += 1
+        if self._anomalies > MAX_ANOMALIES:
+            return
+        if self._anomalies == MAX_ANOMALIES:
+            kind, sentence = "anomalies.more", "further oddities of this stream are not listed"
+        connection = self._connection
+        self._items.append(Anomaly(kind, sentence, connection.capture, frame, connection.stream))
+
+    def odd_once(self, kind: str, sentence: str, frame: int) -> None:
+        """Report the first oddity of a kind only."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self.odd(kind, sentence, frame)
+
+    def flush(self) -> list[Message | Anomaly]:
+        items, self._items = self._items, []
+        return items

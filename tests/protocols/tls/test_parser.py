@@ -1,0 +1,350 @@
+"""The parser against cut, lost and damaged bytes of real connections."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dissect.errors import ProtocolError
+from dissect.model import Output, Span
+from dissect.protocols.base import Layer
+from dissect.protocols.tls.parser import TlsParser
+from dissect.protocols.tls.secrets import SecretStore
+
+from ..drive import CONNECTION, C, Part, S, bytewise, drive, hole
+from .peers import Peers, Recorder, Seen, Session, look, store_of
+
+TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+CHUNK = 1000  # about a segment
+# Requests and answers of which each byte tells where it stood.
+TALK = tuple(
+    (direction, b"".join(b"%d:%d:%d;" % (number, direction, at) for at in range(900)))
+    for number in range(3)
+    for direction in (C, S)
+)
+
+
+@cache
+def recorded(version: ssl.TLSVersion, ciphers: str | None = None) -> Session:
+    kind = "rsa" if version is ssl.TLSVersion.TLSv1 else "ec"
+    return Peers(version, ciphers, kind).talk(TALK)[0]
+
+
+SUITES = [
+    (TLS13, None),
+    (TLS12, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    (TLS12, "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    (TLS12, "ECDHE-ECDSA-AES256-SHA"),
+    (ssl.TLSVersion.TLSv1, "ECDHE-RSA-AES256-SHA"),
+]
+old_versions = pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+
+
+def pieces(wire: list[Part], size: int) -> list[Part]:
+    out: list[Part] = []
+    for direction, content in wire:
+        assert isinstance(content, bytes)
+        out += [(direction, content[at : at + size]) for at in range(0, len(content), size)]
+    return out
+
+
+def without(parts: list[Part], number: int) -> list[Part]:
+    """The parts with one of them lost."""
+    direction, content = parts[number]
+    assert isinstance(content, bytes)
+    return [*parts[:number], (direction, len(content)), *parts[number + 1 :]]
+
+
+def first_data(parts: list[Part], direction: int) -> int:
+    """The first part of a direction behind both sides' handshakes."""
+    sent = 0
+    for number, (sender, content) in enumerate(parts):
+        assert isinstance(content, bytes)
+        if sender == direction:
+            sent += len(content)
+        if sent > 4000:
+            return number
+    raise AssertionError("the recorded session is too short")
+
+
+def is_in_order(part: bytes, whole: bytes) -> bool:
+    """Whether `part` is `whole` with stretches left out."""
+    at = 0
+    for token in part.split(b";"):
+        at = whole.find(token, at)
+        if at < 0:
+            return False
+    return True
+
+
+# ------------------------------------------------------------------ cut anywhere
+
+
+@old_versions
+@pytest.mark.parametrize(("version", "ciphers"), SUITES)
+def test_byte_by_byte(version: ssl.TLSVersion, ciphers: str | None) -> None:
+    session = recorded(version, ciphers)
+    whole = look(session.wire, store_of(session.keys))
+    seen = look(bytewise(session.wire), store_of(session.keys))
+    assert seen.got == whole.got == session.plaintext
+    assert seen.row.decrypted == "full"
+
+
+@given(st.lists(st.integers(1, 4000), min_size=1, max_size=60), st.sampled_from(SUITES[:4]))
+@settings(max_examples=40, deadline=None)
+def test_cut_at_random(sizes: list[int], suite: tuple[ssl.TLSVersion, str | None]) -> None:
+    session = recorded(*suite)
+    parts: list[Part] = []
+    for direction, content in session.wire:
+        assert isinstance(content, bytes)
+        at = 0
+        for size in sizes:
+            if content[at : at + size]:
+                parts.append((direction, content[at : at + size]))
+            at += size
+        if content[at:]:
+            parts.append((direction, content[at:]))
+    assert look(parts, store_of(session.keys)).got == session.plaintext
+
+
+def rerecorded(flight: bytes, size: int) -> bytes:
+    """The same handshake messages in records of `size` bytes; the rest as it was."""
+    out, messages, header = b"", b"", b""
+
+    def flush() -> None:
+        nonlocal out, messages
+        for at in range(0, len(messages), size):
+            piece = messages[at : at + size]
+            out += header[:3] + len(piece).to_bytes(2) + piece
+        messages = b""
+
+    at, clear = 0, True
+    while at < len(flight):
+        end = at + 5 + int.from_bytes(flight[at + 3 : at + 5])
+        if flight[at] == 22 and clear:
+            header = flight[at : at + 5]
+            messages += flight[at + 5 : end]
+        else:
+            flush()
+            clear = False
+            out += flight[at:end]
+        at = end
+    flush()
+    return out
+
+
+@pytest.mark.parametrize("size", range(1, 65))
+def test_handshake_messages_in_records_of_any_size(size: int) -> None:
+    """Behind its ChangeCipherSpec a flight is protected and must stay as it is."""
+    session = recorded(TLS12, "ECDHE-ECDSA-AES128-GCM-SHA256")
+    wire = [
+        (direction, rerecorded(content, size)) if number < 4 and b"\x14\x03" not in content[:1]
+        else (direction, content)
+        for number, (direction, content) in enumerate(session.wire)
+        if isinstance(content, bytes)
+    ]  # fmt: skip
+    assert sum(len(content) for _, content in wire) > sum(len(c) for _, c in session.wire)  # type: ignore[arg-type]
+    seen = look(wire, store_of(session.keys))
+    assert seen.got == session.plaintext
+    assert (seen.row.decrypted, seen.kinds) == ("full", [])
+    assert seen.row.certificates
+
+
+def test_spans_of_records() -> None:
+    session = recorded(TLS13)
+    parts = pieces(session.wire, 100)
+    seen = look(parts, store_of(session.keys))
+    (child,) = seen.children
+    for span in child.spans:
+        assert span.first_frame < span.last_frame  # no record fits into one piece
+        assert (span.first_ns, span.last_ns) == (span.first_frame * 1000, span.last_frame * 1000)
+    # The last byte of each answer came with the last piece of its flight.
+    last_of_flight = [
+        number + 1 for number in range(len(parts) - 1) if parts[number][0] != parts[number + 1][0]
+    ]
+    ends = [span.last_frame for span in child.spans]
+    assert ends == [frame for frame in last_of_flight if frame >= ends[0]][: len(ends)]
+
+
+# ------------------------------------------------------------------ order of capture
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_answers_captured_before_their_questions(version: ssl.TLSVersion) -> None:
+    """Mirror ports swap frames of the two directions."""
+    session = recorded(version)
+    for number in range(5):
+        wire = list(session.wire)
+        wire[number], wire[number + 1] = wire[number + 1], wire[number]
+        seen = look(wire, store_of(session.keys))
+        assert seen.row.decrypted == "full", f"flights {number} and {number + 1} swapped"
+        assert seen.got == session.plaintext
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_one_direction_after_the_other(version: ssl.TLSVersion) -> None:
+    session = recorded(version)
+    for order in ((0, 1), (1, 0)):
+        wire = [part for sender in order for part in session.wire if part[0] == sender]
+        seen = look(wire, store_of(session.keys))
+        assert seen.got == session.plaintext
+        assert seen.row.decrypted == "full"
+
+
+# ------------------------------------------------------------------ lost bytes
+
+
+def lost_in_data(seen: Seen, session: Session, direction: int) -> None:
+    sent = session.plaintext
+    assert seen.got[direction ^ 1] == sent[direction ^ 1]
+    part = seen.got[direction]
+    assert 0 < len(part) < len(sent[direction])
+    assert is_in_order(part, sent[direction])
+    assert part.endswith(sent[direction][-500:]), "what came behind the loss was taken up again"
+    assert ("gap", direction, 0) in seen.children[0].calls
+    assert (seen.row.decrypted, seen.row.reason) == ("partial", "lost_segment")
+
+
+@old_versions
+@pytest.mark.parametrize(("version", "ciphers"), SUITES)
+@pytest.mark.parametrize("direction", [C, S])
+def test_a_lost_segment_costs_only_its_records(
+    version: ssl.TLSVersion, ciphers: str | None, direction: int
+) -> None:
+    session = recorded(version, ciphers)
+    parts = pieces(session.wire, CHUNK)
+    lost_in_data(look(without(parts, first_data(parts, direction)), store_of(session.keys)),
+                 session, direction)  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "ciphers"), SUITES[:4])
+def test_losses_of_any_size_and_place(version: ssl.TLSVersion, ciphers: str | None) -> None:
+    """Also whole records, headers, and records' ends: never bytes that weren't sent."""
+    session = recorded(version, ciphers)
+    total = sum(len(content) for _, content in session.wire if isinstance(content, bytes))
+    choose = random.Random(7)
+    for _ in range(60):
+        start, length = choose.randrange(total), choose.choice((1, 4, 37, 900, 5000, 30000))
+        seen = look(hole(session.wire, start, length), store_of(session.keys))
+        for direction in (C, S):
+            assert is_in_order(seen.got[direction], session.plaintext[direction])
+        if seen.got != session.plaintext:
+            assert seen.row.decrypted != "full"
+            assert seen.row.reason is not None
+
+
+def test_server_flight_of_tls13_lost() -> None:
+    """The change to the application key was in the lost records: it is found by trial."""
+    session = recorded(TLS13)
+    flight = session.wire[1][1]
+    assert isinstance(flight, bytes)
+    hello = 5 + int.from_bytes(flight[3:5])
+    for start in (hello + 6, hello + 20, len(flight) - 60):
+        parts: list[Part] = [
+            session.wire[0],
+            (S, flight[:start]),
+            (S, len(flight) - start),
+            *session.wire[2:],
+        ]
+        seen = look(parts, store_of(session.keys))
+        assert seen.got == session.plaintext
+        assert (seen.row.decrypted, seen.row.reason) == ("partial", "lost_segment")
+
+
+def test_change_of_cipher_of_tls12_lost() -> None:
+    session = recorded(TLS12)
+    number = next(
+        at for at, (sender, flight) in enumerate(session.wire)
+        if sender == C and at and isinstance(flight, bytes) and b"\x14\x03\x03\x00\x01\x01" in flight
+    )  # fmt: skip
+    flight = session.wire[number][1]
+    assert isinstance(flight, bytes)
+    start = flight.index(b"\x14\x03\x03\x00\x01\x01")
+    parts: list[Part] = [*session.wire[:number], (C, flight[:start])]
+    parts += [(C, len(flight) - start), *session.wire[number + 1 :]]
+    assert look(parts, store_of(session.keys)).got == session.plaintext
+
+
+def test_client_hello_cut_behind_its_random() -> None:
+    session = recorded(TLS12)
+    hello = session.wire[0][1]
+    assert isinstance(hello, bytes)
+    for kept in (43, 60, 120, len(hello) - 1):
+        parts: list[Part] = [(C, hello[:kept]), (C, len(hello) - kept), *session.wire[1:]]
+        seen = look(parts, store_of(session.keys))
+        assert seen.got == session.plaintext, f"{kept} bytes of the hello captured"
+
+
+# ------------------------------------------------------------------ damaged bytes
+
+
+@pytest.mark.parametrize(("version", "ciphers"), SUITES[:4])
+def test_a_flipped_bit_is_never_shown(version: ssl.TLSVersion, ciphers: str | None) -> None:
+    session = recorded(version, ciphers)
+    number = max(at for at, (sender, flight) in enumerate(session.wire)
+                 if sender == S and isinstance(flight, bytes) and len(flight) > 4000)  # fmt: skip
+    flight = bytearray(session.wire[number][1])  # type: ignore[arg-type]
+    flight[-30] ^= 1
+    parts = [*session.wire[:number], (S, bytes(flight)), *session.wire[number + 1 :]]
+    seen = look(parts, store_of(session.keys))
+    assert seen.got[C] == session.plaintext[C]
+    assert session.plaintext[S].startswith(seen.got[S])
+    assert len(seen.got[S]) < len(session.plaintext[S])
+    assert (seen.row.decrypted, seen.row.reason) == ("partial", "wrong_secret")
+    assert "tls.bad_tag" in seen.kinds
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_hostile_bytes_raise_nothing(data: st.DataObject) -> None:
+    """Damage anywhere: at worst oddities and an unopened row, never other plaintext."""
+    session = recorded(*data.draw(st.sampled_from(SUITES[:4])))
+    wire = [(direction, bytearray(content)) for direction, content in session.wire]  # type: ignore[arg-type]
+    for _ in range(data.draw(st.integers(1, 6))):
+        _, content = wire[data.draw(st.integers(0, min(6, len(wire) - 1)))]
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    seen = look(
+        [(direction, bytes(content)) for direction, content in wire], store_of(session.keys)
+    )
+    for direction in (C, S):
+        assert is_in_order(seen.got[direction], session.plaintext[direction])
+
+
+@given(st.lists(st.tuples(st.sampled_from([C, S]), st.binary(max_size=200)), max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_noise_raises_nothing(noise: list[Part]) -> None:
+    session = recorded(TLS13)
+    look([*noise, *session.wire], store_of(session.keys))
+    look([session.wire[0], *noise], store_of(session.keys))
+
+
+def test_a_child_that_breaks_is_dropped() -> None:
+    class Breaking(Recorder):
+        def data(self, direction: int, view: bytes | memoryview, span: Span) -> Output:  # type: ignore[override]
+            raise ProtocolError("http.broken", "no HTTP")
+
+    session = recorded(TLS13)
+    parser = TlsParser(Layer(CONNECTION, Breaking), store_of(session.keys))
+    found = drive(parser, session.wire)
+    kinds = [item.kind for item in found if hasattr(item, "kind")]
+    assert kinds == ["http.broken"]
+    assert found[-1].decrypted == "full"  # type: ignore[union-attr]
+
+
+def test_nothing_shows_a_secret() -> None:
+    session = recorded(TLS13)
+    store = store_of(session.keys)
+    seen = look(session.wire, store)
+    values = {word for line in session.keys.splitlines() for word in line.split()[2:]}
+    parser = TlsParser(Layer(CONNECTION, Recorder), store)
+    list(parser.data(C, session.wire[0][1], Span(1, 1, 1, 1)))  # type: ignore[arg-type]
+    shown = repr(store) + repr(parser) + repr(vars(parser)) + repr(vars(store)) + repr(seen.row)
+    half = vars(parser)["_halves"][0]
+    shown += repr(vars(half)) + repr(vars(vars(parser)["_talk"]))
+    assert not any(bytes.fromhex(value).hex() in shown for value in values if len(value) == 96)
+    assert repr(SecretStore()) == "<SecretStore 0 secrets from 0 key logs>"

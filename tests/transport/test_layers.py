@@ -1,0 +1,292 @@
+"""Link layers, IP, fragments and tunnels: packets built by scapy give up their payload."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from scapy.contrib.erspan import ERSPAN_II, ERSPAN_III
+from scapy.contrib.geneve import GENEVE
+from scapy.contrib.gtp import GTP_U_Header
+from scapy.contrib.mpls import MPLS
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, fragment
+from scapy.layers.inet6 import (
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+    fragment6,
+)
+from scapy.layers.l2 import (
+    ARP,
+    GRE,
+    LLC,
+    SNAP,
+    CookedLinux,
+    CookedLinuxV2,
+    Dot1AD,
+    Dot1Q,
+    Dot3,
+    Ether,
+)
+from scapy.layers.ppp import PPP, PPPoE
+from scapy.layers.vxlan import VXLAN
+from scapy.packet import Packet
+
+from .segments import Result, assemble
+
+DATA = b"the payload of a datagram"
+ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+UDP4 = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=4000, dport=4001) / DATA
+UDP6 = IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=4000, dport=4001) / DATA
+TCP4 = IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=4000, dport=80, flags="PA", seq=1) / DATA
+TCP6 = IPv6(src="2001:db8::1", dst="2001:db8::2") / TCP(sport=4000, dport=80, seq=1) / DATA
+OPTIONS = IP(src="10.0.0.1", dst="10.0.0.2", options=[IPOption_NOP()] * 4) / UDP4[UDP]
+OUTER = IP(src="192.0.2.1", dst="192.0.2.2")
+
+NULL_BIG = b"\0\0\0\x02"
+
+
+def nflog(packet: Packet) -> bytes:
+    """Family, version, resource; a packet header attribute; the payload attribute (9)."""
+    data = bytes(packet)
+    header = bytes.fromhex("02000000" + "08000100" + "08000300")
+    return header + (len(data) + 4).to_bytes(2, "little") + b"\x09\0" + data
+
+
+LINKS: dict[str, tuple[int, bytes | Packet]] = {
+    "Ethernet": (1, ETHER / UDP4),
+    "Ethernet, IPv6": (1, ETHER / UDP6),
+    "Ethernet, TCP": (1, ETHER / TCP4),
+    "Ethernet, TCP over IPv6": (1, ETHER / TCP6),
+    "padding after the packet": (1, bytes(ETHER / UDP4) + bytes(18)),
+    "IPv4 options": (1, ETHER / OPTIONS),
+    "802.1Q": (1, ETHER / Dot1Q(vlan=7) / TCP4),
+    "802.1ad": (1, ETHER / Dot1AD(vlan=7) / Dot1Q(vlan=8) / UDP6),
+    "four tags": (1, ETHER / Dot1Q() / Dot1Q() / Dot1Q() / Dot1Q() / UDP4),
+    "MPLS": (1, ETHER / MPLS(label=5, s=0) / MPLS(label=6, s=1) / UDP4),
+    "PPPoE": (1, ETHER / PPPoE(sessionid=1) / PPP() / TCP4),
+    "802.3 with SNAP": (1, Dot3(src=ETHER.src, dst=ETHER.dst) / LLC() / SNAP() / UDP4),
+    "null, little-endian": (0, b"\x02\0\0\0" + bytes(UDP4)),
+    "null, big-endian": (0, NULL_BIG + bytes(UDP4)),
+    "null, IPv6 of Darwin": (0, b"\x1e\0\0\0" + bytes(UDP6)),
+    "loop": (108, NULL_BIG + bytes(UDP4)),
+    "raw": (101, UDP4),
+    "raw, IPv6": (101, UDP6),
+    "raw, 12": (12, UDP4),
+    "raw, 14": (14, UDP6),
+    "IPv4": (228, TCP4),
+    "IPv6": (229, TCP6),
+    "Linux cooked": (113, CookedLinux(proto=0x0800) / TCP4),
+    "Linux cooked, IPv6": (113, CookedLinux(proto=0x86DD) / TCP6),
+    "Linux cooked, tagged": (113, CookedLinux(proto=0x8100) / Dot1Q(vlan=3) / UDP4),
+    "Linux cooked 2": (276, CookedLinuxV2(proto=0x0800) / TCP4),
+    "Linux cooked 2, IPv6": (276, CookedLinuxV2(proto=0x86DD) / UDP6),
+    "PPP": (9, PPP() / UDP4),
+    "PPP with address and control": (50, b"\xff\x03\x00\x57" + bytes(UDP6)),
+    "PPP, compressed protocol": (9, b"\x21" + bytes(UDP4)),
+    "PPPoE alone": (51, PPPoE(sessionid=1) / PPP() / UDP4),
+    "NFLOG": (239, nflog(UDP4)),
+    "IPv6 extension headers": (
+        101,
+        IPv6(src="2001:db8::1", dst="2001:db8::2")
+        / IPv6ExtHdrHopByHop()
+        / IPv6ExtHdrRouting(addresses=["2001:db8::3"])
+        / IPv6ExtHdrDestOpt()
+        / UDP6[UDP],
+    ),
+    "authentication header": (
+        101,
+        IP(src="10.0.0.1", dst="10.0.0.2", proto=51) / bytes([17, 1, *bytes(10)]) / UDP4[UDP],
+    ),
+    "atomic fragment": (
+        101,
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / IPv6ExtHdrFragment(id=3) / UDP6[UDP],
+    ),
+    "IP in IP": (101, OUTER / UDP4),
+    "IPv6 in IP": (101, OUTER / UDP6),
+    "IP in IPv6": (101, IPv6(src="2001:db8::8", dst="2001:db8::9") / UDP4),
+    "GRE": (101, OUTER / GRE() / UDP4),
+    "GRE with key, checksum, sequence": (
+        101,
+        OUTER / GRE(key_present=1, chksum_present=1, seqnum_present=1) / UDP6,
+    ),
+    "GRE of Ethernet": (101, OUTER / GRE(proto=0x6558) / ETHER / TCP4),
+    "ERSPAN I": (101, OUTER / GRE(proto=0x88BE) / bytes(ETHER / TCP4)),
+    "ERSPAN II": (
+        101,
+        OUTER / GRE(seqnum_present=1, proto=0x88BE) / ERSPAN_II() / ETHER / TCP4,
+    ),
+    "ERSPAN III": (
+        101,
+        OUTER / GRE(seqnum_present=1, proto=0x22EB) / ERSPAN_III() / ETHER / UDP4,
+    ),
+    "VXLAN": (101, OUTER / UDP(sport=9, dport=4789) / VXLAN(vni=5) / ETHER / TCP4),
+    "GENEVE": (
+        101,
+        OUTER / UDP(sport=9, dport=6081) / GENEVE(proto=0x6558, vni=5) / ETHER / TCP4,
+    ),
+    "GTP-U": (101, OUTER / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=1) / UDP4),
+    "GTP-U with sequence": (
+        101,
+        OUTER / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=1, S=1, seq=3) / UDP4,
+    ),
+    "VXLAN in GRE in IPv6": (
+        101,
+        IPv6(src="2001:db8::8", dst="2001:db8::9")
+        / GRE()
+        / OUTER
+        / UDP(sport=9, dport=4789)
+        / VXLAN(vni=5)
+        / ETHER
+        / Dot1Q(vlan=4)
+        / TCP4,
+    ),
+}
+
+
+def payload(result: Result) -> bytes:
+    (parser,) = [parser for parser in result.parsers if parser.calls]
+    return parser.sent(0)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_the_payload_is_found(name: str) -> None:
+    link, packet = LINKS[name]
+    result = assemble([bytes(packet)], link=link)
+    assert payload(result) == DATA
+    assert result.assembler.skipped == {}
+    assert result.anomalies == []
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_cut_anywhere_nothing_is_invented(name: str) -> None:
+    link, packet = LINKS[name]
+    data = bytes(packet)
+    for size in range(len(data)):
+        result = assemble([(data, size)], link=link)
+        for parser in result.parsers:
+            sent = parser.sent(0)
+            assert DATA.startswith(sent)
+            assert len(sent) + sum(parser.gaps(0)) in (0, len(DATA))
+
+
+SKIPPED: dict[str, tuple[int, bytes | Packet]] = {
+    "ARP": (1, ETHER / ARP()),
+    "ICMP": (101, IP(src="10.0.0.1", dst="10.0.0.2") / ICMP()),
+    "ethertype 0x1234": (1, bytes(12) + b"\x12\x34" + bytes(40)),
+    "IEEE 802.2 LLC": (1, bytes(12) + b"\0\x26\x42\x42\x03" + bytes(40)),
+    "link type 147": (147, b"anything"),
+    "no packet in the block": (-1, b"anything"),
+    "OSPF": (101, IP(src="10.0.0.1", dst="10.0.0.2", proto=89) / b"ospf"),
+    "IP protocol 200": (101, IP(src="10.0.0.1", dst="10.0.0.2", proto=200) / b"?"),
+    "header cut short": (1, bytes(13)),
+    "malformed IPv4": (101, b"\x42" + bytes(40)),
+    "malformed IPv6": (229, IPv6(plen=4, nh=0) / bytes([17, 0, *bytes(6)])),
+    "not IP": (101, b"\x90" + bytes(40)),
+    "PPP control": (9, b"\xc0\x21\x01\x01\0\4"),
+    "VXLAN without an identifier": (101, OUTER / UDP(sport=9, dport=4789) / bytes(40)),
+    "GTP signalling": (101, OUTER / UDP(sport=2152, dport=2152) / b"\x32\x01\0\4\0\0\0\0\0\0\0\0"),
+}
+
+
+@pytest.mark.parametrize("reason", SKIPPED)
+def test_frames_without_a_segment_are_counted_by_reason(reason: str) -> None:
+    link, packet = SKIPPED[reason]
+    result = assemble([bytes(packet)] * 2, link=link)
+    assert result.assembler.skipped == {reason: 2}
+    assert result.messages == []
+
+
+def fragments(version: int) -> list[bytes]:
+    body = bytes(range(256)) * 8
+    if version == 4:
+        whole: Any = IP(src="10.0.0.1", dst="10.0.0.2", id=77) / UDP(sport=4, dport=5) / body
+        return [bytes(part) for part in fragment(whole, 512)]
+    whole = (
+        IPv6(src="2001:db8::1", dst="2001:db8::2")
+        / IPv6ExtHdrFragment(id=77)
+        / UDP(sport=4, dport=5)
+        / body
+    )
+    return [bytes(part) for part in fragment6(whole, 512)]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_fragments_in_any_order_and_doubled(version: int) -> None:
+    parts = fragments(version)
+    assert len(parts) >= 4
+    for order in itertools.islice(itertools.permutations(parts), 0, None, 7):
+        result = assemble([order[0], *order], link=101)
+        (parser,) = result.parsers
+        assert parser.sent(0) == bytes(range(256)) * 8
+        # The datagram is of the frame that completed it.
+        assert parser.spans[0].last_frame == len(parts) + 1
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_fragment_that_is_missing(version: int) -> None:
+    parts = fragments(version)
+    for missing in range(len(parts)):
+        result = assemble(parts[:missing] + parts[missing + 1 :], link=101)
+        assert result.parsers == []
+        assert result.assembler.skipped == {"IP fragment without its rest": len(parts) - 1}
+
+
+def test_fragments_are_bounded() -> None:
+    first = [
+        bytes(IP(src="10.0.0.1", dst="10.0.0.2", id=n, flags="MF", proto=17) / bytes(1400))
+        for n in range(2000)
+    ]
+    result = assemble(first, link=101, finish=False)
+    assert len(result.assembler._fragments._sets) == 512
+    result.assembler.finish()
+    assert result.assembler.skipped == {"IP fragment without its rest": 2000}
+
+
+def test_segmentation_offload_leaves_the_total_length_0() -> None:
+    packet = bytearray(bytes(ETHER / TCP4))
+    packet[16:18] = b"\0\0"
+    assert payload(assemble([bytes(packet)])) == DATA
+
+
+def test_tunnels_in_tunnels_end_somewhere() -> None:
+    packet: Any = UDP4
+    for _ in range(30):
+        packet = OUTER.copy() / packet
+    result = assemble([bytes(packet)], link=101)
+    assert result.parsers == []
+    assert result.assembler.skipped == {"IPv4 in IP": 1}
+
+
+def test_udp_directions() -> None:
+    def datagram(source: str, target: str, sport: int, dport: int) -> bytes:
+        return bytes(IP(src=source, dst=target) / UDP(sport=sport, dport=dport) / b"x")
+
+    first = assemble([datagram("10.0.0.1", "10.0.0.2", 4000, 4001)] * 2, link=101)
+    assert str(first.parsers[0].connection.client) == "10.0.0.1:4000"
+    # An answer captured without its question: the port of the service tells.
+    answer = assemble([datagram("10.0.0.2", "10.0.0.1", 53, 50000)], link=101)
+    assert str(answer.parsers[0].connection.client) == "10.0.0.1:50000"
+    assert answer.parsers[0].calls[0] == ("data", 1, b"x")
+    both = assemble([datagram("10.0.0.2", "10.0.0.1", 5060, 5060)], link=101)
+    assert str(both.parsers[0].connection.client) == "10.0.0.2:5060"
+
+
+def test_a_datagram_that_breaks_its_parser() -> None:
+    frames = [bytes(UDP4), bytes(UDP4)]
+    result = assemble(frames, link=101, fail_on=b"payload")
+    assert result.anomalies == ["test.bad"]
+    assert result.parsers[0].calls == []
+
+
+def test_silent_udp_pairs_give_up_their_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dissect.transport.assembler.MAX_OPEN", 3)
+    frames = [
+        bytes(IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=port, dport=53) / b"q")
+        for port in (5000, 5001, 5002, 5000, 5003)
+    ]
+    result = assemble(frames, link=101, finish=False)
+    assert [parser.calls[-1][0] for parser in result.parsers] == ["data", "end", "data", "data"]
