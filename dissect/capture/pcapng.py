@@ -114,6 +114,7 @@ def walk_pcapng(
                         last, first = max(last, packet[1]), min(first, packet[1])
                     yield walk.strip_rare(packet, strip)
                 else:
+                    tally.count(frame, first, last)
                     walk.other(kind, body, base + at)
             tally.count(frame, first, last)
             if need != _EPB_HEAD:

@@ -77,7 +77,8 @@ def flow(
             click.echo(_render(run, charts, "json"), nl=False)
         return NOTHING_FOUND
     if format_ or not outputs:
-        click.echo(_render(run, charts, format_ or "text"), nl=False)
+        content = _render(run, charts, format_ or "text")
+        click.echo(content, nl=not content[-1:] == "\n")
     for path in outputs:
         _write(path, _render(run, charts, format_of(path).name))
         click.echo(f"wrote {path}", err=True)

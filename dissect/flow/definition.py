@@ -135,7 +135,8 @@ class StepDef(_Strict, frozen=True):
 class Instance(_Strict, frozen=True):
     """How events become one sign-in: equal values of the facts in `keys` tie them, `clues`
     help to choose. A sign-in has one of the arrows `anchors`; events that belong to none
-    make one of their own if they have one of `fallback`. "hidden:ACTOR" stands for shut traffic with that actor."""
+    make one of their own if they have one of `fallback`. "hidden:ACTOR" stands for shut
+    traffic with that actor."""
 
     keys: tuple[str, ...]
     anchors: tuple[str, ...]

@@ -194,7 +194,10 @@ def _explain(
 ) -> None:
     present = {item.arrow.key: item.event for item in members}
     acting = {ident for item in members for ident in (item.arrow.from_, item.arrow.to)}
+    failed: int | None = None
     for state in states.values():
+        if state.status == "failed" and failed is None:
+            failed = state.step.number
         if state.status == "done":
             continue
         if state.cause is not None:
@@ -216,18 +219,23 @@ def _explain(
             state.explanation = (
                 fill(told.text, present[told.seen], show)
                 if told
-                else _missing(definition, state.step, acting)
+                else _missing(definition, state.step, acting, failed)
             )
 
 
-def _missing(definition: Definition, step: StepDef, acting: set[str]) -> str:
+def _missing(definition: Definition, step: StepDef, acting: set[str], failed: int | None) -> str:
     for ident in step.between:
         if ident not in acting:
             title = definition.actor_def(ident).title
             if definition.actor_def(ident).kind == "client":
                 return f"no packets of the {title} are in the captures given: capture there, too"
-            return f"no packets from or to {title} are in the captures given"
-    return "nothing of this step is in the captures given"
+            before = f"; step {failed} failed before it" if failed is not None else ""
+            return f"no packets from or to {title} are in the captures given{before}"
+    if failed is not None:
+        return (
+            f"nothing that completes this step is in the captures; step {failed} failed before it"
+        )
+    return "nothing that completes this step is in the captures given"
 
 
 def _cause(failure: Failure, event: Event, definition: Definition, show: Show) -> Cause:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, DnsMessage, Message, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
+from dissect.protocols.outbox import Outbox
 
 MAX_RECORDS = 256  # questions and answers of one message that are read
 MAX_POINTERS = 64  # compression pointers followed in one name
@@ -64,14 +66,19 @@ RCODES = (
 _SVCB_KEYS = ("mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint")
 
 
-def parse_message(
-    data: bytes,
-) -> tuple[int, bool, str, list[tuple[str, str]], list[tuple[str, str, str]], str | None]:
-    """(id, is_response, rcode, questions, answers, problem) of one message without a prefix.
+class Parsed(NamedTuple):
+    """One message; `problem` says that the rest of it can't be read."""
 
-    Raises ProtocolError when it is no DNS message; a problem says that it is one whose
-    rest can't be read.
-    """
+    ident: int
+    is_response: bool
+    rcode: str
+    questions: list[tuple[str, str]]
+    answers: list[tuple[str, str, str]]
+    problem: str | None
+
+
+def parse_message(data: bytes) -> Parsed:
+    """Read one message without a length prefix; ProtocolError when it is no DNS."""
     if len(data) < _HEADER.size:
         raise ProtocolError("dns.short", "a DNS message shorter than its header")
     ident, flags, asked, answered, _, _ = _HEADER.unpack_from(data)
@@ -101,7 +108,7 @@ def parse_message(
         if not questions:
             raise ProtocolError("dns.malformed", "no question can be read") from error
         problem = "a DNS message breaks off or is damaged after what is shown"
-    return ident, bool(flags & 0x8000), rcode, questions, answers, problem
+    return Parsed(ident, bool(flags & 0x8000), rcode, questions, answers, problem)
 
 
 def type_name(kind: int) -> str:
@@ -249,17 +256,17 @@ class DnsParser:
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
-        self._buffers = (
-            None if layer.connection.transport == "udp" else (SpanBuffer(), SpanBuffer())
-        )
+        self._out = Outbox(layer)
+        datagrams = layer.connection.transport == "udp"
+        self._buffers = None if datagrams else (SpanBuffer(), SpanBuffer())
         self._ignored = [False, False]
 
     def data(
         self, direction: Direction, view: bytes | memoryview, span: Span
     ) -> list[Message | Anomaly]:
         if self._buffers is None:
-            return self._message(direction, bytes(view), span)
-        out: list[Message | Anomaly] = []
+            self._message(direction, bytes(view), span)
+            return self._out.flush()
         buffer = self._buffers[direction]
         if not self._ignored[direction]:
             buffer.append(view, span)
@@ -267,13 +274,11 @@ class DnsParser:
             size = 2 + int.from_bytes(buffer.data[:2], "big")
             if len(buffer) < size:
                 break
-            span = buffer.span(size)
-            found = self._message(direction, buffer.take(size)[2:], span)
-            out += found
-            if found and isinstance(found[0], Anomaly) and found[0].kind != "dns.incomplete":
+            where = buffer.span(size)
+            if not self._message(direction, buffer.take(size)[2:], where):
                 self._ignored[direction] = True
                 buffer.clear()
-        return out
+        return self._out.flush()
 
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
         if self._buffers is not None:
@@ -284,21 +289,23 @@ class DnsParser:
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
         return []
 
-    def _message(self, direction: Direction, data: bytes, span: Span) -> list[Message | Anomaly]:
-        connection = self._layer.connection
+    def _message(self, direction: Direction, data: bytes, span: Span) -> bool:
+        """Give one message; False if it is none."""
         try:
-            ident, response, rcode, questions, answers, problem = parse_message(data)
+            parsed = parse_message(data)
         except ProtocolError as error:
-            return [
-                Anomaly(
-                    error.kind, str(error), connection.capture, span.last_frame, connection.stream
-                )
-            ]
-        place = self._layer.place(direction, span)
-        message = DnsMessage(place, ident, response, rcode, tuple(questions), tuple(answers))
-        if problem is None:
-            return [message]
-        odd = Anomaly(
-            "dns.incomplete", problem, connection.capture, span.last_frame, connection.stream
+            self._out.odd(error.kind, str(error), span.last_frame)
+            return False
+        if parsed.problem is not None:
+            self._out.odd("dns.incomplete", parsed.problem, span.last_frame)
+        self._out.add(
+            DnsMessage(
+                self._layer.place(direction, span),
+                parsed.ident,
+                parsed.is_response,
+                parsed.rcode,
+                tuple(parsed.questions),
+                tuple(parsed.answers),
+            )
         )
-        return [odd, message]
+        return True

@@ -158,7 +158,7 @@ class Http1Parser:
 
     def _read_lost(self, side: Side) -> bool:
         data = side.buffer.data
-        match = framing.START_ANYWHERE.search(data)
+        match = framing.find_start(data)
         if match is None:
             side.buffer.drop(max(tail_of_start(data), len(data) - framing.MAX_START))
             return False

@@ -141,6 +141,11 @@ def codings(fields: list[Field]) -> list[str]:
     return found + [name for name in tokens(fields, b"transfer-encoding") if name != "chunked"]
 
 
+def find_start(data: bytes | bytearray) -> re.Match[bytes] | None:
+    """The first message start in `data`; most data is told by one fast look for a word."""
+    return START_ANYWHERE.search(data) if b"HTTP/1." in data else None
+
+
 def begins_message(data: bytes | bytearray, response: bool) -> bool | None:
     """Whether `data` begins with a start line of that kind; None if it is too short to tell."""
     if response:

@@ -16,8 +16,9 @@ from dissect.protocols import http2_streams as streams
 from dissect.protocols.base import Layer
 from dissect.protocols.heads import Field
 from dissect.protocols.http2_frames import FrameHead, FrameType
-from dissect.protocols.http2_headers import MAX_HEADER_BLOCK, UNKNOWN, HeaderBlocks, Side
+from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks, Side
 from dissect.protocols.http2_streams import Half, Stream
+from dissect.protocols.outbox import Outbox
 
 MAX_STREAMS = 1024  # streams that are open at once; the oldest is given up beyond
 
@@ -37,8 +38,7 @@ class Http2Parser:
         )
         self._client: Direction | None = None
         self._streams: dict[int, Stream] = {}
-        self._told: set[str] = set()
-        self._out: list[Message | Anomaly] = []
+        self._out = Outbox(layer)
         if upgraded is not None:
             self._streams[1] = Stream(1, upgraded[0], closed=[True, False])
             self._apply_upgrade_settings(upgraded[1])
@@ -55,39 +55,24 @@ class Http2Parser:
             side.lost = False
         side.buffer.append(view, span)
         self._run(side, direction)
-        return self._flush()
+        return self._out.flush()
 
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
         if not side.lost:
             self._gap(side, direction, length)
-        return self._flush()
+        return self._out.flush()
 
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
         if not side.ended:
             side.ended = True
-            if side.buffer.data or side.head is not None or side.block_head is not None:
-                self._odd("http2.incomplete", "the last HTTP/2 frame is not whole", span)
+            if side.buffer.data or side.head is not None or side.joining is not None:
+                self._out.odd("http2.incomplete", "the last frame is not whole", span.last_frame)
             for stream in list(self._streams.values()):
                 self._close(stream, direction, "the stream's end was not captured")
             side.buffer.clear()
-        return self._flush()
-
-    def _flush(self) -> list[Message | Anomaly]:
-        out, self._out = self._out, []
-        return out
-
-    def _odd(self, kind: str, sentence: str, span: Span) -> None:
-        connection = self._layer.connection
-        self._out.append(
-            Anomaly(kind, sentence, connection.capture, span.last_frame, connection.stream)
-        )
-
-    def _odd_once(self, kind: str, sentence: str, span: Span) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._odd(kind, sentence, span)
+        return self._out.flush()
 
     # ------------------------------------------------------------ frames
 
@@ -107,7 +92,8 @@ class Http2Parser:
             head = FrameHead.parse(data[: frames.FRAME_HEADER])
             limit = side.max_frame if side.blocks.complete else frames.MAX_FRAME
             if head.length > limit or (head.kind <= 9 and not head.plausible(limit)):
-                self._odd("http2.framing", "bytes that are no HTTP/2 frame", buffer.span(1))
+                where = buffer.span(1).first_frame
+                self._out.odd("http2.framing", "bytes that are no HTTP/2 frame", where)
                 self._lose_sync(side, direction, 0)
                 return
             size = frames.FRAME_HEADER + head.length
@@ -134,11 +120,11 @@ class Http2Parser:
             return False
         elif data[3] != FrameType.SETTINGS or data[4] & frames.ACK:
             side.blocks.lose()
-            self._odd_once(
+            self._out.odd_once(
                 "http2.began_inside",
                 "the connection's start is not in the capture: header fields that were sent "
                 f"before are shown as {UNKNOWN}",
-                side.buffer.span(1),
+                side.buffer.span(1).first_frame,
             )
         side.begun = True
         return True
@@ -156,8 +142,9 @@ class Http2Parser:
         side.buffer.drop(taken)
         side.head = head
         side.left = head.length - (taken - frames.FRAME_HEADER)
-        if side.block_head is not None:
-            self._lose_block(side, span)
+        if side.joining is not None:
+            side.lose_block()
+            self._block_lost(span)
         if head.kind == FrameType.DATA and (half := self._half(head.stream, direction)):
             half.span = half.span.to(span)
         return True
@@ -180,12 +167,16 @@ class Http2Parser:
     def _frame(
         self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
     ) -> None:
-        if side.block_head is not None and head.kind != FrameType.CONTINUATION:
-            self._lose_block(side, span)
-        if head.kind in (FrameType.HEADERS, FrameType.PUSH_PROMISE):
-            self._begin_block(side, direction, head, payload, span)
-        elif head.kind == FrameType.CONTINUATION:
-            self._continue_block(side, direction, head, payload, span)
+        continues = head.kind == FrameType.CONTINUATION
+        if side.joining is not None and not continues:
+            side.lose_block()
+            self._block_lost(span)
+        if continues or head.kind in (FrameType.HEADERS, FrameType.PUSH_PROMISE):
+            join = side.continue_block if continues else side.begin_block
+            if not join(head, payload, span):
+                self._block_lost(span)
+            elif head.flags & frames.END_HEADERS:
+                self._end_block(side, direction)
         elif head.kind == FrameType.SETTINGS:
             if not head.flags & frames.ACK:
                 self._settings(payload, direction)
@@ -195,7 +186,8 @@ class Http2Parser:
             code = int.from_bytes(payload[4:8], "big")
             if code:
                 who = self._name(direction)
-                self._odd("http2.goaway", f"{who} gave up: {frames.error_name(code)}", span)
+                sentence = f"{who} gave up: {frames.error_name(code)}"
+                self._out.odd("http2.goaway", sentence, span.last_frame)
 
     def _settings(self, payload: bytes, direction: Direction) -> None:
         """What a side announces binds what the other one sends."""
@@ -210,7 +202,7 @@ class Http2Parser:
         try:
             payload = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
         except (binascii.Error, ValueError):
-            self._told.add("http2.settings")
+            self._out.odd("http2.settings", "HTTP2-Settings can't be decoded", None)
             return
         self._settings(payload, 0)
 
@@ -224,60 +216,28 @@ class Http2Parser:
             self._close(stream, each, f"the stream was reset by {who}: {name}")
         self._streams.pop(number, None)
         if code:
-            self._odd("http2.reset", f"stream {number} was reset by {who}: {name}", span)
+            sentence = f"stream {number} was reset by {who}: {name}"
+            self._out.odd("http2.reset", sentence, span.last_frame)
 
     def _name(self, direction: Direction) -> str:
         return "the client" if direction == (self._client or 0) else "the server"
 
     # ------------------------------------------------------------ header blocks
 
-    def _begin_block(
-        self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
-    ) -> None:
-        block = frames.unpadded(head, payload)
-        side.promised = 0
-        if block is not None and head.kind == FrameType.PUSH_PROMISE:
-            side.promised = int.from_bytes(block[:4], "big") & 0x7FFFFFFF
-            block = block[4:] if len(block) >= 4 else None
-        if block is None:
-            self._lose_block(side, span)
-            return
-        side.block_head, side.block, side.block_span = head, bytearray(block), span
-        if head.flags & frames.END_HEADERS:
-            self._end_block(side, direction)
-
-    def _continue_block(
-        self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
-    ) -> None:
-        begun = side.block_head
-        if begun is None or side.block_span is None or begun.stream != head.stream:
-            self._lose_block(side, span)
-            return
-        side.block += payload
-        side.block_span = side.block_span.to(span)
-        if len(side.block) > MAX_HEADER_BLOCK:
-            self._lose_block(side, span)
-        elif head.flags & frames.END_HEADERS:
-            self._end_block(side, direction)
-
-    def _lose_block(self, side: Side, span: Span) -> None:
-        side.block_head, side.block, side.block_span = None, bytearray(), None
-        side.blocks.lose()
-        self._odd("http2.header_block", "a header block is not whole, its fields are lost", span)
+    def _block_lost(self, span: Span) -> None:
+        sentence = "a header block is not whole, its fields are lost"
+        self._out.odd("http2.header_block", sentence, span.last_frame)
 
     def _end_block(self, side: Side, direction: Direction) -> None:
-        head, span, block = side.block_head, side.block_span, bytes(side.block)
-        side.block_head, side.block, side.block_span = None, bytearray(), None
-        if head is None or span is None:
+        joined, side.joining = side.joining, None
+        if joined is None:
             return
-        if len(block) > MAX_HEADER_BLOCK:
-            self._lose_block(side, span)
-            return
-        fields, problem = side.blocks.decode(block)
+        head, span = joined.head, joined.span
+        fields, problem = side.blocks.decode(bytes(joined.block))
         if problem:
-            self._odd("http2.header_block", problem, span)
+            self._out.odd("http2.header_block", problem, span.last_frame)
         if head.kind == FrameType.PUSH_PROMISE:
-            self._promise(side.promised, direction, fields, span)
+            self._promise(joined.promised, direction, fields, span)
             return
         self._headers(head.stream, direction, fields, span)
         if head.flags & frames.END_STREAM:
@@ -288,7 +248,7 @@ class Http2Parser:
         stream = self._open(number)
         stream.pushed = True
         half = Half(direction, fields, span, span.last_frame, response=False)
-        self._out.append(streams.message(self._layer, stream, half, None))
+        self._out.add(streams.message(self._layer, stream, half, None))
         stream.closed[1 - direction] = True
 
     def _headers(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
@@ -305,7 +265,7 @@ class Http2Parser:
         response = self._is_response(direction, fields)
         half = Half(direction, fields, span, span.last_frame, response)
         if response and (streams.pseudo(fields, b":status") or "").startswith("1"):
-            self._out.append(streams.message(self._layer, stream, half, None))
+            self._out.add(streams.message(self._layer, stream, half, None))
         else:
             stream.halves[direction] = half
 
@@ -347,7 +307,7 @@ class Http2Parser:
         half = stream.halves[direction]
         stream.halves[direction] = None
         if half is not None and not stream.closed[direction]:
-            self._out.append(streams.message(self._layer, stream, half, problem))
+            self._out.add(streams.message(self._layer, stream, half, problem))
         stream.closed[direction] = True
 
     # ------------------------------------------------------------ loss
@@ -364,7 +324,8 @@ class Http2Parser:
                     FrameType.PUSH_PROMISE,
                     FrameType.CONTINUATION,
                 ):
-                    self._lose_block(side, side.buffer.span(1))
+                    self._block_lost(side.buffer.span(1))
+                    side.lose_block()
                 side.buffer.clear()
                 side.head = FrameHead(head.length, 0xFF, 0, head.stream)
                 side.left = left
@@ -382,9 +343,8 @@ class Http2Parser:
         """Nothing is known of what follows until a chunk begins with frames again."""
         side.buffer.clear()
         side.head, side.left = None, 0
-        side.block_head, side.block, side.block_span = None, bytearray(), None
         side.lost = side.begun = True
-        side.blocks.lose()
+        side.lose_block()
         for stream in self._streams.values():
             half = stream.halves[direction]
             if half is not None:

@@ -17,7 +17,7 @@ from hpack.table import HeaderTable
 from dissect.model import Span
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.heads import Field
-from dissect.protocols.http2_frames import DEFAULT_FRAME_SIZE, FrameHead
+from dissect.protocols.http2_frames import DEFAULT_FRAME_SIZE, FrameHead, FrameType, unpadded
 
 # The library logs every field at level DEBUG; tokens and cookies must not get there.
 logging.getLogger("hpack").setLevel(logging.WARNING)
@@ -109,7 +109,43 @@ class Side:
     left: int = 0
     padding: int = 0
     # HEADERS or PUSH_PROMISE that wait for END_HEADERS.
-    block_head: FrameHead | None = None
-    block: bytearray = field(default_factory=bytearray)
-    block_span: Span | None = None
+    joining: Joining | None = None
+
+    def begin_block(self, head: FrameHead, payload: bytes, span: Span) -> bool:
+        """HEADERS or PUSH_PROMISE; False if its lengths contradict, the block is then lost."""
+        block, promised = unpadded(head, payload), 0
+        if block is not None and head.kind == FrameType.PUSH_PROMISE:
+            promised = int.from_bytes(block[:4], "big") & 0x7FFFFFFF
+            block = block[4:] if len(block) >= 4 else None
+        if block is None or len(block) > MAX_HEADER_BLOCK:
+            self.lose_block()
+            return False
+        self.joining = Joining(head, bytearray(block), span, promised)
+        return True
+
+    def continue_block(self, head: FrameHead, payload: bytes, span: Span) -> bool:
+        """CONTINUATION; False if there is nothing to continue, or too much of it."""
+        joining = self.joining
+        if joining is None or joining.head.stream != head.stream:
+            self.lose_block()
+            return False
+        joining.block += payload
+        joining.span = joining.span.to(span)
+        if len(joining.block) > MAX_HEADER_BLOCK:
+            self.lose_block()
+            return False
+        return True
+
+    def lose_block(self) -> None:
+        self.joining = None
+        self.blocks.lose()
+
+
+@dataclass(slots=True)
+class Joining:
+    """A header block that is not whole yet; `promised` is the stream of a push."""
+
+    head: FrameHead
+    block: bytearray
+    span: Span
     promised: int = 0

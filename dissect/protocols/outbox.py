@@ -22,7 +22,7 @@ class Outbox:
     def add(self, item: Message | Anomaly) -> None:
         self._items.append(item)
 
-    def odd(self, kind: str, sentence: str, frame: int) -> None:
+    def odd(self, kind: str, sentence: str, frame: int | None) -> None:
         """Report an oddity; the sentence must hold no bytes of the capture but names."""
         self._anomalies += 1
         if self._anomalies > MAX_ANOMALIES:

@@ -9,7 +9,7 @@ from dissect.protocols.http2_frames import FRAME_HEADER, PREFACE, FrameHead, loo
 MORE = "more"  # the bytes so far fit several protocols
 NOTHING = "nothing"  # they are the start of none
 
-MAX_START_LINE = 16 * 1024
+MAX_START_LINE = 4 * 1024  # of a start line whose method is not known
 MAX_RECORD = (1 << 14) + 2048  # TLS 1.2 ciphertext (RFC 5246 §6.2.3)
 
 _PORTS = {
@@ -73,9 +73,9 @@ def find_start(window: bytes, chunk: bytes) -> str | None:
         return "tls"
     if looks_like_frames(chunk):
         return "http2"
-    if http1_framing.START_ANYWHERE.search(window):
+    if http1_framing.find_start(window):
         return "http1"
-    if sip_lines.START_ANYWHERE.search(window):
+    if sip_lines.find_start(window):
         return "sip"
     return None
 
@@ -84,7 +84,7 @@ def is_sip_datagram(view: bytes | memoryview) -> bool:
     """Whether a datagram holds a SIP message, perhaps after a few bytes of junk."""
     head = bytes(view[:MAX_START_LINE])
     line = head.lstrip(b"\r\n\0").partition(b"\n")[0].removesuffix(b"\r")
-    return sip_lines.start_line(line) is not None or bool(sip_lines.START_ANYWHERE.search(head))
+    return sip_lines.start_line(line) is not None or bool(sip_lines.find_start(head))
 
 
 def _dns(head: bytes) -> str:

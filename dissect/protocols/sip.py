@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from dissect.model import Anomaly, Direction, Message, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
-from dissect.protocols.heads import HEAD_END, MAX_HEAD, values
-from dissect.protocols.sip_lines import START_ANYWHERE, describe, start_line
+from dissect.protocols.heads import HEAD_END, MAX_HEAD, tail_of_start, values
+from dissect.protocols.sip_lines import describe, find_start, start_line
 from dissect.protocols.sip_messages import Head, Maker, Transport
 
-MAX_JUNK = 64 * 1024  # kept while the next message start is looked for
+MAX_START = 8 * 1024  # kept while the next start line is looked for
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class SipParser:
         side.buffer.append(view, span)
         while side.buffer.data and self._step(side, direction):
             continue
-        return self._maker.flush()
+        return self._maker.out.flush()
 
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
@@ -55,14 +55,14 @@ class SipParser:
         else:
             self._cut(side, direction, "lost bytes")
             side.lost = True
-        return self._maker.flush()
+        return self._maker.out.flush()
 
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
         if not side.ended:
             side.ended = True
             self._cut(side, direction, "the end")
-        return self._maker.flush()
+        return self._maker.out.flush()
 
     # ------------------------------------------------------------ steps
 
@@ -96,7 +96,7 @@ class SipParser:
         length = self._maker.length(head)
         if length is None and not values(head.fields, b"content-length", b"l"):
             sentence = "no Content-Length over a stream, taken for 0"
-            self._maker.odd("sip.no_content_length", sentence, span.last_frame)
+            self._maker.out.odd("sip.no_content_length", sentence, span.last_frame)
         side.head, side.remaining = head, length or 0
         if not side.remaining:
             self._finish(side, direction)
@@ -117,17 +117,16 @@ class SipParser:
     def _seek(self, side: _Side) -> bool:
         """Bytes that begin no message: skip to the next that can only be a start line."""
         frame = side.buffer.span(1).first_frame
-        self._maker.odd("sip.junk", "bytes that begin no SIP message are skipped", frame)
+        self._maker.out.odd("sip.junk", "bytes that begin no SIP message are skipped", frame)
         side.buffer.drop(1)
         side.lost = True
         return True
 
     def _search(self, side: _Side) -> bool:
         data = side.buffer.data
-        match = START_ANYWHERE.search(data)
+        match = find_start(data)
         if match is None:
-            if len(data) > MAX_JUNK:
-                side.buffer.drop(len(data) - MAX_JUNK // 2)
+            side.buffer.drop(max(tail_of_start(data), len(data) - MAX_START))
             return False
         side.buffer.drop(match.start())
         side.scanned = 0
@@ -139,7 +138,7 @@ class SipParser:
         if side.head is not None:
             if side.remaining:
                 problem = f"{side.remaining} bytes of it are missing"
-                self._maker.odd(
+                self._maker.out.odd(
                     "sip.incomplete",
                     f"a SIP message lacks {side.remaining} bytes of its body",
                     side.head.span.last_frame,
@@ -150,7 +149,7 @@ class SipParser:
             what = describe(start)
             frame = side.buffer.span(len(side.buffer)).last_frame
             sentence = f"{what} breaks off after {len(data)} bytes of its header section ({why})"
-            self._maker.odd("sip.incomplete", sentence, frame)
+            self._maker.out.odd("sip.incomplete", sentence, frame)
         side.buffer.clear()
         side.scanned = 0
 
@@ -172,13 +171,13 @@ class SipDatagrams:
         section = text[: match.start()] if match else text.rstrip(b"\r\n")
         head = maker.head(section, span)
         if head is None:
-            found = START_ANYWHERE.search(text)
+            found = find_start(text)
             if found is None or not found.start():
                 return []
-            maker.odd("sip.junk", "bytes before a SIP message are skipped", span.last_frame)
-            return maker.flush() + self.data(direction, text[found.start() :], span)
+            maker.out.odd("sip.junk", "bytes before a SIP message are skipped", span.last_frame)
+            return maker.out.flush() + self.data(direction, text[found.start() :], span)
         if match is None:
-            maker.odd(
+            maker.out.odd(
                 "sip.incomplete",
                 f"{describe(head.start)} has no end of its header section",
                 span.last_frame,
@@ -189,18 +188,18 @@ class SipDatagrams:
         if length is not None and length < len(body):
             extra = f"{len(body) - length} bytes follow the body in its datagram"
             if body[length:].strip(b"\r\n\0"):
-                maker.odd("sip.trailing", extra, span.last_frame)
+                maker.out.odd("sip.trailing", extra, span.last_frame)
             body = body[:length]
         elif length is not None and length > len(body):
             problem = f"{length - len(body)} bytes of it are missing"
-            maker.odd(
+            maker.out.odd(
                 "sip.incomplete",
                 f"a SIP message lacks {length - len(body)} bytes of its body",
                 span.last_frame,
             )
         head.body.add(body)
         maker.emit(head, direction, problem)
-        return maker.flush()
+        return maker.out.flush()
 
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
         return []

@@ -9,11 +9,9 @@ from typing import Literal
 
 from dissect.model import (
     EMPTY_BODY,
-    Anomaly,
     Body,
     Direction,
     Headers,
-    Message,
     Opaque,
     SipMessage,
     Span,
@@ -28,6 +26,7 @@ from dissect.protocols.heads import (
     tokens,
     values,
 )
+from dissect.protocols.outbox import Outbox
 from dissect.protocols.sip_dsk import TlsDskError, tls_dsk_names
 from dissect.protocols.sip_lines import StartLine, start_line
 
@@ -57,15 +56,7 @@ class Maker:
         self._layer = layer
         self._transport = transport
         self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
-        self.out: list[Message | Anomaly] = []
-
-    def odd(self, kind: str, sentence: str, frame: int) -> None:
-        connection = self._layer.connection
-        self.out.append(Anomaly(kind, sentence, connection.capture, frame, connection.stream))
-
-    def flush(self) -> list[Message | Anomaly]:
-        out, self.out = self.out, []
-        return out
+        self.out = Outbox(layer)
 
     def head(self, section: bytes, span: Span) -> Head | None:
         """A header section without its empty line; None if no SIP start line begins it."""
@@ -75,7 +66,7 @@ class Maker:
             return None
         fields, odd = parse_fields(split_lines(rest))
         if odd:
-            self.odd("sip.bad_header", f"{odd} header lines are no fields", span.last_frame)
+            self.out.odd("sip.bad_header", f"{odd} header lines are no fields", span.last_frame)
         return Head(start, fields, span)
 
     def length(self, head: Head) -> int | None:
@@ -84,7 +75,7 @@ class Maker:
         if length is not None and length > MAX_BODY:
             length, problem = None, "Content-Length is beyond any SIP message"
         if problem:
-            self.odd("sip.content_length", problem, head.span.last_frame)
+            self.out.odd("sip.content_length", problem, head.span.last_frame)
         return length
 
     def emit(self, head: Head, direction: Direction, problem: str | None = None) -> None:
@@ -105,7 +96,7 @@ class Maker:
         )
         if self._repeated(message, direction):
             message = replace(message, retransmission=True)
-        self.out.append(message)
+        self.out.add(message)
 
     def _body(self, head: Head, problem: str | None) -> Body:
         if not head.body.wire_size and problem is None and not head.body.lost:
@@ -117,7 +108,7 @@ class Maker:
         try:
             return tls_dsk_names(head.fields)
         except TlsDskError as error:
-            self.odd("sip.tls_dsk", str(error), head.span.last_frame)
+            self.out.odd("sip.tls_dsk", str(error), head.span.last_frame)
             return ()
 
     def _repeated(self, message: SipMessage, direction: Direction) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer
+from dissect.protocols.heads import tail_of_start
 from dissect.protocols.recognise import (
     MORE,
     NOTHING,
@@ -205,7 +206,7 @@ class Sniffer:
                 return None
             self._astray[direction] = True
         found = find_start(bytes(window), chunk)
-        del window[: max(0, len(window) - MAX_WINDOW)]
+        del window[: max(tail_of_start(window), len(window) - MAX_WINDOW)]
         return found
 
     def _keep(self, item: _Kept) -> None:

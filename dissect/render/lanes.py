@@ -50,6 +50,14 @@ def explanation(chart: SequenceChart, step: Step) -> str | None:
     return None if same and step.number == chart.stopped_at else step.explanation
 
 
+def unsaid(chart: SequenceChart) -> tuple[str, ...]:
+    """The diagnostics that no step's band says already (they name the step, then say it)."""
+    said = tuple(f": {step.explanation}" for step in chart.steps if step.explanation)
+    return tuple(
+        line for line in chart.diagnostics if not (line.startswith("step ") and line.endswith(said))
+    )
+
+
 def pause(before: Arrow | None, arrow: Arrow) -> int | None:
     """The pause (ns) to be marked between two arrows of a step, None if it is short.
 

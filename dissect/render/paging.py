@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dissect.model import SequenceChart, Step
 from dissect.render import words
 from dissect.render.canvas import Canvas
+from dissect.render.lanes import unsaid
 from dissect.render.layout import BODY, LEFT, RIGHT, SMALL, STEP, Rows
 from dissect.render.primitives import (
     ASCENT,
@@ -244,13 +245,14 @@ def _ending(chart: SequenceChart, canvas: Canvas) -> Iterator[Block]:
     if canvas.replaced:
         text = f"{MISSING_GLYPH}: a character that the font lacks; text, SVG and JSON have it."
         yield text_block(canvas.wrap(text, _ROOM, SMALL), LEFT, "soft", SMALL)
-    if not chart.diagnostics:
+    diagnostics = unsaid(chart)
+    if not diagnostics:
         return
     yield _space(8)
     yield text_block(["Diagnostics"], LEFT, "ink", STEP, True)
-    for sentence in chart.diagnostics[:MAX_DIAGNOSTICS]:
+    for sentence in diagnostics[:MAX_DIAGNOSTICS]:
         lines = canvas.wrap(f"– {words.sentence(sentence)}", _ROOM, BODY, lines=6)
         yield text_block(lines, LEFT, "ink", BODY)
-    more = len(chart.diagnostics) - MAX_DIAGNOSTICS
+    more = len(diagnostics) - MAX_DIAGNOSTICS
     if more > 0:
         yield text_block([f"– and {more} more: text and JSON have them"], LEFT, "ink", BODY)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import Options, fit, words
-from dissect.render.lanes import culprit, explanation, lanes, pause
+from dissect.render.lanes import culprit, explanation, lanes, pause, unsaid
 from dissect.render.pen import Pen
 
 MIN_WIDTH = 40
@@ -79,7 +79,7 @@ class Ladder:
                     yield from self.gap(length)
                 yield from self.arrow(arrow)
                 before = arrow
-        yield from _list("Diagnostics", self.chart.diagnostics, self.pen, self.width)
+        yield from _list("Diagnostics", unsaid(self.chart), self.pen, self.width)
 
     # ---------------------------------------------------------- header
 

@@ -116,11 +116,16 @@ def _dense(run: str) -> bool:
     return len(re.findall(r"\d+", run)) > 1 or len(run) >= TOKEN_LENGTH
 
 
+def secret(kind: str, value: str) -> Secret:
+    """A secret in its comparable form: a browser sends CRLF where a page has a line feed."""
+    return Secret(kind, value.replace("\r\n", "\n"))
+
+
 def wrap(name: str, value: str) -> str | Secret:
     """`value` as a `Secret` if its name or its shape says that it is one."""
     kind = kind_of(name)
     if kind is not None:
-        return Secret(kind, value) if value else value
+        return secret(kind, value) if value else value
     if name.lower() not in HARMLESS and looks_like_token(value):
         return Secret("opaque_value", value)
     return value

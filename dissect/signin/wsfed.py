@@ -9,7 +9,7 @@ from dissect.model import Fact, Secret
 from dissect.signin import markup
 from dissect.signin.azuread import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import set_cookie
+from dissect.signin.redaction import secret, set_cookie
 from dissect.signin.rule import Found, got, sent
 
 _MSIS = re.compile(r"\bMSIS(\d{4,5})\b")
@@ -88,7 +88,7 @@ def token_posted(exchange: Exchange) -> Iterator[Found]:
 
 def token_facts(wresult: str) -> dict[str, Fact]:
     """Issuer, audience, user and validity of a RequestSecurityTokenResponse's assertion."""
-    facts: dict[str, Fact] = {"wresult": Secret("wresult", wresult)}
+    facts: dict[str, Fact] = {"wresult": secret("wresult", wresult)}
     root = markup.xml(wresult)
     if root is None:
         return facts

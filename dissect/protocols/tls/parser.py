@@ -259,6 +259,8 @@ class TlsParser:
         assert record.payload is not None
         if half.tolerate:
             half.tolerate -= 1
+            if half.why is not None:  # 0-RTT data that was accepted, and no secret for it
+                self._walked(half, record)
             return
         half.failed += 1
         half.failures += 1

@@ -116,6 +116,14 @@ class Process:
         self.process.stdout.close()  # type: ignore[union-attr]
 
 
+def wait_for_text(path: Path, text: str) -> None:
+    """Until a peer has written a file (its output is buffered and tells nothing)."""
+    until = time.monotonic() + PATIENCE
+    while not (path.exists() and text in path.read_text()):
+        assert time.monotonic() < until, f"no {text} in {path.name}"
+        time.sleep(0.005)
+
+
 @dataclass
 class Server:
     """A running s_server behind a relay."""
@@ -143,7 +151,7 @@ class Server:
         try:
             client.wait_for(b"Verify return code")
             if "-sess_out" in options:
-                client.wait_for(b"Session Ticket arrived")
+                wait_for_text(Path(options[options.index("-sess_out") + 1]), "END SSL SESSION")
             for line in typed:
                 start = len(client.output)
                 client.type(line + b"\n")
