@@ -30,7 +30,9 @@ from dissect.model import (
 
 LOG_LIMIT = 256 << 20
 ENTRY_LIMIT = 64 * 1024  # characters of one entry with its continuation lines
-_LINE = re.compile(r"^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})\|([^|]{1,8})\|(\d)\|(\d+)\|(.*)$", re.S)
+_LINE = re.compile(r"(?m)^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})\|([^|]{1,8})\|(\d)\|(\d+)\|(.*)$")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(rf"\bDate: \w{{3}}, \d\d ({'|'.join(_MONTHS)}) (\d{{4}}) [\d:]+ GMT")
 _REQUEST = re.compile(r"^([A-Z]{3,12}) (sips?:\S+) SIP/2\.0$")
 _STATUS = re.compile(r"^SIP/2\.0 (\d{3}) ?(.*)$")
 _CSEQ = re.compile(r"^\s*\d+\s+([A-Z]+)")
@@ -52,8 +54,9 @@ class _Entry:
 
 
 def read(path: str, capture: int, year: int) -> list[Message]:
-    """The messages of a log file. `year` is that of the first entry (the log has none);
-    times are the phone's local clock taken as UTC: the caller aligns them.
+    """The messages of a log file. The entries have no year: a SIP Date in the log tells it,
+    else `year` is that of the first. Times are the phone's local clock taken as UTC: the
+    caller aligns them.
 
     Raises UsageError for a file that can't be read or has no such entry.
     """
@@ -68,12 +71,26 @@ def read(path: str, capture: int, year: int) -> list[Message]:
             raw = gzip.decompress(raw)
         except (OSError, EOFError):
             raise UsageError(f"{path}: damaged gzip file") from None
-    entries = list(_entries(raw.decode("utf-8", "replace"), year))
+    # A log that went through a web page or a mail has no-break spaces for spaces.
+    text = raw.decode("utf-8", "replace").replace("\u00a0", " ")
+    entries = list(_entries(text, _year(text) or year))
     if not entries:
         raise UsageError(
             f"{path}: no entries of a VVX log (MMDDhhmmss|component|level|missed|text)"
         )
     return list(_messages(entries, capture))
+
+
+def _year(text: str) -> int | None:
+    """The year of the log's first entry, from the first SIP Date (RFC 3261 §20.17) in it."""
+    date = _DATE.search(text)
+    first = _LINE.search(text)
+    if date is None:
+        return None
+    year, month = int(date.group(2)), _MONTHS.index(date.group(1)) + 1
+    start = int(first.group(1)) if first else month
+    # A log that starts in December and tells the date in January began the year before.
+    return year - 1 if start > month else year
 
 
 def _entries(text: str, year: int) -> Iterator[_Entry]:
@@ -148,10 +165,10 @@ def _sip(block: list[_Entry], capture: int, received: bool) -> Iterator[SipMessa
             pairs.append((name.strip().encode(), value.strip().encode()))
     headers = Headers.of(pairs)
     cseq = _CSEQ.match(headers.get("cseq") or "")
-    # A response is told apart by its CSeq; one cut before it is of no use.
-    method = (request or cseq).group(1) if request or cseq else ""  # type: ignore[union-attr]
-    if not method:
-        return  # a cut response that can't be told from any other
+    # A response that the log cut before its CSeq still has a status, and perhaps a Date.
+    method = request.group(1) if request is not None else ""
+    if request is None and cseq is not None:
+        method = cseq.group(1)
     yield SipMessage(
         place=_place(capture, block[0], block[-1], 1 if received else 0),
         kind="request" if request else "response",

@@ -6,6 +6,7 @@ from dissect.model import TlsReason
 from dissect.protocols.tls import secrets
 from dissect.protocols.tls.half import Key, Phase
 from dissect.protocols.tls.keys import Agreement, TrafficSecret
+from dissect.protocols.tls.rsa_keys import matches
 from dissect.protocols.tls.secrets import SecretStore
 from dissect.protocols.tls.suites import Suite
 
@@ -50,10 +51,12 @@ def masters(
     encrypted_premaster: bytes | None,
     session_hash: bytes | None,
     sessions: tuple[bytes, ...],
+    certificate: bytes | None,
 ) -> list[Master]:
     """TLS 1.2 and before: master secrets worth trying, each with its key log, best first.
 
     `sessions` are the session id and ticket by which an earlier session may be resumed.
+    `certificate` (DER) tells which private key is the server's.
     """
     found: list[Master] = []
 
@@ -68,6 +71,12 @@ def masters(
         premasters += store.lookup(secrets.RSA, encrypted_premaster[:8])
     for logged in premasters:
         add(agreement.master(logged.secret, session_hash), logged.origin)
+    if encrypted_premaster:
+        for key in store.rsa_keys:
+            if certificate is None or matches(key, certificate):
+                premaster = key.premaster(encrypted_premaster)
+                if premaster is not None:
+                    add(agreement.master(premaster, session_hash), key.origin)
     for ident in sessions:
         session = store.session(ident)
         if session is not None:
@@ -76,9 +85,14 @@ def masters(
 
 
 def why_no_secret(
-    store: SecretStore, client_random: bytes, wanted: str, resumed: bool
+    store: SecretStore, client_random: bytes, wanted: str, resumed: bool, rsa: bool = False
 ) -> tuple[TlsReason, str]:
-    """Why the store has no secret `wanted` for this connection; the detail is a phrase."""
+    """Why the store has no secret `wanted` for this connection; the detail is that label.
+
+    `rsa` tells that a private key would do: the client sent an encrypted premaster secret.
+    """
+    if rsa and store.rsa_keys:
+        return "rsa_key_wrong", wanted
     if not store.origins:
         return "no_secret_for_random", wanted
     labels = store.labels_for(client_random)

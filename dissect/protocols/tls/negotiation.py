@@ -130,7 +130,7 @@ class Negotiation:
             self.client = half.direction
         again = self.retried and self.server_hello is None
         self.client_hello, self.server_hello = hello, None
-        self._full, self._agreement, self._ticket = False, None, None
+        self._full, self._agreement, self._ticket, self._premaster = False, None, None, None
         if not again:
             self._master, self.finished = None, [False, False]
             self.complete = False
@@ -279,7 +279,11 @@ class Negotiation:
             half.use(keys)
         else:
             reason = keyring.why_no_secret(
-                self.store, agreement.client_random, secrets.CLIENT_RANDOM, self.facts.resumed
+                self.store,
+                agreement.client_random,
+                secrets.CLIENT_RANDOM,
+                self.facts.resumed,
+                rsa=self._premaster is not None,
             )
             half.close(*reason)
 
@@ -319,6 +323,7 @@ class Negotiation:
             encrypted_premaster=self._premaster,
             session_hash=self._session_hash(),
             sessions=idents,
+            certificate=next(iter(self.facts.chains.get("server", ())), None),
         )
 
     def _new_ticket(self, ticket: bytes) -> None:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dissect.protocols.tls.rsa_keys import RsaKey, load_rsa_key
+
 MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 300 bytes each
 MAX_PROBLEMS = 100  # problems reported for one key log
 MAX_SESSIONS = 20_000  # sessions remembered for resumption
@@ -84,6 +86,7 @@ class SecretStore:
         self._sessions: dict[bytes, Session] = {}
         self._claimed: dict[bytes, str] = {}
         self.origins: list[str] = []
+        self.rsa_keys: list[RsaKey] = []
         self.count = 0
 
     def __repr__(self) -> str:
@@ -155,6 +158,10 @@ class SecretStore:
             labels[label] = (*known, LoggedSecret(value, origin))
             self.count += 1
         return None
+
+    def add_rsa_key(self, data: bytes, origin: str, password: bytes | None = None) -> None:
+        """Add a server's private key (PEM, DER, PKCS#12). Raises UsageError."""
+        self.rsa_keys.append(load_rsa_key(data, origin, password))
 
     # ------------------------------------------------------------- look-up
 

@@ -15,6 +15,7 @@ from dissect.protocols.tls.secrets import SecretStore
 
 MAX_NAMED = 3  # servers named in a sentence
 
+_FULL_PACKETS = " because packets were cut (capture them whole: tcpdump -s 0)"
 _NO_SECRET = ("no_secret_for_random", "secret_incomplete", "resumed_without_secret")
 
 Why = tuple[TlsReason | None, str | None]
@@ -114,9 +115,10 @@ def _one_sided(talk: Negotiation, client: Half, server: Half) -> Why | None:
 def _without_hello(talk: Negotiation, client: Half, server: Half) -> Why | None:
     if talk.client_hello is None:
         if client.gaps or (server.gaps and not client.bytes_in):
+            advice = _FULL_PACKETS if _loss(client) == "cut_by_snaplen" else ""
             return _loss(client), (
-                f"{_lost(client)} were not captured at the start, the client hello among them; "
-                "its random is needed to find the secrets"
+                f"{_lost(client)} were not captured at the start{advice}, the client hello among "
+                "them; its random is needed to find the secrets"
             )
         return "no_client_hello", (
             "the client hello was not captured, so the connection can't be matched to a secret; "
@@ -157,9 +159,10 @@ def _came_late(talk: Negotiation, store: SecretStore, wanted: str) -> bool:
 def _damaged(talk: Negotiation, client: Half, server: Half) -> Why | None:
     for half in (server, client):
         if half.gaps:
+            advice = _FULL_PACKETS if _loss(half) == "cut_by_snaplen" else ""
             return _loss(half), (
-                f"{_lost(half)} from the {_who(talk, half)} were not captured; what came behind "
-                "was taken up again"
+                f"{_lost(half)} from the {_who(talk, half)} were not captured{advice}; what came "
+                "behind was taken up again"
             )
     failed = client.failed + server.failed
     if not failed:
@@ -181,6 +184,11 @@ def _sentence(
         resumes = talk.facts.resumes
         earlier = "an earlier session" if resumes is None else f"the session of stream {resumes}"
         return f"it resumes {earlier}, and the key log has no {detail} for this connection"
+    if reason == "rsa_key_wrong":
+        return (
+            "none of the RSA keys given is that of the server's certificate; pass the key of "
+            f"{_subject(talk)} or a key log"
+        )
     if reason == "cipher_unsupported":
         return f"{detail} can't be decrypted by this program"
     if reason == "wrong_secret":
@@ -189,11 +197,22 @@ def _sentence(
             f"from the {_who(talk, half)} fail their integrity check"
         )
     if reason in ("lost_segment", "cut_by_snaplen"):
-        return f"{_lost(half)} from the {_who(talk, half)} were not captured: {detail}"
+        advice = _FULL_PACKETS if reason == "cut_by_snaplen" else ""
+        return f"{_lost(half)} from the {_who(talk, half)} were not captured{advice}: {detail}"
     return detail
 
 
+def _subject(talk: Negotiation) -> str:
+    chain = read_chain(talk.facts.chains.get("server", ())[:1])
+    return chain[0].subject if chain and chain[0].subject else "the server"
+
+
 def _no_secret(store: SecretStore, *, renegotiated: bool) -> str:
+    if not store.origins and store.rsa_keys:
+        return (
+            "the key exchange was not RSA, so the server's private key can't open it; record a "
+            "key log (SSLKEYLOGFILE) and pass it with -k"
+        )
     if not store.origins:
         return "no key log was given; record one (SSLKEYLOGFILE) and pass it with -k"
     count = f"{store.count} secret{'' if store.count == 1 else 's'}"

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from dissect.capture import open_capture
-from dissect.model import Anomaly, Connection, Message, StreamParser, TlsConnection
-from dissect.protocols.base import Layer
-from dissect.protocols.sniff import Ignore
-from dissect.protocols.tls.parser import TlsParser
 from dissect.protocols.tls.secrets import SecretStore
-from dissect.transport import Assembler
 
-from .peers import Recorder
+from .real import Capture, key_log_of, read
+
+needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 WITH_KEYS = [
     "tls/hotplace-curl_http1_tls12.pcapng",
@@ -47,62 +42,12 @@ WITHOUT_KEYS = [
 ]
 
 
-@dataclass
-class Capture:
-    rows: dict[int, TlsConnection] = field(default_factory=dict)
-    children: dict[int, list[Recorder]] = field(default_factory=dict)
-    anomalies: list[Anomaly] = field(default_factory=list)
-
-    def plaintext(self, stream: int) -> dict[str, bytes]:
-        """Sender → bytes."""
-        connection = self.rows[stream].place.connection
-        found = {str(connection.client): b"", str(connection.server): b""}
-        for child in self.children.get(stream, ()):
-            found[str(connection.client)] += child.got[0]
-            found[str(connection.server)] += child.got[1]
-        return found
-
-
-def read(path: Path, keylog: Path | None) -> Capture:
-    """Every TCP stream through the TLS parser."""
-    found = Capture()
-    store = SecretStore()
-    if keylog is not None:
-        assert store.add_key_log(keylog.read_bytes(), keylog.name) == []
-
-    def open_child(layer: Layer) -> Recorder:
-        child = Recorder(layer)
-        found.children.setdefault(layer.connection.stream, []).append(child)
-        return child
-
-    def open_tcp(connection: Connection) -> StreamParser:
-        return TlsParser(Layer(connection, open_child), store)
-
-    def emit(item: Message | Anomaly) -> None:
-        if isinstance(item, TlsConnection):
-            found.rows[item.place.connection.stream] = item
-        elif isinstance(item, Anomaly):
-            found.anomalies.append(item)
-
-    with open_capture(path) as capture:
-        for text in capture.secrets:
-            store.add_key_log(text.text, text.origin)
-        assembler = Assembler(0, open_tcp, lambda _: Ignore(), emit)
-        assembler.feed(capture.packets())
-        assembler.finish()
-    return found
-
-
-def key_log_of(path: Path) -> Path | None:
-    keylog = path.with_suffix(".keylog")
-    return keylog if keylog.exists() else None
-
-
 def tshark_plaintext(
-    path: Path, keylog: Path | None, streams: list[int]
+    path: Path, keylog: Path | None, streams: list[int], *options: str
 ) -> dict[int, tuple[str, bytes, bytes]]:
     """Stream → a sender, what it sent, what its peer sent (whom tshark doesn't name)."""
     command = ["tshark", "-2", "-q", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
+    command += options
     if keylog is not None:
         command += ["-o", f"tls.keylog_file:{keylog}"]
     for stream in streams:
@@ -123,13 +68,31 @@ def tshark_plaintext(
     return found
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@needs_tshark
 @pytest.mark.parametrize("name", WITH_KEYS + WITHOUT_KEYS)
 def test_plaintext_is_that_of_tshark(shared_captures: Path, name: str) -> None:
     path = shared_captures / name
     ours = read(path, key_log_of(path))
-    streams = sorted(ours.rows)
-    for stream, (node, sent, answered) in tshark_plaintext(path, key_log_of(path), streams).items():
+    compare(ours, tshark_plaintext(path, key_log_of(path), sorted(ours.rows)))
+
+
+@needs_tshark
+def test_private_key_instead_of_a_key_log(shared_captures: Path) -> None:
+    """A whole handshake of SSL 3.0, and another connection that resumes its session."""
+    path = shared_captures / "tls/wireshark-rsasnakeoil2.pcap"
+    key = path.with_suffix(".key")
+    store = SecretStore()
+    store.add_rsa_key(key.read_bytes(), key.name)
+    ours = read(path, None, store=store)
+    option = f'uat:rsa_keys:"{key}",""'
+    compare(ours, tshark_plaintext(path, None, sorted(ours.rows), "-o", option))
+    assert [row.decrypted for row in ours.rows.values()] == ["full", "full"]
+    assert [row.resumed for row in ours.rows.values()] == [False, True]
+    assert {row.secret_source for row in ours.rows.values()} == {key.name}
+
+
+def compare(ours: Capture, theirs: dict[int, tuple[str, bytes, bytes]]) -> None:
+    for stream, (node, sent, answered) in theirs.items():
         got = ours.plaintext(stream)
         if sent or answered:
             assert got.pop(node) == sent, f"stream {stream}: {node}"

@@ -1,0 +1,1 @@
+"""The shipped flow definitions; `docs/flows.md` teaches the format."""

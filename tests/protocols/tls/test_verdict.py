@@ -1,0 +1,289 @@
+"""Each reason for an unopened connection, made to happen from a real capture."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from dissect.capture import Packet
+from dissect.model import Span, TlsConnection, TlsReason
+from dissect.protocols.base import Layer
+from dissect.protocols.tls.parser import TlsParser
+from dissect.protocols.tls.secrets import SecretStore
+
+from ..drive import CONNECTION, C, S
+from .peers import Peers, Recorder, certificate, look, store_of
+from .real import Change, key_log_of, read
+
+CURL = "tls/hotplace-curl_http1_tls12.pcapng"  # TLS 1.2, Ethernet: frame 4 is the client hello
+SCAPY = "tls/scapy-tls_nss_example.pcap"  # stream 1 is TLS 1.3
+RESUMED = "tls/snet-tls13_session_resumption.pcap"
+ARIA = "tls/snet-tls12_aria256_unsupported.pcap"
+SNAKEOIL = "tls/wireshark-rsasnakeoil2.pcap"  # RSA key exchange
+BAD_CERTIFICATE = "tls/hotplace-http1_tls13.pcapng"  # stream 0 ends with an alert
+
+ETHERNET_IP = 14
+FRONT = 66  # Ethernet, IPv4, TCP with timestamps
+
+
+def payload_size(packet: Packet) -> int:
+    """Bytes of TCP payload of an Ethernet and IPv4 packet."""
+    *_, buffer, start, captured, _ = packet
+    head = buffer[start + ETHERNET_IP : start + captured]
+    ip_size = (head[0] & 15) * 4
+    return int.from_bytes(head[2:4]) - ip_size - (head[ip_size + 12] >> 4) * 4
+
+
+def source_port(packet: Packet) -> int:
+    *_, buffer, start, _, _ = packet
+    at = start + ETHERNET_IP + (buffer[start + ETHERNET_IP] & 15) * 4
+    return int.from_bytes(buffer[at : at + 2])
+
+
+def keep(wanted: Callable[[Packet], bool]) -> Change:
+    def change(packets: Iterable[Packet]) -> Iterable[Packet]:
+        return (packet for packet in packets if wanted(packet))
+
+    return change
+
+
+def nothing_but_acks_from_server(packet: Packet) -> bool:
+    return source_port(packet) != 443 or payload_size(packet) == 0
+
+
+def first_frames_with_payload(packets: Iterable[Packet], number: int) -> list[int]:
+    frames = [packet[0] for packet in packets if payload_size(packet) > 0]
+    return frames[:number]
+
+
+def row_of(path: Path, key_log: bytes | None, change: Change, stream: int = 0) -> TlsConnection:
+    store = SecretStore()
+    if key_log is not None:
+        store.add_key_log(key_log, "some.keys")
+    return read(path, store=store, change=change).rows[stream]
+
+
+def unchanged(packets: Iterable[Packet]) -> Iterable[Packet]:
+    return packets
+
+
+def without_frames(*frames: int) -> Change:
+    return keep(lambda packet: packet[0] not in frames)
+
+
+def cut_at(size: int) -> Change:
+    def change(packets: Iterable[Packet]) -> Iterable[Packet]:
+        for frame, ns, link, buffer, start, captured, length in packets:
+            yield frame, ns, link, buffer, start, min(captured, size), length
+
+    return change
+
+
+def key_log(captures: Path, name: str) -> bytes:
+    path = key_log_of(captures / name)
+    assert path is not None
+    return path.read_bytes()
+
+
+def without_lines(text: bytes, *labels: bytes) -> bytes:
+    return b"".join(line for line in text.splitlines(True) if not line.startswith(labels))
+
+
+def check(row: TlsConnection, reason: TlsReason, *words: str, decrypted: str = "none") -> None:
+    assert (row.decrypted, row.reason) == (decrypted, reason)
+    for word in words:
+        assert word in (row.sentence or "")
+
+
+class TestReasons:
+    def test_no_client_hello(self, shared_captures: Path) -> None:
+        row = row_of(
+            shared_captures / CURL, key_log(shared_captures, CURL), keep(lambda p: p[0] > 8)
+        )
+        check(row, "no_client_hello", "start the capture before")
+
+    def test_no_server_hello(self, shared_captures: Path) -> None:
+        row = row_of(
+            shared_captures / CURL, key_log(shared_captures, CURL), keep(lambda p: p[0] <= 5)
+        )
+        check(row, "no_server_hello")
+        assert row.server_name == "www.google.com"
+
+    def test_no_secret_for_random(self, shared_captures: Path) -> None:
+        other = key_log(shared_captures, SCAPY)
+        row = row_of(shared_captures / CURL, other, unchanged)
+        check(row, "no_secret_for_random", "has 6 secrets, none for this connection")
+        assert row.certificates
+        assert row.shapes
+
+    def test_no_key_log(self, shared_captures: Path) -> None:
+        row = row_of(shared_captures / CURL, None, unchanged)
+        check(row, "no_secret_for_random", "no key log was given", "SSLKEYLOGFILE")
+
+    def test_log_matches_other_connections(self, shared_captures: Path) -> None:
+        store = SecretStore()
+        store.add_key_log(key_log(shared_captures, CURL), "curl.keys")
+        read(shared_captures / CURL, store=store)
+        row = read(shared_captures / SCAPY, store=store).rows[0]
+        check(row, "no_secret_for_random", "match connections to www.google.com")
+
+    @pytest.mark.parametrize(
+        ("left_out", "missing"),
+        [
+            (b"SERVER_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"),
+            (b"CLIENT_TRAFFIC_SECRET_0", "CLIENT_TRAFFIC_SECRET_0"),
+        ],
+    )
+    def test_secret_incomplete(self, shared_captures: Path, left_out: bytes, missing: str) -> None:
+        text = without_lines(key_log(shared_captures, SCAPY), left_out)
+        row = row_of(shared_captures / SCAPY, text, unchanged, 1)
+        check(row, "secret_incomplete", missing, decrypted="partial")
+        assert row.bytes_decrypted > 0  # the other direction
+
+    def test_only_handshake_secrets(self, shared_captures: Path) -> None:
+        text = key_log(shared_captures, SCAPY)
+        text = without_lines(text, b"SERVER_TRAFFIC_SECRET_0", b"CLIENT_TRAFFIC_SECRET_0")
+        row = row_of(shared_captures / SCAPY, text, unchanged, 1)
+        check(row, "secret_incomplete", decrypted="partial")
+        assert (row.bytes_decrypted, len(row.certificates)) == (0, 1)
+
+    def test_only_application_secrets(self, shared_captures: Path) -> None:
+        """The handshake stays shut, its end is found by trial."""
+        text = key_log(shared_captures, SCAPY)
+        whole = row_of(shared_captures / SCAPY, text, unchanged, 1)
+        text = without_lines(text, b"SERVER_HANDSHAKE", b"CLIENT_HANDSHAKE")
+        row = row_of(shared_captures / SCAPY, text, unchanged, 1)
+        assert (row.decrypted, row.certificates) == ("full", ())
+        assert row.bytes_decrypted == whole.bytes_decrypted > 0
+
+    def test_label_of_tls12_for_tls13(self, shared_captures: Path) -> None:
+        lines = key_log(shared_captures, SCAPY).splitlines()
+        random = next(line for line in lines if line.startswith(b"SERVER_TRAFFIC")).split()[1]
+        text = b"CLIENT_RANDOM " + random + b" " + b"ab" * 48
+        row = row_of(shared_captures / SCAPY, text, unchanged, 1)
+        check(row, "secret_incomplete", "_TRAFFIC_SECRET_0")
+
+    def test_resumed_without_secret(self, shared_captures: Path) -> None:
+        row = row_of(shared_captures / RESUMED, key_log(shared_captures, SCAPY), unchanged)
+        check(row, "resumed_without_secret", "resumes an earlier session")
+        assert row.resumed
+
+    def test_resumed_names_the_stream_that_it_resumes(self) -> None:
+        peers = Peers(ssl.TLSVersion.TLSv1_2)
+        first, ticket = peers.talk()
+        number = len(peers.keylog.read_text().splitlines())
+        second, _ = peers.talk(session=ticket)
+        other, _ = Peers(ssl.TLSVersion.TLSv1_3).talk()
+        store = store_of("\n".join(second.keys.splitlines()[:number]))
+        check(look(second.wire, store_of(other.keys)).row, "resumed_without_secret")
+        look(first.wire, store)  # stream 7 of the driver
+        assert look(second.wire, store).row.decrypted == "full"
+
+    def test_lost_segment(self, shared_captures: Path) -> None:
+        path = shared_captures / "http2/snet-h2_curl_google.pcap"
+        whole = row_of(path, key_log(shared_captures, "http2/snet-h2_curl_google.pcap"), unchanged)
+        lost: list[int] = []
+
+        def change(packets: Iterable[Packet]) -> Iterable[Packet]:
+            for packet in packets:
+                if payload_size(packet) > 1000 and packet[0] > 25 and not lost:
+                    lost.append(payload_size(packet))
+                else:
+                    yield packet
+
+        row = row_of(path, key_log(shared_captures, "http2/snet-h2_curl_google.pcap"), change)
+        assert lost
+        check(row, "lost_segment", f"{lost[0]} bytes from the server", decrypted="partial")
+        assert 0 < row.bytes_decrypted < whole.bytes_decrypted
+
+    def test_cut_by_snaplen(self, shared_captures: Path) -> None:
+        row = row_of(shared_captures / CURL, key_log(shared_captures, CURL), cut_at(400))
+        assert row.reason == "cut_by_snaplen"
+        assert "tcpdump -s 0" in (row.sentence or "")
+
+    def test_cipher_unsupported(self, shared_captures: Path) -> None:
+        row = row_of(shared_captures / ARIA, key_log(shared_captures, ARIA), unchanged)
+        check(row, "cipher_unsupported", "TLS_RSA_WITH_ARIA_256_GCM_SHA384")
+
+    @pytest.mark.parametrize(("name", "stream"), [(CURL, 0), (SCAPY, 0), (SCAPY, 1)])
+    def test_wrong_secret(self, shared_captures: Path, name: str, stream: int) -> None:
+        text = b"\n".join(
+            b" ".join([*words[:2], words[2][:-2] + (b"00" if words[2][-2:] != b"00" else b"11")])
+            for words in (line.split() for line in key_log(shared_captures, name).splitlines())
+            if len(words) == 3 and not words[0].startswith(b"#")
+        )
+        row = row_of(shared_captures / name, text, unchanged, stream)
+        check(row, "wrong_secret", "fail their integrity check")
+        assert row.bytes_decrypted == 0
+
+    def test_conflicting_secrets_are_tried(self, shared_captures: Path) -> None:
+        text = key_log(shared_captures, SCAPY)
+        wrong = b"\n".join(
+            b" ".join([*words[:2], b"00" * (len(words[2]) // 2)])
+            for words in (line.split() for line in text.splitlines())
+            if len(words) == 3
+        )
+        for both in (text + b"\n" + wrong, wrong + b"\n" + text):
+            rows = [row_of(shared_captures / SCAPY, both, unchanged, stream) for stream in (0, 1)]
+            assert [row.decrypted for row in rows] == ["full", "full"]
+
+    def test_rsa_key_wrong(self, shared_captures: Path) -> None:
+        store = SecretStore()
+        store.add_rsa_key(certificate("rsa")[1].read_bytes(), "other.pem")
+        row = read(shared_captures / SNAKEOIL, store=store).rows[0]
+        check(row, "rsa_key_wrong", "snakeoil.dom")
+
+    def test_rsa_key_for_another_key_exchange(self, shared_captures: Path) -> None:
+        store = SecretStore()
+        store.add_rsa_key(certificate("rsa")[1].read_bytes(), "other.pem")
+        row = read(shared_captures / CURL, store=store).rows[0]
+        check(row, "no_secret_for_random", "key exchange was not RSA")
+
+    def test_handshake_failed(self, shared_captures: Path) -> None:
+        text = key_log(shared_captures, BAD_CERTIFICATE)
+        row = row_of(shared_captures / BAD_CERTIFICATE, text, unchanged)
+        check(row, "handshake_failed", "client", "certificate_unknown", decrypted="full")
+        (alert,) = row.alerts
+        assert (alert.direction, alert.level, alert.frame) == (C, "fatal", 8)
+
+    def test_handshake_failed_in_clear(self) -> None:
+        session, _ = Peers(ssl.TLSVersion.TLSv1_2, trust=False).talk()
+        row = look(session.wire, SecretStore()).row
+        check(row, "handshake_failed", "client", "unknown_ca")
+
+    @pytest.mark.parametrize("port_443", [True, False])
+    def test_one_direction_only(self, shared_captures: Path, port_443: bool) -> None:
+        change = keep(lambda packet: (source_port(packet) == 443) is port_443)
+        row = row_of(shared_captures / CURL, key_log(shared_captures, CURL), change)
+        check(row, "one_direction_only", "server" if port_443 else "client")
+
+    def test_secrets_after_packets(self, shared_captures: Path) -> None:
+        session, _ = Peers(ssl.TLSVersion.TLSv1_3).talk()
+        store = SecretStore()
+        parser = TlsParser(Layer(CONNECTION, Recorder), store)
+        for direction, content in session.wire:
+            assert isinstance(content, bytes)
+            list(parser.data(direction, content, Span(1, 1, 1, 1)))
+        store.add_key_log(session.keys.encode(), "pipe DSB 1")
+        list(parser.end(C, Span(1, 1, 1, 1)))
+        (row,) = parser.end(S, Span(1, 1, 1, 1))
+        assert isinstance(row, TlsConnection)
+        check(row, "secrets_after_packets", "save it to a file")
+
+    def test_all_are_here(self) -> None:
+        """QUIC is another transport; every other reason has its test above."""
+        tested = " ".join(name for name in vars(type(self)) if name.startswith("test_"))
+        missing = [reason for reason in get_args(TlsReason) if reason not in tested]
+        assert missing == ["quic_not_decrypted"]
+
+
+def test_sentences_hold_no_secret(shared_captures: Path) -> None:
+    text = key_log(shared_captures, SCAPY)
+    values = [line.split()[2].decode() for line in text.splitlines() if len(line.split()) == 3]
+    for stream in (0, 1):
+        row = row_of(shared_captures / SCAPY, text, unchanged, stream)
+        assert not any(value in repr(row) for value in values)
