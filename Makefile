@@ -6,7 +6,7 @@ BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 OUT    ?= out
 SAMPLE := captures/web-signin
 
-.PHONY: demo test lint test-long lab-test captures bench clean
+.PHONY: demo test lint test-long lab-test captures bench picture clean
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -59,3 +59,8 @@ $(VENV)/.lab: setup.cfg pyproject.toml | $(VENV)/.tested-with
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info
+
+# The picture of the README.
+picture: $(VENV)/.installed
+	@cd $(SAMPLE) && ../../$(BIN)/dissect flow phone.pcapng browser.pcapng \
+		--phone-log phone.log -o ../../reports/web-signin.png

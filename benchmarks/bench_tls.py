@@ -19,9 +19,7 @@ from dissect.protocols.base import Layer
 from dissect.protocols.tls.parser import TlsParser
 from dissect.protocols.tls.secrets import SecretStore
 
-CONNECTION = Connection(
-    0, "tcp", 0, Endpoint("192.0.2.1", 50000), Endpoint("198.51.100.1", 443)
-)
+CONNECTION = Connection(0, "tcp", 0, Endpoint("192.0.2.1", 50000), Endpoint("198.51.100.1", 443))
 SEGMENT = 1448
 RECORDS = 256
 SUITES = (
@@ -63,7 +61,10 @@ def record(
 ) -> tuple[Wire, bytes]:
     """A connection whose server sends `size` bytes, and its key log."""
     keys = Path(tempfile.mkdtemp(dir=folder)) / "keys"
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server, client = (
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    )
     server.load_cert_chain(pem)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     client.keylog_filename = str(keys)

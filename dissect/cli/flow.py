@@ -78,7 +78,7 @@ def flow(
         return NOTHING_FOUND
     if format_ or not outputs:
         content = _render(run, charts, format_ or "text")
-        click.echo(content, nl=not content[-1:] == "\n")
+        click.echo(content, nl=content[-1:] != "\n")
     for path in outputs:
         _write(path, _render(run, charts, format_of(path).name))
         click.echo(f"wrote {path}", err=True)

@@ -15,6 +15,7 @@ MAX_HEAD = 256 * 1024
 MAX_FIELDS = 4096
 
 Field = tuple[bytes, bytes]
+Index = dict[bytes, list[bytes]]
 
 
 def split_lines(section: bytes) -> list[bytes]:
@@ -48,19 +49,27 @@ def parse_fields(lines: list[bytes]) -> tuple[list[Field], int]:
     return fields, odd
 
 
-def values(fields: list[Field], name: bytes, compact: bytes = b"") -> list[bytes]:
-    """Every value of `name` (lower case), or of its one-letter form, in wire order."""
-    return [value for key, value in fields if (low := key.lower()) == name or low == compact]
+def index(fields: list[Field]) -> Index:
+    """The values of each field by its name in lower case, in wire order."""
+    found: Index = {}
+    for name, value in fields:
+        found.setdefault(name.lower(), []).append(value)
+    return found
 
 
-def joined(fields: list[Field], name: bytes) -> str:
-    """The values of a list-valued field joined by commas, lower case, latin-1."""
-    return b",".join(values(fields, name)).decode("latin-1").lower()
+def values(fields: Index, name: bytes, compact: bytes = b"") -> list[bytes]:
+    """Every value of `name` (lower case) or of its one-letter form."""
+    found = fields.get(name, [])
+    return found + fields.get(compact, []) if compact else found
 
 
-def tokens(fields: list[Field], name: bytes) -> list[str]:
+def tokens(fields: Index, name: bytes, compact: bytes = b"") -> list[str]:
     """The members of a list-valued field, lower case, parameters cut off."""
-    members = (item.split(";", 1)[0].strip() for item in joined(fields, name).split(","))
+    found = values(fields, name, compact)
+    if not found:
+        return []
+    text = b",".join(found).decode("latin-1").lower()
+    members = (item.split(";", 1)[0].strip() for item in text.split(","))
     return [member for member in members if member]
 
 

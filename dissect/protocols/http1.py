@@ -8,7 +8,8 @@ direction looks for the next thing that can only be a start line.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from dissect.model import Anomaly, Direction, Message, Span, StreamParser
 from dissect.protocols import http1_bodies as bodies
@@ -19,6 +20,8 @@ from dissect.protocols.heads import (
     HEAD_END,
     MAX_HEAD,
     Field,
+    Index,
+    index,
     parse_fields,
     split_lines,
     tail_of_start,
@@ -30,16 +33,28 @@ from dissect.protocols.outbox import Outbox
 
 MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
 
-# Opens HTTP/2 after `Upgrade: h2c`: the layer, the exchange of stream 1, HTTP2-Settings.
-OpenH2c = Callable[[Layer, int, bytes], StreamParser]
+
+class Upgrade(NamedTuple):
+    """A switch of protocols: its exchange, the request's fields and those of the 101."""
+
+    exchange: int
+    asked: Index
+    accepted: Index
+
+
+OpenUpgrade = Callable[[Layer, Upgrade], StreamParser]
 
 
 class Http1Parser:
-    """A `StreamParser` for HTTP/1.x; raises nothing, oddities come as `Anomaly`."""
+    """A `StreamParser` for HTTP/1.x; raises nothing, oddities come as `Anomaly`.
 
-    def __init__(self, layer: Layer, open_h2c: OpenH2c | None = None) -> None:
+    `upgrades` opens what a 101 switched to, by the token of the Upgrade field; what is not
+    in it is left to the layer's sniffer.
+    """
+
+    def __init__(self, layer: Layer, upgrades: Mapping[str, OpenUpgrade] | None = None) -> None:
         self._layer = layer
-        self._open_h2c = open_h2c
+        self._upgrades = upgrades or {}
         self._sides = (Side(0), Side(1))
         self._pairing = Pairing(layer.exchanges)
         self._child: StreamParser | None = None
@@ -149,7 +164,7 @@ class Http1Parser:
         elif asked.method == "CONNECT" and data[:2] == b"\x16\x03":
             self._open_tunnel(side.direction, asked)
         elif "h2c" in asked.upgrade and data[:14] == b"PRI * HTTP/2.0":
-            self._upgrade(asked, ["h2c"])
+            self._upgrade(asked, {b"connection": [b"upgrade"], b"upgrade": [b"h2c"]})
         elif len(data) > MAX_HELD:
             self._resume(side)
         else:
@@ -181,15 +196,16 @@ class Http1Parser:
         cut: str | None = None,
     ) -> None:
         """Begin a message, and end it at once if it has no body or its head is `cut`."""
+        found = index(fields)
         if isinstance(start, framing.RequestLine):
             side.answers = False
-            pending = self._pairing.asked(start, fields, span.last_frame)
-            verdict = framing.request_framing(fields)
+            pending = self._pairing.asked(start, found, span.last_frame)
+            verdict = framing.request_framing(found)
         else:
             side.answers = True
             pending = self._pairing.answered(framing.is_interim(start.status), span.first_frame)
-            verdict = framing.response_framing(start.status, pending.method, fields)
-        side.message = Reading(start, fields, span, span.last_frame, pending)
+            verdict = framing.response_framing(start.status, pending.method, found)
+        side.message = Reading(start, fields, found, span, span.last_frame, pending)
         for problem in verdict.problems:
             self._out.odd("http.framing", problem, span.last_frame)
         length, chunked = verdict.framing
@@ -223,7 +239,7 @@ class Http1Parser:
         if pending.method == "CONNECT" and 200 <= start.status < 300:
             self._open_tunnel(_other(side.direction), pending)
         elif start.status == 101:
-            self._upgrade(pending, framing.upgrades(message.fields))
+            self._upgrade(pending, message.index)
         elif pending.switches and not framing.is_interim(start.status):
             self._resume(self._sides[_other(side.direction)])
 
@@ -304,18 +320,15 @@ class Http1Parser:
         host = pending.target.rpartition(b":")[0].strip(b"[]").decode("latin-1")
         self._switch(self._layer.child(via=str(proxy), server_name=host or None))
 
-    def _upgrade(self, pending: Pending, accepted: list[str]) -> None:
-        """101 Switching Protocols (RFC 9110 §7.8); HTTP/2 as RFC 7540 §3.2 had it."""
-        protocol = (accepted or pending.upgrade or [""])[0]
-        if protocol == "h2c" and self._open_h2c is not None:
-            settings = pending.h2_settings
-            self._switch(self._open_h2c(self._layer, pending.exchange, settings))
-        elif protocol == "websocket":
-            for side in self._sides:
-                side.buffer.clear()
-                side.state = State.IGNORE
-        else:
+    def _upgrade(self, pending: Pending, accepted: Index) -> None:
+        """101 Switching Protocols (RFC 9110 §7.8)."""
+        protocols = framing.upgrades(accepted) or pending.upgrade or [""]
+        opener = self._upgrades.get(protocols[0])
+        if opener is None:
             self._switch(self._layer.child())
+        else:
+            upgrade = Upgrade(pending.exchange, pending.fields, accepted)
+            self._switch(opener(self._layer, upgrade))
 
     def _switch(self, child: StreamParser) -> None:
         self._child = child

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from dissect.protocols.heads import Field, content_lengths, joined, tokens, values
+from dissect.protocols.heads import Index, content_lengths, tokens, values
 
 Version = Literal["1.0", "1.1"]
 
@@ -80,12 +80,12 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
 
 
-def request_framing(fields: list[Field]) -> Verdict:
+def request_framing(fields: Index) -> Verdict:
     """RFC 9112 §6.3 for a request: chunked, a length, else no body."""
     return _framing(fields, NO_BODY)
 
 
-def response_framing(status: int, method: str, fields: list[Field]) -> Verdict:
+def response_framing(status: int, method: str, fields: Index) -> Verdict:
     """RFC 9112 §6.3 for a response to `method` ("" if the request is not known)."""
     if method == "HEAD" or status < 200 or status in (204, 304):
         return Verdict(NO_BODY)
@@ -94,7 +94,7 @@ def response_framing(status: int, method: str, fields: list[Field]) -> Verdict:
     return _framing(fields, UNTIL_CLOSE)
 
 
-def _framing(fields: list[Field], without: Framing) -> Verdict:
+def _framing(fields: Index, without: Framing) -> Verdict:
     transfer = tokens(fields, b"transfer-encoding")
     lengths = values(fields, b"content-length")
     verdict = Verdict(without)
@@ -135,7 +135,7 @@ def line_end(data: bytes | bytearray) -> int | None:
     return None if data in (b"", b"\r") else 0
 
 
-def codings(fields: list[Field]) -> list[str]:
+def codings(fields: Index) -> list[str]:
     """Content codings, then transfer codings, in the order they were applied."""
     found = tokens(fields, b"content-encoding")
     return found + [name for name in tokens(fields, b"transfer-encoding") if name != "chunked"]
@@ -169,6 +169,6 @@ def absolute_form(target: bytes) -> tuple[str, str] | None:
     return match[1].decode("latin-1").lower(), authority.decode("latin-1")
 
 
-def upgrades(fields: list[Field]) -> list[str]:
+def upgrades(fields: Index) -> list[str]:
     """Protocols offered or accepted in Upgrade, lower case, if Connection names it."""
-    return tokens(fields, b"upgrade") if "upgrade" in joined(fields, b"connection") else []
+    return tokens(fields, b"upgrade") if "upgrade" in tokens(fields, b"connection") else []

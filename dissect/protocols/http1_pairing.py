@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dissect.protocols import http1_framing as framing
-from dissect.protocols.heads import Field, values
+from dissect.protocols.heads import Index, values
 
 MAX_PENDING = 1024  # requests that wait for their response
 
@@ -22,7 +22,7 @@ class Pending:
     known: bool = True
     target: bytes = b""
     upgrade: list[str] = field(default_factory=list)
-    h2_settings: bytes = b""
+    fields: Index = field(default_factory=dict)
     expects_continue: bool = False
     answered: bool = False
 
@@ -45,7 +45,7 @@ class Pairing:
     def latest(self) -> Pending | None:
         return self._waiting[-1] if self._waiting else None
 
-    def asked(self, start: framing.RequestLine, fields: list[Field], frame: int) -> Pending:
+    def asked(self, start: framing.RequestLine, fields: Index, frame: int) -> Pending:
         """A request whose head became complete in `frame`."""
         pending = Pending(
             next(self._exchanges),
@@ -53,7 +53,7 @@ class Pairing:
             start.method,
             target=start.target,
             upgrade=framing.upgrades(fields),
-            h2_settings=b"".join(values(fields, b"http2-settings")),
+            fields=fields,
             expects_continue=b"100-continue" in b"".join(values(fields, b"expect")).lower(),
         )
         self._waiting.append(pending)

@@ -10,7 +10,7 @@ from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field
+from dissect.protocols.heads import Field, Index
 from dissect.protocols.http1_pairing import Pending
 
 
@@ -34,7 +34,8 @@ class Reading:
     """The message whose body is being read."""
 
     start: framing.RequestLine | framing.StatusLine
-    fields: list[Field]
+    fields: list[Field]  # of the head, then of the trailers
+    index: Index  # of the head alone: trailers must not change the framing (RFC 9110 §6.5.1)
     span: Span
     head_frame: int
     pending: Pending
@@ -99,7 +100,7 @@ def request(
         scheme=scheme,
         host=host,
         headers=headers,
-        body=message.body.body(framing.codings(message.fields), problem),
+        body=message.body.body(framing.codings(message.index), problem),
         server_name=layer.server_name,
         via=layer.via,
         head_frame=message.head_frame,
@@ -116,7 +117,7 @@ def response(
         status=start.status,
         reason=Opaque(start.reason),
         headers=Headers.of(message.fields),
-        body=message.body.body(framing.codings(message.fields), problem),
+        body=message.body.body(framing.codings(message.index), problem),
         interim=framing.is_interim(start.status),
         server_name=layer.server_name,
         head_frame=message.head_frame,

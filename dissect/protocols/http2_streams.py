@@ -14,7 +14,7 @@ from dissect.model import (
 )
 from dissect.protocols.base import Layer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, tokens
+from dissect.protocols.heads import Field, index, tokens
 from dissect.protocols.http2_headers import UNKNOWN, UNKNOWN_BYTES
 
 _REQUEST_PSEUDO = (b":method", b":path", b":scheme", b":authority")
@@ -69,7 +69,7 @@ def message(
     """The half as a message of the model."""
     pseudo_fields = [item for item in half.fields if item[0].startswith(b":")]
     headers = [item for item in half.fields if not item[0].startswith(b":")]
-    body = half.body.body(tokens(headers, b"content-encoding"), problem)
+    body = half.body.body(tokens(index(headers), b"content-encoding"), problem)
     place = layer.place(half.direction, half.span)
     if half.response:
         status = pseudo(pseudo_fields, b":status") or ""

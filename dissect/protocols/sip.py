@@ -94,7 +94,7 @@ class SipParser:
         side.buffer.drop(match.end())
         side.scanned = 0
         length = self._maker.length(head)
-        if length is None and not values(head.fields, b"content-length", b"l"):
+        if length is None and not values(head.index, b"content-length", b"l"):
             sentence = "no Content-Length over a stream, taken for 0"
             self._maker.out.odd("sip.no_content_length", sentence, span.last_frame)
         side.head, side.remaining = head, length or 0

@@ -20,7 +20,9 @@ from dissect.protocols.base import Layer
 from dissect.protocols.content import BodyCollector
 from dissect.protocols.heads import (
     Field,
+    Index,
     content_lengths,
+    index,
     parse_fields,
     split_lines,
     tokens,
@@ -45,6 +47,7 @@ class Head:
 
     start: StartLine
     fields: list[Field]
+    index: Index
     span: Span
     body: BodyCollector = field(default_factory=BodyCollector)
 
@@ -67,11 +70,11 @@ class Maker:
         fields, odd = parse_fields(split_lines(rest))
         if odd:
             self.out.odd("sip.bad_header", f"{odd} header lines are no fields", span.last_frame)
-        return Head(start, fields, span)
+        return Head(start, fields, index(fields), span)
 
     def length(self, head: Head) -> int | None:
         """The Content-Length; None (and an anomaly if it is there but no number) if absent."""
-        length, problem = content_lengths(values(head.fields, b"content-length", b"l"))
+        length, problem = content_lengths(values(head.index, b"content-length", b"l"))
         if length is not None and length > MAX_BODY:
             length, problem = None, "Content-Length is beyond any SIP message"
         if problem:
@@ -101,7 +104,7 @@ class Maker:
     def _body(self, head: Head, problem: str | None) -> Body:
         if not head.body.wire_size and problem is None and not head.body.lost:
             return EMPTY_BODY
-        codings = tokens(head.fields, b"content-encoding") or tokens(head.fields, b"e")
+        codings = tokens(head.index, b"content-encoding", b"e")
         return head.body.body(codings, problem)
 
     def _tls_dsk(self, head: Head) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from dissect.protocols.recognise import (
 )
 
 if TYPE_CHECKING:
+    from dissect.protocols.http1 import Upgrade
     from dissect.protocols.tls.secrets import SecretStore
 
 MAX_DEPTH = 6  # layers on one connection: three times TLS in a CONNECT tunnel
@@ -93,7 +94,7 @@ def _parser(name: str, layer: Layer, secrets: SecretStore) -> StreamParser:
     if name == "http1":
         from dissect.protocols.http1 import Http1Parser
 
-        return Http1Parser(layer, _open_h2c)
+        return Http1Parser(layer, _UPGRADES)
     if name == "sip":
         from dissect.protocols.sip import SipParser
 
@@ -105,10 +106,24 @@ def _parser(name: str, layer: Layer, secrets: SecretStore) -> StreamParser:
     return Ignore()
 
 
-def _open_h2c(layer: Layer, exchange: int, settings: bytes) -> StreamParser:
+def _open_h2c(layer: Layer, upgrade: Upgrade) -> StreamParser:
     from dissect.protocols.http2 import Http2Parser
 
-    return Http2Parser(layer, upgraded=(exchange, settings))
+    settings = b"".join(upgrade.asked.get(b"http2-settings", []))
+    return Http2Parser(layer, upgraded=(upgrade.exchange, settings))
+
+
+def _open_websocket(layer: Layer, upgrade: Upgrade) -> StreamParser:
+    """SIP in WebSocket (RFC 7118); other subprotocols are ignored."""
+    if upgrade.accepted.get(b"sec-websocket-protocol") != [b"sip"]:
+        return Ignore()
+    from dissect.protocols.sip import SipDatagrams
+    from dissect.protocols.websocket import WebSocketParser
+
+    return WebSocketParser(layer, SipDatagrams(layer, "ws"))
+
+
+_UPGRADES = {"h2c": _open_h2c, "websocket": _open_websocket}
 
 
 class _Kept(NamedTuple):

@@ -272,6 +272,27 @@ def test_a_packet_of_an_undeclared_interface_is_numbered_and_named() -> None:
     assert [(a.kind, a.frame) for a in capture.anomalies] == [("capture.unknown_interface", 1)]
 
 
+@pytest.mark.parametrize("length", [0, 4, 11, 0x7FFFFFFF])
+def test_a_block_of_impossible_length_ends_the_file(length: int) -> None:
+    data = ng() + b"\x06\0\0\0" + length.to_bytes(4, "little") + bytes(40)
+    packets, capture = read(data)
+    assert packets == PACKETS
+    (anomaly,) = capture.anomalies
+    assert anomaly.kind == "capture.damaged"
+    assert f"offset {len(ng())}" in anomaly.sentence
+    assert f"length of {length} bytes" in anomaly.sentence
+
+
+def test_an_option_that_reaches_over_its_block_is_left_out() -> None:
+    broken = (9).to_bytes(2, "little") + (400).to_bytes(2, "little") + b"\x09\0\0\0"
+    data = c.section() + c.interface(options=broken) + c.enhanced(7, b"x")
+    assert read(data)[0] == [(7000, b"x")]
+    name = (2).to_bytes(2, "little") + (400).to_bytes(2, "little") + b"eth0"
+    with open_capture(io.BytesIO(c.section() + c.interface(options=name))) as capture:
+        assert list(capture.packets()) == []
+        assert capture.info().interfaces == ("unnamed, ETHERNET",)
+
+
 def test_lengths_swapped_before_version_2_3() -> None:
     data = c.pcap([], version=(2, 2)) + b"".join(
         value.to_bytes(4, "little") for value in (1, 2, 100, 3)

@@ -306,7 +306,7 @@ def test_lost_responses_of_a_pipelining_client_keep_the_order() -> None:
 def test_every_hole_leaves_the_other_messages_alone() -> None:
     """A hole spoils at most the message it is in and the one it touches."""
     parts: list[Part] = [(C, GET), (S, OK), (C, GET * 2), (S, OK * 2)]
-    size = sum(len(part) for _, part in parts)
+    size = sum(len(part) for _, part in parts if isinstance(part, bytes))
     for start in range(0, size, 3):
         for length in (1, 7, 40):
             found = drive(http1(), hole(parts, start, length))

@@ -10,11 +10,12 @@ from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissect.model import HttpRequest, HttpResponse
-from dissect.protocols.http1 import Http1Parser
+from dissect.model import HttpRequest, HttpResponse, StreamParser
 from dissect.protocols.http2 import Http2Parser
 from dissect.protocols.http2_frames import PREFACE, looks_like_frames
 from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks
+from dissect.protocols.sniff import opener
+from dissect.protocols.tls.secrets import SecretStore
 
 from .drive import C, Found, Part, S, bare, drive, hole, kinds, layer, messages, same_however_cut
 
@@ -304,10 +305,8 @@ def test_h2c_upgrade_answers_on_stream_1() -> None:
         (S, frame(HEADERS, 5, 3, server.encode([(":status", "404")]))),
     ]
 
-    def make() -> Http1Parser:
-        return Http1Parser(
-            layer(), lambda inner, exchange, value: Http2Parser(inner, (exchange, value))
-        )
+    def make() -> StreamParser:
+        return opener(SecretStore())(layer())
 
     found = same_however_cut(make, parts)
     assert [(item.version, item.method, item.path) for item in requests(found)] == [

@@ -235,6 +235,19 @@ def test_a_fragment_that_is_missing(version: int) -> None:
         assert result.assembler.skipped == {"IP fragment without its rest": len(parts) - 1}
 
 
+def test_of_overlapping_fragments_the_first_bytes_are_kept() -> None:
+    head = IP(src="10.0.0.1", dst="10.0.0.2", id=9, proto=17)
+    body = bytes(UDP(sport=4, dport=5, len=32)) + b"a" * 24
+    parts = [(0, body[:16], 1), (1, b"X" * 16, 1), (3, body[24:], 0)]
+    frames = []
+    for offset, data, more in parts:
+        packet = head.copy()
+        packet.frag, packet.flags = offset, "MF" if more else 0
+        frames.append(bytes(packet / data))
+    (parser,) = assemble(frames, link=101).parsers
+    assert parser.sent(0) == b"a" * 8 + b"X" * 8 + b"a" * 8
+
+
 def test_fragments_are_bounded() -> None:
     first = [
         bytes(IP(src="10.0.0.1", dst="10.0.0.2", id=n, flags="MF", proto=17) / bytes(1400))
@@ -271,6 +284,8 @@ def test_udp_directions() -> None:
     answer = assemble([datagram("10.0.0.2", "10.0.0.1", 53, 50000)], link=101)
     assert str(answer.parsers[0].connection.client) == "10.0.0.1:50000"
     assert answer.parsers[0].calls[0] == ("data", 1, b"x")
+    low = assemble([datagram("10.0.0.2", "10.0.0.1", 514, 50000)], link=101)
+    assert str(low.parsers[0].connection.client) == "10.0.0.1:50000"
     both = assemble([datagram("10.0.0.2", "10.0.0.1", 5060, 5060)], link=101)
     assert str(both.parsers[0].connection.client) == "10.0.0.2:5060"
 

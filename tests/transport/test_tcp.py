@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dissect.transport import Assembler
 from dissect.transport import pieces as pieces_module
 from dissect.transport.tcp import PATIENCE_FRAMES, PATIENCE_NS
 
@@ -388,3 +389,36 @@ def test_a_header_of_impossible_length_is_an_anomaly() -> None:
     result = assemble([bytes(frame)])
     assert result.anomalies == ["tcp.header"]
     assert len(result.rows) == 1
+
+
+def test_a_syn_sent_again_after_data_changes_nothing() -> None:
+    frames = [*handshake(), segment(0, 0, b"abc"), segment(0, flags="S"), segment(0, 3, b"def")]
+    result = assemble(frames)
+    assert only(result).sent(0) == b"abcdef"
+    assert result.rows[0].syn_count == 2
+
+
+def test_bytes_after_a_fin_are_not_of_the_stream() -> None:
+    frames = [*handshake(), segment(0, 3, flags="FA"), segment(0, 0, b"abcXYZ")]
+    parser = only(assemble(frames))
+    assert parser.sent(0) == b"abc"
+
+
+def test_a_direction_that_ended_before_the_first_byte_is_told_to_the_parser() -> None:
+    frames = [*handshake(), segment(1, 0, flags="FA"), segment(0, 0, b"abc", ack=1)]
+    parser = only(assemble(frames, finish=False))
+    assert sorted(parser.calls) == [("data", 0, b"abc"), ("end", 1, None)]
+
+
+def test_segments_in_order_are_handed_on_as_views_of_the_capture() -> None:
+    kinds = []
+
+    class Looker(Recorder):
+        def data(self, direction, view, span):  # type: ignore[no-untyped-def]
+            kinds.append(type(view))
+            return ()
+
+    assembler = Assembler(0, Looker, Looker, lambda message: None)
+    frames = [*handshake(), segment(0, 0, b"abc"), segment(0, 3, b"def"), segment(0, 6, b"ghi")]
+    assembler.feed((n, n, 1, frame, 0, len(frame), len(frame)) for n, frame in enumerate(frames))
+    assert kinds[1:] == [memoryview, memoryview]

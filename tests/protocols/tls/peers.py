@@ -5,6 +5,7 @@ What a session sent is known from the peers themselves, never from the code unde
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ssl
 import tempfile
@@ -232,10 +233,8 @@ class Peers:
         ticket = client.session
         if close:
             for direction in (C, S):
-                try:
+                with contextlib.suppress(ssl.SSLWantReadError):
                     ends[direction].unwrap()
-                except ssl.SSLWantReadError:
-                    pass
                 carry()
         self._finish(record)
         return record, ticket

@@ -258,13 +258,15 @@ def test_server_flight_of_tls13_lost() -> None:
 
 def test_change_of_cipher_of_tls12_lost() -> None:
     session = recorded(TLS12)
+    change = b"\x14\x03\x03\x00\x01\x01"
     number = next(
-        at for at, (sender, flight) in enumerate(session.wire)
-        if sender == C and at and isinstance(flight, bytes) and b"\x14\x03\x03\x00\x01\x01" in flight
-    )  # fmt: skip
+        at
+        for at, (sender, flight) in enumerate(session.wire)
+        if sender == C and at and isinstance(flight, bytes) and change in flight
+    )
     flight = session.wire[number][1]
     assert isinstance(flight, bytes)
-    start = flight.index(b"\x14\x03\x03\x00\x01\x01")
+    start = flight.index(change)
     parts: list[Part] = [*session.wire[:number], (C, flight[:start])]
     parts += [(C, len(flight) - start), *session.wire[number + 1 :]]
     assert look(parts, store_of(session.keys)).got == session.plaintext
