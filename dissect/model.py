@@ -510,10 +510,10 @@ class Source:
 class Event:
     """A message read as a step of some sign-in protocol.
 
-    `name` is dotted and listed in `signin.catalogue`; `source_address`/`target_address`
-    are who sent and who got the message (an IP address, or a log's device name);
-    `host` is the server's name. `facts` are what the message says: strings, numbers, and
-    `Secret`s that stay comparable.
+    `name` is dotted and listed in `signin.catalogue`; `sender` and `receiver` are addresses
+    (in a log: the device's word for them). `host` is the server's name, `client` and
+    `server` the ends of the connection (None in a log). `facts` are what the message says:
+    strings, numbers, and `Secret`s that stay comparable.
     """
 
     name: str
@@ -523,6 +523,8 @@ class Event:
     host: str | None
     source: Source
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    client: Endpoint | None = None
+    server: Endpoint | None = None
 
 
 StepStatus = Literal["done", "failed", "inferred", "hidden", "missing"]

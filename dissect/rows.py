@@ -150,13 +150,13 @@ def events(run: Session) -> Iterator[Row]:
             "last_frame": source.last_frame,
             "line": source.line,
             "time": rfc3339(event.time_ns),
-            "client": facts.pop("client", None),
-            "server": facts.pop("server", None),
+            "client": str(event.client) if event.client else None,
+            "server": str(event.server) if event.server else None,
             "encrypted": source.encrypted,
             "event": event.name,
             "actor": event.sender,
             "peer": event.host
-            if event.receiver != facts.get("client") and event.host
+            if event.host and not (event.client and event.receiver == event.client.address)
             else event.receiver,
             "facts": facts,
         }

@@ -70,7 +70,9 @@ def main() -> int:
     if wrong:
         print(f"no such scenario: {', '.join(wrong)} (--list shows them)", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _interrupted)
+    # SIGINT too: a shell's background job starts with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     try:
         return _record_all(arguments.scenario or known, arguments.out, keep=arguments.keep)
     except KeyboardInterrupt:

@@ -19,16 +19,26 @@ def _command(name: str, help_: str, columns: Sequence[str], rows: str) -> click.
     @inputs()
     @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
     def command(captures: tuple[str, ...], format_: str, **options: Any) -> None:
-        from dissect import rows as makers
-        from dissect.cli.output import print_rows
-
-        run = session(captures, **options)
-        make: Callable[..., Iterator[dict[str, Any]]] = getattr(makers, rows)
-        found = list(make(run))
-        warn(run)
-        print_rows(found, format_, columns)
+        _print(rows, captures, format_, columns, options)
 
     return command
+
+
+def _print(
+    rows: str,
+    captures: tuple[str, ...],
+    format_: str,
+    columns: Sequence[str],
+    options: dict[str, Any],
+) -> None:
+    from dissect import rows as makers
+    from dissect.cli.output import print_rows
+
+    run = session(captures, **options)
+    make: Callable[..., Iterator[dict[str, Any]]] = getattr(makers, rows)
+    found = list(make(run))
+    warn(run)
+    print_rows(found, format_, columns)
 
 
 http = _command(
@@ -74,9 +84,24 @@ dns = _command(
     ("time", "stream", "first_frame", "client", "kind", "name", "type", "rcode", "answers"),
     "dns",
 )
-events = _command(
-    "events",
-    "Messages of CAPTURE... that are steps of sign-in protocols.",
-    ("time", "first_frame", "event", "actor", "peer", "facts"),
-    "events",
-)
+
+
+@click.command(help="Messages of CAPTURE... that are steps of sign-in protocols.")
+@inputs(required=False)
+@click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
+@click.option("--list", "list_", is_flag=True, help="Name every event that there can be.")
+def events(captures: tuple[str, ...], format_: str, list_: bool, **options: Any) -> None:
+    from dissect.cli.output import print_rows
+
+    if list_:
+        from dissect.signin.catalogue import EVENTS
+
+        rows = [{"event": name, "meaning": text} for name, text in EVENTS.items()]
+        print_rows(rows, format_, ("event", "meaning"))
+        return
+    if not captures:
+        raise click.UsageError("Missing argument 'CAPTURE...'.")
+    _print("events", captures, format_, EVENT_COLUMNS, options)
+
+
+EVENT_COLUMNS = ("time", "first_frame", "event", "actor", "peer", "facts")

@@ -56,7 +56,7 @@ def _led(members: Sequence[Candidate]) -> list[Candidate]:
     placed: list[Candidate] = []
     next_step: dict[str, StepDef] = {}
     for item in reversed(members):
-        client = str(item.event.facts.get("client"))
+        client = item.event.client.address if item.event.client else item.event.source.capture
         if item.arrow.leads:
             item = replace(item, step=next_step.get(client, item.step))
         else:
@@ -180,11 +180,8 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
         for ident, address in ((item.arrow.from_, event.sender), (item.arrow.to, event.receiver)):
             if item.arrow.key.startswith(HIDDEN):
                 # A shut connection is one row: its sender is the client, whoever sent first.
-                address = (
-                    str(event.facts["client"])
-                    if kinds[ident] == "client"
-                    else str(event.facts["server"]).rpartition(":")[0].strip("[]")
-                )
+                end = event.client if kinds[ident] == "client" else event.server
+                address = end.address if end else address
             addresses[ident][address] = None
             if kinds[ident] == "server" and event.host:
                 # The host of the flow's earliest step: what later steps add are its helpers.

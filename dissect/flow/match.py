@@ -70,7 +70,7 @@ def _troubles(
         trouble = next((item for item in definition.trouble if item.matches(event)), None)
         if trouble is None:
             continue
-        client = addresses.get(str(event.facts.get("client")))
+        client = addresses.get(event.client.address) if event.client else None
         server = roles.server_of(event, servers)
         if client is not None and server is not None:
             found.append((trouble, event, client, server))

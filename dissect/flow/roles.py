@@ -69,9 +69,9 @@ class Roles:
                     found.setdefault(client[1], client[0])
         for actor in self._definition.actor:
             for event in events:
-                address = event.facts.get("client")
+                address = event.client.address if event.client else None
                 if (
-                    isinstance(address, str)
+                    address is not None
                     and address not in found
                     and any(self._talks_to(ident, event) for ident in actor.known_by)
                 ):
@@ -85,7 +85,7 @@ class Roles:
 
     def is_server(self, ident: str, event: Event) -> bool:
         """Whether the event's host (or the name it asks for) is this actor's."""
-        address = str(event.facts.get("server", "")).rpartition(":")[0].strip("[]")
+        address = event.server.address if event.server else None
         if address in self._given:
             return self._given[address] == ident
         host = _host_of(event)
@@ -100,18 +100,16 @@ class Roles:
 
     def client_of(self, event: Event, arrow: ArrowDef) -> tuple[str, str] | None:
         """The client's end of an event: (actor, address)."""
-        address = event.facts.get("client")
-        if not isinstance(address, str):
+        if event.client is None:
             return None
         for ident in (arrow.from_, arrow.to):
             if self._kinds[ident] == "client":
-                return ident, address
+                return ident, event.client.address
         return None
 
     def shut_client(self, event: Event) -> str | None:
         """The actor whose address a shut connection comes from, if it can be told."""
-        address = event.facts.get("client")
-        return self._clients.get(address) if isinstance(address, str) else None
+        return self._clients.get(event.client.address) if event.client else None
 
     def server_of(self, event: Event, idents: Sequence[str]) -> str | None:
         """Which of some actors the event's host is."""

@@ -19,6 +19,8 @@ def fill(template: str, event: Event, show: Callable[[Fact | None], str]) -> str
     def value(name: str) -> str:
         if name == "host":
             return show(event.host)
+        if name == "server" and event.server is not None:
+            return show(str(event.server))
         return show(event.facts.get(name))
 
     def optional(match: re.Match[str]) -> str:

@@ -206,10 +206,7 @@ def _explain(
             state.explanation = "; ".join(state.refused)
         elif state.status == "hidden":
             sentences = {show(item.event.facts.get("sentence")): None for item in state.hidden_by}
-            hosts = {
-                item.event.host or str(item.event.facts.get("server")): None
-                for item in state.hidden_by
-            }
+            hosts = {item.event.host or str(item.event.server): None for item in state.hidden_by}
             state.explanation = (
                 f"traffic with {', '.join(hosts)} is there but could not be decrypted: "
                 f"{'; '.join(filter(None, sentences)) or 'no reason known'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from dissect.model import (
     Connection,
@@ -141,7 +142,7 @@ class Recogniser:
     def _source(self, place: Place) -> Source:
         connection = place.connection
         name = self._captures[connection.capture]
-        if connection.capture >= self._first_log:
+        if self._is_log(connection):
             return Source(capture=name, line=place.span.first_frame)
         return Source(
             capture=name,
@@ -164,23 +165,20 @@ class Recogniser:
                 receiver=place.receiver.address,
                 host=host or self._servers.get((connection.capture, connection.stream)),
                 source=self._source(place),
-                facts={**facts, **self._ends(connection)},
+                facts=dict(facts),
+                client=None if self._is_log(connection) else connection.client,
+                server=None if self._is_log(connection) else connection.server,
             )
         )
 
-    def _ends(self, connection: Connection) -> Mapping[str, Fact]:
-        if connection.capture >= self._first_log:
-            return {}  # a log names no addresses
-        return {"server": str(connection.server), "client": connection.client.address}
+    def _is_log(self, connection: Connection) -> bool:
+        return connection.capture >= self._first_log
 
     def _named(self, event: Event) -> Event:
         """With the server's name, where only DNS knows it."""
         if event.host is not None:
             return event
-        address = str(event.facts.get("server", "")).rpartition(":")[0].strip("[]")
-        name = self._names.get(address)
+        name = self._names.get(event.server.address) if event.server else None
         if name is None or event.name.startswith("dns."):
             return event
-        return Event(
-            event.name, event.time_ns, event.sender, event.receiver, name, event.source, event.facts
-        )
+        return replace(event, host=name)

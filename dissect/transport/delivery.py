@@ -59,7 +59,7 @@ class Delivery:
         self._emit = emit
         self._parser: StreamParser | None = None
         self._connection: Connection | None = None
-        self._told: set[str] = set()
+        self._told: tuple[str, ...] = ()
         for half, peer in (halves, halves[::-1]):
             half.peer, half.data = peer, deaf
 
@@ -129,7 +129,7 @@ class Delivery:
     def _tell(self, kind: str, sentence: str, frame: int) -> None:
         """An anomaly, once a kind and connection: `TcpConnection` has the totals."""
         if kind not in self._told:
-            self._told.add(kind)
+            self._told += (kind,)
             self._emit(Anomaly(kind, sentence, self.capture, frame, self.stream))
 
     def release(self) -> None:

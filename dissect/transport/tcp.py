@@ -3,10 +3,11 @@
 The assembler's loop delivers in-order segments itself; everything else comes here.
 
 **Order.** Bytes of a direction are delivered in order of sequence number. Of bytes sent
-twice the first captured are kept. Between the directions the order is that of the
-capture, except where an acknowledgment proves it wrong: a segment that acknowledges
-bytes of the peer that were not captured yet waits for them (mirror ports and several
-receive queues swap frames).
+twice the first captured are kept; that they differ is noticed only while the first still
+wait for a hole, because delivered bytes are not stored. Between the directions the order
+is that of the capture, except where an acknowledgment proves it wrong: a segment that
+acknowledges bytes of the peer that were not captured yet waits for them (mirror ports
+and several receive queues swap frames).
 
 **Holes.** Bytes that are missing may still come: late in the file (frames swapped by the
 capturing side) or sent again (lost on the way). They are lost to the capture when

@@ -12,7 +12,7 @@ import pytest
 
 from dissect.flow.definition import load
 from dissect.flow.match import match
-from dissect.model import Event, SequenceChart
+from dissect.model import Endpoint, Event, SequenceChart
 from dissect.pipeline import Options, Session
 from tests.lab import scenario
 
@@ -161,14 +161,16 @@ def test_traffic_of_others_changes_nothing() -> None:
             sender=event.sender.replace(browser, "192.0.2.77"),
             receiver=event.receiver.replace(browser, "192.0.2.77"),
             source=replace(event.source, stream=(event.source.stream or 0) + 1000),
+            client=Endpoint("192.0.2.77", 50000),
             facts={
                 **event.facts,
-                "client": "192.0.2.77",
                 **({"user": "somebody@else.example"} if "user" in event.facts else {}),
             },
         )
         for event in events
-        if event.facts.get("client") == browser and not event.name.startswith("deviceauth")
+        if event.client
+        and event.client.address == browser
+        and not event.name.startswith("deviceauth")
     ]
     chart = judged([*events, *foreign])
     assert chart.steps == own.steps

@@ -189,7 +189,8 @@ def test_requests_without_answer_and_answers_without_request() -> None:
     found = drive(http1(), [(S, OK), (S, OK), (C, GET), (C, GET)])
     assert pairs(found) == [(None, 200), (None, 200)]
     assert len(requests(found)) == 2
-    exchanges = [item.exchange for item in (*requests(found), *responses(found))]
+    exchanges = [item.exchange for item in requests(found)]
+    exchanges += [item.exchange for item in responses(found)]
     assert len(set(exchanges)) == 4
 
 
@@ -248,6 +249,20 @@ def test_both_framings_and_two_lengths_are_reported() -> None:
     found = same_however_cut(http1, [(C, smuggle)])
     assert [item.body.text for item in requests(found)] == ["abcde", "abc", "hi"]
     assert kinds(found) == ["http.framing", "http.framing"]
+
+
+def test_transfer_coding_that_is_not_chunked_last() -> None:
+    """RFC 9112 §6.3: the response ends with the connection, the request has no valid end."""
+    found = drive(
+        http1(),
+        [
+            (C, b"POST /t HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n"),
+            (S, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n" + gzip.compress(b"all")),
+        ],
+    )
+    assert pairs(found) == [("/t", 200)]
+    assert responses(found)[0].body.text == "all"
+    assert kinds(found) == ["http.framing"]
 
 
 def test_chunk_size_beyond_64_bits_does_not_wrap() -> None:

@@ -390,6 +390,43 @@ def test_lost_header_block_spoils_no_later_literal() -> None:
     assert "http2.header_block" in kinds(found)
 
 
+def test_a_missed_block_makes_older_entries_unknown() -> None:
+    """After the loss, index 62 is an entry of the lost block: an older one would be wrong."""
+    client = Encoder()
+    blocks = [
+        client.encode([*GET[:3], (":path", f"/{number}"), ("x-number", number)])
+        for number in ("one", "two", "two")
+    ]
+    lost = frame(HEADERS, 5, 3, blocks[1])
+    found = drive(
+        http2(),
+        [
+            (C, START + frame(HEADERS, 5, 1, blocks[0])),
+            (C, len(lost)),
+            (C, frame(HEADERS, 5, 5, blocks[2])),
+        ],
+    )
+    first, third = requests(found)
+    assert (first.path, first.headers.get("x-number")) == ("/one", "one")
+    assert (third.method, third.target.decode(), third.host) == ("GET", UNKNOWN, None)
+    assert third.headers.get("x-number") is None
+
+
+@pytest.mark.parametrize(
+    "between", [frame(HEADERS, 5, 3, b"\x82\x87\x84"), frame(DATA, 1, 3, b"x")]
+)
+def test_a_block_that_is_not_continued_is_lost_alone(between: bytes) -> None:
+    """RFC 9113 §6.10: only CONTINUATION may follow."""
+    whole = frame(HEADERS, 5, 5, b"\x83\x87\x84")
+    found = drive(http2(), [(C, START + frame(HEADERS, 0, 1, b"\x82\x87") + between + whole)])
+    assert kinds(found) == ["http2.header_block"]
+    assert 1 not in [item.h2_stream for item in requests(found)]
+    assert requests(found)[-1].method == "POST"
+    stray = drive(http2(), [(C, START + frame(CONTINUATION, 4, 1, b"\x82") + whole)])
+    assert kinds(stray) == ["http2.header_block"]
+    assert [item.h2_stream for item in requests(stray)] == [5]
+
+
 def test_gap_inside_data_is_a_hole_in_one_body() -> None:
     parts: list[Part] = [
         (C, START + frame(HEADERS, 5, 1, Encoder().encode(GET))),
@@ -436,6 +473,9 @@ def test_every_hole_raises_nothing_and_keeps_the_first_request() -> None:
                 if isinstance(item, HttpRequest):
                     # Right or unknown, never wrong.
                     assert item.target.decode() in ("/common/oauth2?x=1", UNKNOWN)
+                    assert item.headers.get("x-number") in (str(item.h2_stream), None)
+                elif (location := item.headers.get("location")) is not None:
+                    assert location == f"https://b/{item.h2_stream}"
 
 
 # ---------------------------------------------------------------- hostile bytes

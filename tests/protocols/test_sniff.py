@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dissect.protocols.sniff
 from dissect.errors import ProtocolError
 from dissect.model import (
     Connection,
@@ -123,7 +128,8 @@ CASES = [(name, data) for name, datas in FIRST.items() for data in datas]
 @pytest.mark.parametrize(("name", "data"), CASES)
 def test_first_bytes_on_any_port_from_either_side(name: str, data: bytes, direction: int) -> None:
     side = S if direction else C
-    for parts in ([(side, data)], bytewise([(side, data)])):
+    whole: list[Part] = [(side, data)]
+    for parts in (whole, bytewise(whole)):
         log = chosen(parts)
         assert log[0] == name
         given_bytes = b"".join(item[1] for item in log[1:] if isinstance(item[1], bytes))  # type: ignore[index]
@@ -188,6 +194,11 @@ def test_a_gap_before_the_decision_is_passed_on() -> None:
     assert log[:4] == ["http1", (S, b"HT"), (S, 100), (C, GET)]
 
 
+def test_bytes_on_both_sides_of_a_gap_are_not_joined() -> None:
+    assert chosen([(C, b"GE"), (C, 5), (C, b"T / HTTP/1.1\r\n\r\n")]) == []
+    assert chosen([(C, b"GE"), (C, 5), (C, b"T / HTTP/1.1\r\n\r\n" + GET)])[0] == "http1"
+
+
 # ---------------------------------------------------------------- joined late
 
 
@@ -242,9 +253,12 @@ def test_port_decides_last() -> None:
 
 def test_search_and_memory_are_bounded() -> None:
     log: list[object] = []
-    sniffer = Sniffer(
-        Layer(at(1234), opener(SecretStore())), lambda name: log.append(name) or _Tape(log)
-    )  # type: ignore[func-returns-value]
+
+    def open_parser(name: str) -> StreamParser:
+        log.append(name)
+        return _Tape(log)
+
+    sniffer = Sniffer(Layer(at(1234), opener(SecretStore())), open_parser)
     chunk = b"\xf1" * 8000
     for _ in range(MAX_SEARCH // len(chunk) + 2):
         drive(sniffer, [(C, chunk)], end=False)
@@ -254,6 +268,24 @@ def test_search_and_memory_are_bounded() -> None:
 
 
 # ---------------------------------------------------------------- layers
+
+
+def test_importing_the_sniffer_loads_no_parser() -> None:
+    code = (
+        "import sys, dissect.protocols.sniff\n"
+        "heavy = {'hpack', 'brotli', 'zstandard', 'cryptography', 'construct', 'scapy'}\n"
+        "parsers = {f'dissect.protocols.{n}' for n in ('http1', 'http2', 'sip', 'dns')}\n"
+        "print(sorted((heavy | parsers) & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment()
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def _environment() -> dict[str, str]:
+    root = Path(dissect.protocols.sniff.__file__).parents[2]
+    return {**os.environ, "PYTHONPATH": str(root)}
 
 
 def test_depth_is_bounded() -> None:

@@ -211,7 +211,7 @@ def test_decoded_bodies_equal_tsharks(name: str, shared_captures: Path) -> None:
 )
 def test_http2_bodies_equal_tsharks_data_frames(name: str, shared_captures: Path) -> None:
     ours = {
-        (item.place.connection.stream, item.h2_stream, item.place.sender.port): item.body
+        (item.place.connection.stream, item.h2_stream or 0, item.place.sender.port): item.body
         for item in read(shared_captures / name)
         if isinstance(item, HttpRequest | HttpResponse) and item.body.wire_size
     }

@@ -135,6 +135,7 @@ class Names:
 class PhoneKnobs:
     tls: str = "1.2"  # the only version that the phone offers
     ciphers: str = ""  # OpenSSL's cipher list for TLS 1.2; empty: its default
+    connections: str = "kept"  # or each: one a request, TLS resumed
     oauth: str = "v1"  # v1: /oauth2/…, v2: /oauth2/v2.0/…
     autodiscover: str = "bearer"  # what follows the 401: bearer, or webticket
     certificate: str = "before-sip"  # or after-challenge: fetched from the 401's sts-uri

@@ -60,6 +60,7 @@ class Half:
         self.search = 0  # after a loss: how many record numbers to try
         self.tolerate = 0  # records that may fail unremarked: they have another key
         self.failures = 0  # records that failed in a row
+        self.guessed = 0  # records tried with secrets that may not be this connection's
         self.message = bytearray()  # a handshake message that isn't whole yet
         self.oversize = 0  # bytes to come of a handshake message that is passed over
         self.first: Span | None = None
@@ -98,6 +99,12 @@ class Half:
         self.failures = 0
         self.message.clear()
         self.oversize = 0
+
+    def adopt(self, key: Key) -> None:
+        """Take a key whose right place in the stream a tag has proven already."""
+        self.key, self.rivals = key, []
+        self.phase = key.phase
+        self.proven = True
 
     def close(self, reason: TlsReason, detail: str) -> None:
         """From here on nothing can be opened; the first cause is the one reported."""
@@ -160,8 +167,7 @@ class Half:
                 opener.restart(before)
             if opener.locate(header, payload, window if opener.restartable else 1):
                 if key is not self.key:
-                    self.key, self.rivals, self.proven = key, [], True
-                    self.phase = key.phase
+                    self.adopt(key)
                 self.search = 0
                 return True
         return False

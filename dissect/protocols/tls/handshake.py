@@ -98,6 +98,32 @@ class _Numbers(Construct):  # type: ignore[misc]
         raise StreamError("hellos are only read", path=path)
 
 
+class _Vector(Construct):  # type: ignore[misc]
+    """A vector of opaque strings, such as protocol names: the width in bytes of its own
+    length, and of that of each string, in turn. As fast as `_Extensions`, for its reason."""
+
+    def __init__(self, width: int, *item_widths: int) -> None:
+        super().__init__()
+        self._width, self._item_widths = width, item_widths
+
+    def _parse(self, stream: Any, context: Any, path: str) -> tuple[bytes, ...]:
+        length = int.from_bytes(stream_read(stream, self._width, path))
+        data = stream_read(stream, length, path)
+        widths = self._item_widths
+        items: list[bytes] = []
+        at = 0
+        while at < length:
+            start = at + widths[len(items) % len(widths)]
+            at = start + int.from_bytes(data[at:start])
+            if start > length or at > length:
+                raise StreamError("an item is cut", path=f"{path} -> {len(items)}")
+            items.append(data[start:at])
+        return tuple(items)
+
+    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
+        raise StreamError("hellos are only read", path=path)
+
+
 _Opaque8 = Prefixed(Int8ub, GreedyBytes)
 _Opaque16 = Prefixed(Int16ub, GreedyBytes)
 _Opaque24 = Prefixed(Int24ub, GreedyBytes)
@@ -127,20 +153,19 @@ _Version2Hello = Struct(
     "session_id" / Bytes(lambda this: this.session_length),
     "challenge" / Bytes(lambda this: this.challenge_length),
 )
-_ServerNames = Prefixed(Int16ub, GreedyRange(Struct("type" / Int8ub, "name" / _Opaque16)))
-_Protocols = Prefixed(Int16ub, GreedyRange(_Opaque8))
+# A list by its form, but there is one type of name, and one name of it (RFC 6066 §3).
+_ServerName = Struct("length" / Int16ub, "type" / Int8ub, "name" / _Opaque16)
+_Protocols = _Vector(2, 1)
 _Identities = Prefixed(Int16ub, GreedyRange(Struct("ticket" / _Opaque16, "age" / Int32ub)))
 _Versions = Prefixed(Int8ub, GreedyRange(Int16ub))
-_Certificates = Prefixed(Int24ub, GreedyRange(_Opaque24))
+_Certificates = _Vector(3, 3)
 _Certificates13 = Struct(
     "context" / _Opaque8,
-    "entries" / Prefixed(Int24ub, GreedyRange(Struct("data" / _Opaque24, "rest" / _Opaque16))),
+    "entries" / _Vector(3, 3, 2),  # certificate, its extensions, certificate …
 )
 _CompressedCertificate = Struct("algorithm" / Int16ub, "length" / Int24ub, "data" / _Opaque24)
 _Ticket = Struct("lifetime" / Int32ub, "ticket" / _Opaque16)
-_Ticket13 = Struct(
-    "lifetime" / Int32ub, "age_add" / Int32ub, "nonce" / _Opaque8, "ticket" / _Opaque16
-)
+_Ticket13 = Struct("lifetime_and_age" / Bytes(8), "nonce" / _Opaque8, "ticket" / _Opaque16)
 
 
 def _parse(structure: Any, data: bytes, what: str) -> Any:
@@ -168,10 +193,10 @@ class ClientHello:
         data = self.extensions.get(SERVER_NAME)
         if not data:
             return None
-        for entry in _parse(_ServerNames, data, "server name extension"):
-            if entry.type == 0:
-                return str(entry.name.decode("ascii", "backslashreplace")) or None
-        return None
+        entry = _parse(_ServerName, data, "server name extension")
+        if entry.type != 0:
+            return None
+        return str(entry.name.decode("ascii", "backslashreplace")) or None
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -293,7 +318,7 @@ def parse_certificates(body: bytes) -> tuple[bytes, ...]:
 
 def parse_certificates13(body: bytes) -> tuple[bytes, ...]:
     """The chain (DER) of a Certificate message of TLS 1.3."""
-    return tuple(one.data for one in _parse(_Certificates13, body, "certificate message").entries)
+    return tuple(_parse(_Certificates13, body, "certificate message").entries[::2])
 
 
 def parse_compressed_certificate(

@@ -96,6 +96,8 @@ def why_no_secret(
     if not store.origins:
         return "no_secret_for_random", wanted
     labels = store.labels_for(client_random)
+    if wanted in labels:
+        return "wrong_secret", ""  # there is one, but its size is not that of the suite's hash
     if labels:
         return "secret_incomplete", wanted
     if resumed:

@@ -240,6 +240,22 @@ class Negotiation:
         reason = keyring.why_no_secret(self.store, hello.random, wanted, self.facts.resumed)
         half.close(*reason)
 
+    def guess(self, half: Half, header: bytes, payload: bytes) -> bool:
+        """Try to open a record of a connection without a beginning; see `blind`."""
+        if half.guessed >= blind.MAX_GUESSED or not any(self.store.unclaimed_or(self.random)):
+            return False
+        half.guessed += 1
+        found = blind.guess_key(self.store, header, payload, self.role(half), self.random)
+        if found is None:
+            return False
+        key, suite_, self.random, role = found
+        self.client = half.direction if role == 0 else (0 if half.direction else 1)
+        self.facts.version, self.facts.suite = words.TLS13, suite_
+        self.facts.origin = key.origin
+        self.store.claim(self.random, "")
+        half.adopt(key)
+        return True
+
     # ------------------------------------------------------------- TLS 1.2 and before
 
     def _agree(self, hello: wire.ServerHello, suite_: Suite) -> None:

@@ -58,8 +58,11 @@ class TlsParser:
         out: Results = []
         if half.resync is not None:
             self._search(half, view, span, out)
-        else:
-            self._feed(half, view, span, out)
+            return out
+        reader = half.reader
+        records = reader.feed(view, span)
+        if records or reader.broken is not None:  # most segments complete no record
+            self._take(half, records, span, out)
         return out
 
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
@@ -111,12 +114,11 @@ class TlsParser:
 
     # ------------------------------------------------------------- bytes to records
 
-    def _feed(self, half: Half, view: bytes | memoryview, span: Span, out: Results) -> None:
-        reader = half.reader
-        for record in reader.feed(view, span):
+    def _take(self, half: Half, records: list[Record], span: Span, out: Results) -> None:
+        rest = half.reader.broken
+        for record in records:
             self._record(half, record, out)
-        if reader.broken is not None:
-            rest = reader.broken
+        if rest is not None:
             self._odd("tls.record", "what should be a TLS record has no valid header", span, out)
             half.lose(0)
             self._start_search(half)
@@ -147,7 +149,7 @@ class TlsParser:
                 for rest, place in pieces[number:]:
                     self._search(half, rest, place, out)
                 return
-            self._feed(half, piece, where, out)
+            self._take(half, half.reader.feed(piece, where), where, out)
 
     # ------------------------------------------------------------- records
 

@@ -14,6 +14,7 @@ from dissect.protocols.tls.rsa_keys import RsaKey, load_rsa_key
 MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 300 bytes each
 MAX_PROBLEMS = 100  # problems reported for one key log
 MAX_SESSIONS = 20_000  # sessions remembered for resumption
+MAX_GUESSES = 200_000  # record numbers tried on connections without a beginning
 MAX_ALTERNATIVES = 8  # conflicting secrets kept for one label and random
 
 CLIENT_RANDOM = "CLIENT_RANDOM"
@@ -87,6 +88,7 @@ class SecretStore:
         self._claimed: dict[bytes, str] = {}
         self.origins: list[str] = []
         self.rsa_keys: list[RsaKey] = []
+        self.guesses = MAX_GUESSES  # what is left of them for this capture
         self.count = 0
 
     def __repr__(self) -> str:

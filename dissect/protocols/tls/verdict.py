@@ -15,7 +15,6 @@ from dissect.protocols.tls.secrets import SecretStore
 
 MAX_NAMED = 3  # servers named in a sentence
 
-_FULL_PACKETS = " because packets were cut (capture them whole: tcpdump -s 0)"
 _NO_SECRET = ("no_secret_for_random", "secret_incomplete", "resumed_without_secret")
 
 Why = tuple[TlsReason | None, str | None]
@@ -115,7 +114,7 @@ def _one_sided(talk: Negotiation, client: Half, server: Half) -> Why | None:
 def _without_hello(talk: Negotiation, client: Half, server: Half) -> Why | None:
     if talk.client_hello is None:
         if client.gaps or (server.gaps and not client.bytes_in):
-            advice = _FULL_PACKETS if _loss(client) == "cut_by_snaplen" else ""
+            advice = _advice(client)
             return _loss(client), (
                 f"{_lost(client)} were not captured at the start{advice}, the client hello among "
                 "them; its random is needed to find the secrets"
@@ -126,9 +125,10 @@ def _without_hello(talk: Negotiation, client: Half, server: Half) -> Why | None:
         )
     if talk.server_hello is None:
         if server.gaps:
+            advice = _advice(server)
             return _loss(server), (
-                f"{_lost(server)} of the server's handshake were not captured, its hello among "
-                "them; without it no key can be derived"
+                f"{_lost(server)} of the server's handshake were not captured{advice}, its hello "
+                "among them; without it no key can be derived"
             )
         return "no_server_hello", "the capture has no server hello that answers the client's"
     return None
@@ -159,7 +159,7 @@ def _came_late(talk: Negotiation, store: SecretStore, wanted: str) -> bool:
 def _damaged(talk: Negotiation, client: Half, server: Half) -> Why | None:
     for half in (server, client):
         if half.gaps:
-            advice = _FULL_PACKETS if _loss(half) == "cut_by_snaplen" else ""
+            advice = _advice(half)
             return _loss(half), (
                 f"{_lost(half)} from the {_who(talk, half)} were not captured{advice}; what came "
                 "behind was taken up again"
@@ -191,13 +191,15 @@ def _sentence(
         )
     if reason == "cipher_unsupported":
         return f"{detail} can't be decrypted by this program"
+    if reason == "wrong_secret" and not detail:
+        return "the secret that the key log gives has another size than the cipher suite needs"
     if reason == "wrong_secret":
         return (
             f"the secret that the key log gives for this connection is wrong: {detail} records "
             f"from the {_who(talk, half)} fail their integrity check"
         )
     if reason in ("lost_segment", "cut_by_snaplen"):
-        advice = _FULL_PACKETS if reason == "cut_by_snaplen" else ""
+        advice = _advice(half)
         return f"{_lost(half)} from the {_who(talk, half)} were not captured{advice}: {detail}"
     return detail
 
@@ -240,3 +242,9 @@ def _lost(half: Half) -> str:
 
 def _loss(half: Half) -> TlsReason:
     return "cut_by_snaplen" if half.gaps and half.cuts == half.gaps else "lost_segment"
+
+
+def _advice(half: Half) -> str:
+    if _loss(half) == "cut_by_snaplen":
+        return " because packets were cut (capture them whole: tcpdump -s 0)"
+    return ""

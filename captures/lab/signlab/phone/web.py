@@ -1,9 +1,10 @@
-"""The phone's HTTPS client: HTTP/1.1 over ssl with a key log, one connection a host."""
+"""The phone's HTTPS client: HTTP/1.1 over ssl with a key log, connections kept or not."""
 
 from __future__ import annotations
 
 import gzip
 import http.client
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,26 @@ from ..truth import Truth
 USER_AGENT = "Polycom/5.5.1.11526 PolycomVVX-VVX_600-UA/5.5.1.11526"
 TIMEOUT = 15.0
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class Connection(http.client.HTTPSConnection):
+    """An HTTPS connection that resumes an earlier TLS session (RFC 5246 §7.3, RFC 8446 §2.2)."""
+
+    def __init__(
+        self, host: str, port: int, context: ssl.SSLContext, session: ssl.SSLSession | None
+    ) -> None:
+        super().__init__(host, port, context=context, timeout=TIMEOUT)
+        self._tls, self._session = context, session
+
+    def connect(self) -> None:
+        raw = socket.create_connection((self.host, self.port), TIMEOUT)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._wrapped = self._tls.wrap_socket(raw, server_hostname=self.host, session=self._session)
+        self.sock = self._wrapped
+
+    def session(self) -> ssl.SSLSession | None:
+        """The session to resume; ask while the answer's body is unread, for its read may close."""
+        return self._wrapped.session
 
 
 @dataclass(frozen=True)
@@ -44,7 +65,9 @@ class Web:
         self._run = run
         self._truth = truth
         self._context = context
-        self._connections: dict[str, http.client.HTTPSConnection] = {}
+        self._connections: dict[str, Connection] = {}
+        self._sessions: dict[str, ssl.SSLSession | None] = {}
+        self._keep = run.scenario.phone.connections == "kept"
         self._actors = {host.name: host.actor for host in run.names.hosts.by_role().values()}
 
     def close(self) -> None:
@@ -55,25 +78,31 @@ class Web:
     def request(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None = None
     ) -> Answer:
-        """Send one request and read the answer whole; the connection is kept for the next."""
+        """Send one request and read the answer; the scenario says if the connection is kept."""
         parts = urlsplit(url)
         host = parts.hostname or ""
         connection = self._connections.get(host)
         if connection is None:
-            connection = http.client.HTTPSConnection(
-                host, parts.port or 443, context=self._context, timeout=TIMEOUT
-            )
+            session = self._sessions.get(host)
+            connection = Connection(host, parts.port or 443, self._context, session)
             self._connections[host] = connection
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         facts = {"method": method, "scheme": "https", "host": host, "path": path}
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
+        if not self._keep:
+            sent["Connection"] = "close"
         peer = self._actors[host]
         if connection.sock is None:
             connection.connect()  # first, so that the note bears the request's time
         self._truth.message("http", peer, "sent", facts)
         connection.request(method, path, body, sent)
         response = connection.getresponse()
+        session_now = connection.session()
         content = response.read()
+        if not self._keep:
+            self._sessions[host] = session_now
+            del self._connections[host]
+            connection.close()
         self._truth.message("http", peer, "received", {**facts, "status": response.status})
         for cookie in response.headers.get_all("Set-Cookie") or []:
             self._truth.secret("cookie", cookie.partition("=")[2].partition(";")[0])

@@ -1,0 +1,116 @@
+"""Tables: the promised keys, the three formats, and captured text that can't do harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dissect.cli.main import cli
+from dissect.signin.catalogue import EVENTS
+from tests.lab import SCENARIOS, scenario
+
+COMMON = {"capture", "stream", "first_frame", "last_frame", "time", "client", "server", "encrypted"}
+KEYS = {
+    "http": {
+        "version", "method", "scheme", "host", "path", "status", "interim", "location",
+        "request_type", "response_type", "response_size", "server_name", "via", "pushed",
+    },
+    "sip": {
+        "kind", "method", "status", "reason", "call_id", "cseq", "from", "to", "transport", "auth",
+        "diagnostics", "retransmission",
+    },
+    "tls": {
+        "server_name", "alpn", "version", "cipher_suite", "resumed", "decrypted", "reason",
+        "secret_source", "certificates", "alerts",
+    },
+    "events": {"event", "actor", "peer", "facts"},
+}  # fmt: skip
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
+
+
+def output(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, list(arguments), standalone_mode=False)
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+@pytest.mark.parametrize("command", KEYS)
+def test_promised_keys(command: str) -> None:
+    lines = output(command, scenario("web-signin").phone, "--format", "json").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert rows
+    for row in rows:
+        assert COMMON | KEYS[command] <= set(row)
+        assert TIME.fullmatch(row["time"])
+        assert re.fullmatch(r"[\d.]+:\d+", row["client"])
+
+
+@pytest.mark.parametrize("command", [*KEYS, "dns"])
+def test_formats_have_the_same_rows(command: str) -> None:
+    capture = scenario("web-signin").phone
+    rows = [json.loads(s) for s in output(command, capture, "--format", "json").splitlines()]
+    sheet = list(csv.DictReader(io.StringIO(output(command, capture, "--format", "csv"))))
+    table = output(command, capture).splitlines()
+    assert len(sheet) == len(rows) == len(table) - 1
+    assert [line["first_frame"] for line in sheet] == [str(row["first_frame"]) for row in rows]
+
+
+def test_every_event_is_in_the_catalogue() -> None:
+    listed = {
+        json.loads(s)["event"] for s in output("events", "--list", "--format", "json").splitlines()
+    }
+    assert listed == set(EVENTS)
+    for name in SCENARIOS:
+        for line in output("events", *scenario(name).captures, "--format", "json").splitlines():
+            assert json.loads(line)["event"] in listed
+
+
+def test_every_event_of_the_catalogue_is_in_the_rules() -> None:
+    import dissect.signin as package
+
+    folder = Path(next(iter(package.__path__)))
+    code = "".join(p.read_text("utf-8") for p in folder.glob("*.py") if p.name != "catalogue.py")
+    named = {name for name in EVENTS if f'"{name}"' in code}
+    assert set(EVENTS) - named == {"tcp.refused", "tcp.timeout"}  # made of `outcome`
+
+
+def hostile(tmp_path: Path) -> str:
+    """A capture whose request is full of what terminals and spreadsheets would obey."""
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.l2 import Ether
+    from scapy.utils import wrpcap
+
+    request = b"GET /=cmd|'/c\x1b[31mcalc'!A0 HTTP/1.1\r\nHost: =2+5.test\x1b]0;x\x07\r\n\r\n"
+    response = b"HTTP/1.1 302 F\r\nLocation: http://e.test/\xe2\x80\xaegnp.exe\r\n"
+    response += b"Content-Length: 0\r\n\r\n"
+    ends = {"src": "192.0.2.1", "dst": "192.0.2.2"}
+    back = {"src": "192.0.2.2", "dst": "192.0.2.1"}
+    up, down = {"sport": 4000, "dport": 80}, {"sport": 80, "dport": 4000}
+    packets = [
+        Ether() / IP(**ends) / TCP(**up, seq=0, flags="S"),
+        Ether() / IP(**back) / TCP(**down, seq=0, ack=1, flags="SA"),
+        Ether() / IP(**ends) / TCP(**up, seq=1, ack=1, flags="PA") / request,
+        Ether() / IP(**back) / TCP(**down, seq=1, ack=1 + len(request), flags="PA") / response,
+    ]
+    path = tmp_path / "hostile.pcap"
+    wrpcap(str(path), packets)
+    return str(path)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+@pytest.mark.parametrize("command", ["http", "events", "info", "flow"])
+def test_hostile_text_is_inert(command: str, form: str, tmp_path: Path) -> None:
+    arguments = [command, hostile(tmp_path)]
+    if command not in ("info", "flow"):
+        arguments += ["--format", form]
+    text = CliRunner().invoke(cli, arguments, standalone_mode=False).output
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
+    if form == "csv" and command == "http":
+        for row in csv.reader(io.StringIO(text)):
+            assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
