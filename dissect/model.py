@@ -170,6 +170,14 @@ class Anomaly:
 # ------------------------------------------------------------------ messages
 
 
+def wire_text(value: bytes) -> str:
+    """Bytes of a header or target as text: UTF-8 where they are that, else ISO 8859-1."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
 class Headers(tuple[tuple[Opaque, Opaque], ...]):
     """Header fields in wire order, repeats kept; names as sent. Shows names only."""
 
@@ -185,15 +193,15 @@ class Headers(tuple[tuple[Opaque, Opaque], ...]):
         return cls((Opaque(name), Opaque(value)) for name, value in pairs)
 
     def get(self, name: str) -> str | None:
-        """The first value of `name` (any case), latin-1 decoded, or None."""
+        """The first value of `name` (any case) as `wire_text`, or None."""
         return next(self.all(name), None)
 
     def all(self, name: str) -> Iterator[str]:
-        """Every value of `name` (any case) in wire order, latin-1 decoded."""
+        """Every value of `name` (any case) in wire order, as `wire_text`."""
         wanted = name.lower().encode("latin-1")
         for key, value in self:
             if key.lower() == wanted:
-                yield value.decode("latin-1")
+                yield wire_text(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +253,12 @@ class HttpRequest:
     @property
     def path(self) -> str:
         """The target without its query, for recognisers. May hold secrets: never print it."""
-        return self.target.decode("latin-1").split("?", 1)[0]
+        return wire_text(self.target).split("?", 1)[0]
 
     @property
     def query(self) -> str:
         """The query of the target, undecoded. May hold secrets: never print it."""
-        return self.target.decode("latin-1").partition("?")[2]
+        return wire_text(self.target).partition("?")[2]
 
 
 @dataclass(frozen=True, slots=True)

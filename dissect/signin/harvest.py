@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dissect.model import Headers, HttpRequest, HttpResponse, Secret, SipMessage, Text
+from dissect.model import Headers, HttpRequest, HttpResponse, Secret, SipMessage, Text, wire_text
 from dissect.signin import redaction
 from dissect.signin.redaction import SecretBook
 
@@ -45,7 +45,7 @@ def http(message: HttpRequest | HttpResponse, book: SecretBook) -> None:
     frame = message.place.span.first_frame
     found: list[Secret] = []
     if isinstance(message, HttpRequest):
-        found += _secrets(redaction.redact_url(message.target.decode("latin-1")))
+        found += _secrets(redaction.redact_url(wire_text(message.target)))
     found += _header_secrets(message.headers)
     found += body(message.body.text[:BODY_LIMIT], message.headers.get("content-type") or "")
     for secret in found:
@@ -73,13 +73,13 @@ def path(request: HttpRequest) -> Text:
 
 def target(request: HttpRequest) -> Text:
     """The request target with its query, secrets wrapped; absolute form as sent."""
-    return redaction.redact_url(request.target.decode("latin-1"))
+    return redaction.redact_url(wire_text(request.target))
 
 
 def _header_secrets(headers: Headers) -> Iterator[Secret]:
     for raw_name, raw_value in headers:
         name = raw_name.decode("latin-1").lower()
-        value = raw_value.decode("latin-1")
+        value = wire_text(raw_value)
         if name in ("authorization", "proxy-authorization"):
             yield redaction.authorization(value)
         elif name == "cookie":

@@ -13,12 +13,14 @@ from typing import Literal
 
 from dissect.model import Direction, Span, TlsReason
 from dissect.protocols.tls.keys import TrafficSecret
+from dissect.protocols.tls.messages import MessageReader
 from dissect.protocols.tls.protection import Opened, Opener
 from dissect.protocols.tls.records import Record, RecordReader
 from dissect.protocols.tls.resync import Resync
 
 MAX_PARKED = 1 << 17  # bytes parked in one direction
 MAX_SEARCHED = 4096  # record numbers tried after a loss
+MAX_TRIALS = 50_000  # record numbers tried after one loss, all candidates together
 MAX_FAILURES = 8  # records in a row that may fail before a direction is given up
 SMALLEST_RECORD = 22  # bytes on the wire of the smallest protected record that is usual
 
@@ -58,11 +60,11 @@ class Half:
         self.parked: deque[Record] = deque()
         self.parked_bytes = 0
         self.search = 0  # after a loss: how many record numbers to try
+        self.trials = MAX_TRIALS  # what is left of them
         self.tolerate = 0  # records that may fail unremarked: they have another key
         self.failures = 0  # records that failed in a row
         self.guessed = 0  # records tried with secrets that may not be this connection's
-        self.message = bytearray()  # a handshake message that isn't whole yet
-        self.oversize = 0  # bytes to come of a handshake message that is passed over
+        self.messages = MessageReader()
         self.first: Span | None = None
         self.last: Span | None = None
         self.bytes_in = 0
@@ -97,8 +99,7 @@ class Half:
         self.phase = first.phase
         self.proven = False
         self.failures = 0
-        self.message.clear()
-        self.oversize = 0
+        self.messages.clear()
 
     def adopt(self, key: Key) -> None:
         """Take a key whose right place in the stream a tag has proven already."""
@@ -161,6 +162,9 @@ class Half:
         window = max(1, min(self.search, MAX_SEARCHED))
         for key in [*([self.key] if self.key else []), *self.rivals, *self.successors()]:
             opener = key.opener
+            self.trials = max(0, self.trials - window)
+            if not self.trials:
+                return False
             if before is not None:
                 if not opener.restartable:
                     continue
@@ -179,5 +183,5 @@ class Half:
         self.blind += self.shut or self.phase != "clear"
         held = length // SMALLEST_RECORD + 2 if length else MAX_SEARCHED
         self.search = min(self.search + held, MAX_SEARCHED)
-        self.message.clear()
-        self.oversize = 0
+        self.trials = MAX_TRIALS
+        self.messages.clear()

@@ -8,7 +8,7 @@ from functools import partial
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer
-from dissect.protocols.tls.negotiation import Facts
+from dissect.protocols.tls.facts import Facts
 
 Results = list["Message | Anomaly"]
 BOTH: tuple[Direction, Direction] = (0, 1)

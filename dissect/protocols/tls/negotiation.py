@@ -6,40 +6,23 @@ RFC 8446 §2 and appendix A for TLS 1.3, RFC 5246 §7.3 for what was before.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
 from functools import partial
 
 from dissect.model import Direction
+from dissect.protocols.tls import blind, keyring, secrets, words
 from dissect.protocols.tls import handshake as wire
-from dissect.protocols.tls import keyring, secrets, words
 from dissect.protocols.tls.certificates import decompress
+from dissect.protocols.tls.facts import Facts
 from dissect.protocols.tls.half import Half, Key, Phase
 from dissect.protocols.tls.keyring import Master
 from dissect.protocols.tls.keys import Agreement
+from dissect.protocols.tls.messages import Transcript
 from dissect.protocols.tls.protection import Unauthenticated
 from dissect.protocols.tls.secrets import SecretStore, Session
 from dissect.protocols.tls.suites import Suite, suite
 
 MAX_EARLY_RECORDS = 4096  # records of rejected or unreadable 0-RTT data passed over
 MAX_CERTIFICATES = 1 << 20  # bytes kept of the chains of one connection
-MAX_TRANSCRIPT = 1 << 16  # bytes of handshake kept for an extended master secret
-
-
-@dataclass(slots=True, repr=False)
-class Facts:
-    """What the row of the connection tells; the last handshake that said it counts."""
-
-    server_name: str | None = None
-    offered: tuple[str, ...] = ()
-    alpn: str | None = None
-    version: int | None = None
-    suite: Suite | None = None
-    resumed: bool = False
-    resumes: int | None = None  # stream of the connection that made the session
-    chains: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
-    early_rejected: bool = False
-    origin: str | None = None
 
 
 class Negotiation:
@@ -57,14 +40,13 @@ class Negotiation:
         self.server_hello: wire.ServerHello | None = None
         self.retried = False
         self.finished = [False, False]  # whether a Finished was read: client, server
-        self.changed = [False, False]  # whether a cipher was changed, up to TLS 1.2
-        self.complete = False
+        self.guessed: bytes | None = None  # client random, where its hello is missing
         self._full = False  # TLS 1.2: the server sent a whole flight
         self._agreement: Agreement | None = None
         self._premaster: bytes | None = None  # as encrypted by the client
         self._ticket: bytes | None = None  # issued in this handshake
         self._master: Master | None = None  # proven by a tag
-        self._transcript: bytearray | None = bytearray()
+        self._transcript = Transcript()
 
     # ------------------------------------------------------------- roles
 
@@ -86,7 +68,7 @@ class Negotiation:
         if kind == words.CLIENT_HELLO:
             self.hello(half, wire.parse_client_hello(body))
         elif kind == words.SERVER_HELLO:
-            self._remember(kind, body)
+            self._transcript.add(kind, body)
             self._server_hello(half, wire.parse_server_hello(body))
             return
         elif kind == words.CERTIFICATE:
@@ -104,9 +86,9 @@ class Negotiation:
             self._client_key(body)
         elif kind == words.SERVER_HELLO_DONE:
             self._full = True
-        self._remember(kind, body)
+        self._transcript.add(kind, body)
         if kind == words.CLIENT_KEY_EXCHANGE:
-            self._close_transcript()
+            self._transcript.seal()
 
     def _message13(self, half: Half, role: int, kind: int, body: bytes) -> None:
         if kind == words.ENCRYPTED_EXTENSIONS and role == 1:
@@ -133,9 +115,7 @@ class Negotiation:
         self._full, self._agreement, self._ticket, self._premaster = False, None, None, None
         if not again:
             self._master, self.finished = None, [False, False]
-            self.complete = False
-            self._transcript = bytearray()
-        self.facts.offered = hello.protocols
+            self._transcript = Transcript()
         self.facts.server_name = hello.server_name or self.facts.server_name
         self.halves[half.direction ^ 1].waits = False
         if half.phase == "clear":
@@ -162,6 +142,7 @@ class Negotiation:
         if self.client_hello is None:
             return
         if self.tls13:
+            self._transcript.drop()
             self._start13(client_half, half)
         else:
             self._agree(hello, facts.suite)
@@ -213,7 +194,6 @@ class Negotiation:
             half.why = keyring.why_no_secret(
                 self.store, hello.random, secrets.CLIENT_EARLY, self.facts.resumed
             )
-        self.facts.early_rejected = early and accepted is False
         self._install(half, ("handshake", "application"))
         if early and half.key is not None:
             half.tolerate = MAX_EARLY_RECORDS
@@ -242,17 +222,14 @@ class Negotiation:
 
     def guess(self, half: Half, header: bytes, payload: bytes) -> bool:
         """Try to open a record of a connection without a beginning; see `blind`."""
-        if half.guessed >= blind.MAX_GUESSED or not any(self.store.unclaimed_or(self.random)):
-            return False
-        half.guessed += 1
-        found = blind.guess_key(self.store, header, payload, self.role(half), self.random)
+        found = blind.guess_key(self.store, header, payload, self.role(half), self.guessed)
         if found is None:
             return False
-        key, suite_, self.random, role = found
-        self.client = half.direction if role == 0 else (0 if half.direction else 1)
+        key, suite_, self.guessed, role = found
+        self.client = 0 if role == half.direction else 1
         self.facts.version, self.facts.suite = words.TLS13, suite_
         self.facts.origin = key.origin
-        self.store.claim(self.random, "")
+        self.store.claim(self.guessed, "")
         half.adopt(key)
         return True
 
@@ -284,7 +261,6 @@ class Negotiation:
             return
         if self.role(half) == 1 or self.finished[1]:
             self.facts.resumed = not self._full and not half.gaps
-        self.changed[self.role(half)] = True
         agreement, suite_ = self._agreement, self._agreement.suite
         if suite_.cipher is None or suite_.tls13:
             half.close("cipher_unsupported", suite_.name)
@@ -337,7 +313,11 @@ class Negotiation:
             self.store,
             agreement,
             encrypted_premaster=self._premaster,
-            session_hash=self._session_hash(),
+            session_hash=(
+                self._transcript.digest(agreement.version, agreement.suite.prf)
+                if wire.EXTENDED_MASTER_SECRET in self.server_hello.extensions
+                else None
+            ),
             sessions=idents,
             certificate=next(iter(self.facts.chains.get("server", ())), None),
         )
@@ -373,7 +353,6 @@ class Negotiation:
 
     def _finished(self, half: Half, role: int) -> None:
         self.finished[role] = True
-        self.complete = all(self.finished)
         if self.tls13 and half.phase == "handshake":
             self._install(half, ("application",))
 
@@ -395,34 +374,3 @@ class Negotiation:
             if updated is not None:
                 keys.append(updated)
         return keys
-
-    # ------------------------------------------------------------- extended master secret
-
-    def _remember(self, kind: int, body: bytes) -> None:
-        """Keep the handshake for the session hash, as long as it may be needed."""
-        transcript = self._transcript
-        if transcript is None:
-            return
-        if len(transcript) + len(body) > MAX_TRANSCRIPT or self.tls13:
-            self._transcript = None
-            return
-        transcript += bytes((kind,)) + len(body).to_bytes(3) + body
-
-    def _close_transcript(self) -> None:
-        """The session hash goes up to the client's key exchange (RFC 7627 §3)."""
-        if self._transcript is not None:
-            self._session = bytes(self._transcript)
-            self._transcript = None
-
-    _session: bytes = b""
-
-    def _session_hash(self) -> bytes | None:
-        agreement, hello = self._agreement, self.server_hello
-        assert agreement is not None
-        assert hello is not None
-        if wire.EXTENDED_MASTER_SECRET not in hello.extensions or not self._session:
-            return None
-        if agreement.version >= words.TLS12:
-            return hashlib.new(agreement.suite.prf, self._session).digest()
-        md5 = hashlib.md5(self._session, usedforsecurity=False).digest()
-        return md5 + hashlib.sha1(self._session, usedforsecurity=False).digest()

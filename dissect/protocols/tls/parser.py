@@ -6,9 +6,6 @@ as they are found, oddities, and one `TlsConnection` when both directions have e
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 from dissect.errors import ProtocolError
 from dissect.model import (
     Alert,
@@ -20,6 +17,7 @@ from dissect.model import (
 )
 from dissect.protocols.base import Layer
 from dissect.protocols.tls import words
+from dissect.protocols.tls.blind import MAX_GUESSED
 from dissect.protocols.tls.half import MAX_FAILURES, Half
 from dissect.protocols.tls.handshake import parse_cut_client_hello
 from dissect.protocols.tls.inside import Inside, Results
@@ -31,7 +29,6 @@ from dissect.protocols.tls.verdict import describe
 
 MAX_SHAPES = 4096  # record shapes kept of a connection that stays shut
 MAX_ALERTS = 64
-MAX_MESSAGE = 1 << 20  # bytes of one handshake message; larger ones are passed over
 MAX_ANOMALIES = 20  # of one connection
 
 
@@ -136,7 +133,7 @@ class TlsParser:
         assert search is not None
         pieces = search.feed(view, span)
         if pieces is None:
-            if search.exhausted:
+            if search.exhausted or not half.trials:
                 half.close("lost_segment", "no record was found behind the loss")
                 self._start_search(half)
             return
@@ -207,20 +204,32 @@ class TlsParser:
         elif kind == words.ALERT:
             self._alert(half, payload, record.span)
         elif kind == VERSION2_HELLO:
-            self._guard(record.span, out, partial(talk.version2_hello, half, payload))
+            try:
+                talk.version2_hello(half, payload)
+            except ProtocolError as error:
+                self._odd(error.kind, str(error), record.span, out)
         elif kind == words.APPLICATION_DATA:
-            if talk.retried and talk.server_hello is None:
-                talk.facts.early_rejected = True  # 0-RTT data sent before the second hello
+            self._data_without_key(half, record, out)
+
+    def _data_without_key(self, half: Half, record: Record, out: Results) -> None:
+        talk, payload = self._talk, record.payload
+        assert payload is not None
+        if talk.retried and talk.server_hello is None:
+            return  # 0-RTT data sent before the second hello: rejected, so nobody's data
+        if talk.client_hello is None and half.guessed < MAX_GUESSED:
+            half.guessed += 1
+            if talk.guess(half, record.header, payload):
+                self._protected(half, record, out)
                 return
-            self._walked(half, record)
-            if talk.client_hello is None:
-                half.close("no_client_hello", "")
-            elif talk.server_hello is None:
-                half.close("no_server_hello", "")
+        self._walked(half, record)
+        if talk.client_hello is not None:
+            half.close("no_server_hello", "")
+        elif half.guessed >= MAX_GUESSED:
+            half.close("no_client_hello", "")
 
     def _may_wait(self, half: Half) -> bool:
         """Whether a server hello should be kept until the client's is read."""
-        if self._talk.client_hello is not None or half.message:
+        if self._talk.client_hello is not None or half.messages.begun:
             return False
         other = self._halves[half.direction ^ 1]
         return not (other.ended or other.gaps or other.shut or half.parked_bytes)
@@ -288,44 +297,28 @@ class TlsParser:
     # ------------------------------------------------------------- contents
 
     def _handshake(self, half: Half, content: bytes | memoryview, span: Span, out: Results) -> None:
-        if half.oversize:
-            passed = min(half.oversize, len(content))
-            half.oversize -= passed
-            content = content[passed:]
-        message = half.message
-        message += content
-        while len(message) >= 4:
-            size = int.from_bytes(message[1:4])
-            if message[0] not in words.HANDSHAKE_NAMES:
-                if half.key is not None or not half.gaps:
-                    self._odd("tls.handshake", "an impossible handshake message", span, out)
-                message.clear()
-                return
-            if size > MAX_MESSAGE:
-                name = words.HANDSHAKE_NAMES[message[0]]
-                self._odd("tls.handshake", f"a {name} of {size} bytes is left out", span, out)
-                half.oversize = max(0, 4 + size - len(message))
-                del message[: 4 + size]
-                continue
-            if len(message) < 4 + size:
-                return
-            kind, body = message[0], bytes(message[4 : 4 + size])
-            del message[: 4 + size]
-            if not self._guard(span, out, partial(self._talk.message, half, kind, body)):
-                return
+        half.messages.feed(content)
+        going = True
+        while going:
+            going = self._next_message(half, span, out)
 
-    def _guard(self, span: Span, out: Results, act: Callable[[], None]) -> bool:
+    def _next_message(self, half: Half, span: Span, out: Results) -> bool:
+        """Whether there was a message; oddities are noted and the next one is looked at."""
         try:
-            act()
+            message = next(half.messages.messages(), None)
+            if message is not None:
+                self._talk.message(half, *message)
         except ProtocolError as error:
-            self._odd(error.kind, str(error), span, out)
-            return False
-        return True
+            # In clear and behind a loss, records may begin within a message.
+            if half.key is not None or not half.gaps:
+                self._odd(error.kind, str(error), span, out)
+            return True
+        return message is not None
 
     def _lose(self, half: Half, length: int) -> None:
         """Bytes are missing. Of a client hello its first bytes are enough to go on with."""
         if self._talk.client_hello is None and half.phase == "clear":
-            begun = bytes(half.message) or half.reader.remainder()[5:]
+            begun = half.messages.begun or half.reader.remainder()[5:]
             if begun[:1] == bytes((words.CLIENT_HELLO,)):
                 hello = parse_cut_client_hello(begun[4:])
                 if hello is not None:

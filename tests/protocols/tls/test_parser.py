@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from dissect.errors import ProtocolError
 from dissect.model import Output, Span
 from dissect.protocols.base import Layer
+from dissect.protocols.tls.half import MAX_TRIALS
 from dissect.protocols.tls.parser import TlsParser
+from dissect.protocols.tls.protection import Tls13Opener
 from dissect.protocols.tls.secrets import SecretStore
 
 from ..drive import CONNECTION, C, Part, S, bytewise, drive, hole
@@ -350,3 +352,74 @@ def test_nothing_shows_a_secret() -> None:
     shown += repr(vars(half)) + repr(vars(vars(parser)["_talk"]))
     assert not any(bytes.fromhex(value).hex() in shown for value in values if len(value) == 96)
     assert repr(SecretStore()) == "<SecretStore 0 secrets from 0 key logs>"
+
+
+# ------------------------------------------------------------------ joined late
+
+
+def joined_late(session: Session, flights: int, cut: int = 0) -> list[Part]:
+    """The session without its first flights, and without the first bytes of the next two."""
+    rest = session.wire[flights:]
+    out: list[Part] = []
+    for number, (direction, content) in enumerate(rest):
+        assert isinstance(content, bytes)
+        out.append((direction, content[cut:] if number < 2 else content))
+    return out
+
+
+@pytest.mark.parametrize("cut", [0, 100])
+def test_tls13_without_its_beginning(cut: int) -> None:
+    """Unused secrets are tried: a tag proves which one it is, and the record's number."""
+    session = recorded(TLS13)
+    other = Peers(TLS13).talk()[0]
+    seen = look(joined_late(session, 6, cut), store_of(other.keys + session.keys))
+    for direction in (C, S):
+        part = seen.got[direction]
+        assert 1000 < len(part) < len(session.plaintext[direction])
+        assert session.plaintext[direction].endswith(part)
+    assert (seen.row.version, seen.row.secret_source) == ("TLS 1.3", "log 1")
+    assert seen.row.cipher_suite == "TLS_AES_256_GCM_SHA384"
+
+
+def test_beginning_missing_and_no_secret_fits() -> None:
+    other = Peers(TLS13).talk()[0]
+    for version in (TLS12, TLS13):
+        store = store_of(other.keys)
+        before = store.guesses
+        seen = look(joined_late(recorded(version), 6), store)
+        assert seen.got == (b"", b"")
+        assert (seen.row.decrypted, seen.row.reason) == ("none", "no_client_hello")
+        # The close_notify of TLS 1.3 can't be told from data.
+        assert len(seen.row.shapes) == (4 if version is TLS12 else 6)
+        assert store.guesses > before - 20_000
+
+
+def test_guesses_are_bounded_for_the_whole_capture() -> None:
+    store = store_of(Peers(TLS13).talk()[0].keys)
+    for _ in range(200):
+        look(joined_late(recorded(TLS12), 6), store)
+    assert store.guesses < 0
+    session = Peers(TLS13).talk()[0]
+    store.add_key_log(session.keys.encode(), "more")
+    assert look(session.wire, store).row.decrypted == "full"
+
+
+def test_trials_after_a_loss_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many small records behind a loss that no key opens: the direction is given up."""
+    session = recorded(TLS13)
+    small = b"\x17\x03\x03\x00\x20" + bytes(32)
+    parts: list[Part] = [*session.wire[:4], (S, 1_000_000)]
+    parts += [(S, small * 100) for _ in range(60)]
+    trials = 0
+    open_at = Tls13Opener.open_at
+
+    def counted(self: Tls13Opener, *arguments: object) -> object:
+        nonlocal trials
+        trials += 1
+        return open_at(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Tls13Opener, "open_at", counted)
+    seen = look(parts, store_of(session.keys))
+    assert MAX_TRIALS / 2 < trials < 2 * MAX_TRIALS
+    assert (seen.row.decrypted, seen.row.reason) == ("partial", "lost_segment")
+    assert len(seen.row.shapes) > 1000  # still listed, from the headers

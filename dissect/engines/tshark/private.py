@@ -1,0 +1,79 @@
+"""Files that tshark has to be given by name and nobody else may read.
+
+A merged key log, a capture that came through a pipe, and an empty folder in the place of
+the user's Wireshark profile; all in one folder of mode 0700 that vanishes with `close`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+_COPY = 1 << 20
+
+
+class PrivateFolder:
+    """A folder of our own; on Windows the user's temporary folder is private by itself."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+
+    def __enter__(self) -> PrivateFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the folder with all in it. tshark must have ended, Windows insists."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def config(self) -> str:
+        """An empty Wireshark profile."""
+        folder = self.path / "profile"
+        folder.mkdir(exist_ok=True)
+        return str(folder)
+
+    def key_log(self, texts: Iterable[bytes]) -> str | None:
+        """The key logs as one file, line ends and byte order marks put right; None if empty.
+
+        tshark reads a line up to LF and takes a byte order mark for a part of it.
+        """
+        lines = [line for text in texts for line in _plain(bytes(text)).splitlines() if line]
+        if not lines:
+            return None
+        return self._write("keys.log", b"\n".join(lines) + b"\n")
+
+    def capture(self, source: BinaryIO) -> str:
+        """What comes from `source`, as a file that can be read twice."""
+        path = self.path / "capture"
+        with os.fdopen(_create(path), "wb") as file, contextlib.closing(source):
+            shutil.copyfileobj(source, file, _COPY)
+        return str(path)
+
+    def _write(self, name: str, data: bytes) -> str:
+        path = self.path / name
+        with os.fdopen(_create(path), "wb") as file:
+            file.write(data)
+        return str(path)
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+
+
+def _plain(text: bytes) -> bytes:
+    if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = text.decode("utf-16", "replace").encode("utf-8")
+    return text.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").replace(b"\0", b"")

@@ -1,0 +1,25 @@
+"""What is known of a TLS connection, gathered for its row and for its child."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dissect.protocols.tls.suites import Suite
+
+
+@dataclass(slots=True, repr=False)
+class Facts:
+    """What the hellos and certificates said; of several handshakes the last one counts.
+
+    `resumes` is the stream of the connection that made the session, `chains` are those of
+    "server" and "client" (DER), `origin` the key log whose secret opened the first record.
+    """
+
+    server_name: str | None = None
+    alpn: str | None = None
+    version: int | None = None
+    suite: Suite | None = None
+    resumed: bool = False
+    resumes: int | None = None
+    chains: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    origin: str | None = None
