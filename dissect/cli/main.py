@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "dns": ("dissect.cli.tables", "dns", "DNS questions and answers."),
     "events": ("dissect.cli.tables", "events", "Messages as steps of sign-in protocols."),
     "info": ("dissect.cli.info", "info", "What is in the captures, and what could be decrypted."),
+    "check": ("dissect.cli.check", "check", "Regression test: the flows against a golden file."),
+    "diff": ("dissect.cli.check", "diff", "Two sign-ins step by step: where they parted."),
     "flows": ("dissect.cli.flows", "flows", "The flow definitions that are installed."),
 }
 

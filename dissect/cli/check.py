@@ -1,0 +1,121 @@
+"""`dissect check` and `dissect diff`: a sign-in against what it should be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dissect.cli.options import inputs, session, warn
+from dissect.errors import UsageError
+
+if TYPE_CHECKING:
+    from dissect.pipeline import Session
+
+CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".lz4")
+
+
+@click.command()
+@inputs()
+@click.option("--phone-log", "phone_logs", multiple=True, metavar="FILE")
+@click.option("--flow", "flows", multiple=True, metavar="NAME|FILE.toml")
+@click.option("--expect", "golden", required=True, metavar="GOLDEN.json", help="What it should be.")
+@click.option("--update", is_flag=True, help="Write GOLDEN.json instead of comparing with it.")
+@click.option(
+    "--tolerance", type=float, default=5.0, show_default=True, help="Seconds that times may differ."
+)
+def check(
+    captures: tuple[str, ...], golden: str, update: bool, tolerance: float, **options: Any
+) -> int:
+    """Compare the flows in CAPTURE... with GOLDEN.json: exit 0 if they mean the same, else 1."""
+    from dissect.compare import compare
+    from dissect.render.escape import visible
+
+    run = session(captures, **options)
+    document = _document(run)
+    warn(run)
+    if update:
+        _write(golden, document)
+        click.echo(f"wrote {golden}", err=True)
+        return 0
+    try:
+        differences = compare(_read(golden), document, tolerance)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{golden}: {error}") from None
+    for difference in differences:
+        click.echo(visible(str(difference)))
+    if differences:
+        click.echo(f"dissect: {len(differences)} differences from {golden}", err=True)
+    return 1 if differences else 0
+
+
+@click.command()
+@click.argument("good", metavar="GOOD")
+@click.argument("bad", metavar="BAD")
+def diff(good: str, bad: str) -> int:
+    """Show where two sign-ins parted. Each is a capture, a folder of captures, or flow JSON."""
+    from dissect.compare import parting
+    from dissect.render.escape import visible
+
+    flows = [_first_flow(good), _first_flow(bad)]
+    if flows[0]["flow"] != flows[1]["flow"]:
+        raise UsageError(
+            f"{good} is a {flows[0]['flow']}, {bad} a {flows[1]['flow']}: no two of one kind"
+        )
+    for line in parting(flows[0], flows[1]):
+        click.echo(visible(line))
+    same = all(
+        a["status"] == b["status"]
+        for a, b in zip(flows[0]["steps"], flows[1]["steps"], strict=True)
+    )
+    return 0 if same else 1
+
+
+def _first_flow(source: str) -> dict[str, Any]:
+    path = Path(source)
+    if path.suffix == ".json":
+        document = _read(source)
+    else:
+        captures: tuple[str, ...] = (source,)
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in CAPTURE_SUFFIXES)
+            captures = tuple(str(p) for p in found)
+            if not captures:
+                raise UsageError(f"{source}: no captures in this folder")
+        document = _document(session(captures))
+    flows = document.get("flows")
+    if not isinstance(flows, list) or not flows:
+        raise UsageError(f"{source}: no flow found in it")
+    flow: dict[str, Any] = flows[0]
+    return flow
+
+
+def _document(run: Session) -> dict[str, Any]:
+    from dissect.render import render
+
+    charts = run.charts
+    text = render(charts, "json", captures=tuple(run.reading.captures))
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        document = json.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except ValueError:
+        raise UsageError(f"{path}: not JSON") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{path}: not a flow document")
+    return document
+
+
+def _write(path: str, document: dict[str, Any]) -> None:
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    try:
+        Path(path).write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None

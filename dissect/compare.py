@@ -1,0 +1,190 @@
+"""Two flow documents (`dissect flow --format json`) compared on what they mean.
+
+Steps, statuses, causes, order and labels of arrows must agree. What differs from one
+recording to the next does not count: addresses, ports, GUIDs and host-independent ids are
+mapped to the order of their first sight, times are compared from the flow's first arrow,
+within a tolerance. Frames and file names are not compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Flow = Mapping[str, Any]
+_VARIES = re.compile(
+    r"(?P<guid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"|(?P<v4>\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b)"
+    r"|(?P<v6>\[[0-9a-fA-F:]+\](?::\d{1,5})?)"
+)
+DEFAULT_TOLERANCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: where (flow, step, arrow), what was expected, what was found."""
+
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: expected {self.expected}, found {self.found}"
+
+
+def compare(
+    expected: Mapping[str, Any], found: Mapping[str, Any], tolerance_s: float = DEFAULT_TOLERANCE_S
+) -> list[Difference]:
+    """The differences of two documents; empty where they mean the same.
+
+    Raises ValueError for a document that is none of `dissect flow --format json`.
+    """
+    ours, theirs = _flows(found), _flows(expected)
+    differences = []
+    names = [str(flow["flow"]) for flow in theirs]
+    if [str(flow["flow"]) for flow in ours] != names:
+        differences.append(
+            Difference(
+                "flows",
+                ", ".join(names) or "none",
+                ", ".join(str(f["flow"]) for f in ours) or "none",
+            )
+        )
+    for index, (wanted, got) in enumerate(zip(theirs, ours, strict=False), 1):
+        prefix = f"flow {index} ({wanted['flow']})" if len(theirs) > 1 else str(wanted["flow"])
+        differences += _flow(prefix, wanted, got, tolerance_s)
+    return differences
+
+
+def _flows(document: Mapping[str, Any]) -> Sequence[Flow]:
+    flows = document.get("flows")
+    if document.get("schema") != 1 or not isinstance(flows, list):
+        raise ValueError("not a document of `dissect flow --format json`, schema 1")
+    return flows
+
+
+def _flow(prefix: str, wanted: Flow, got: Flow, tolerance_s: float) -> Iterator[Difference]:
+    for key in ("status", "stopped_at"):
+        if wanted[key] != got[key]:
+            yield Difference(f"{prefix}, {key}", str(wanted[key]), str(got[key]))
+    causes = [(flow.get("cause") or {}).get("code") for flow in (wanted, got)]
+    if causes[0] != causes[1]:
+        yield Difference(f"{prefix}, cause", str(causes[0]), str(causes[1]))
+    steps = {step["number"]: step for step in got["steps"]}
+    names = (_Names(), _Names())
+    starts = (_start(wanted), _start(got))
+    for step in wanted["steps"]:
+        other = steps.pop(step["number"], None)
+        where = f"{prefix}, step {step['number']}"
+        if other is None:
+            yield Difference(where, step["status"], "no such step")
+            continue
+        if step["status"] != other["status"]:
+            yield Difference(f"{where}, status", step["status"], other["status"])
+        yield from _arrows(where, step["arrows"], other["arrows"], names, starts, tolerance_s)
+    for number in steps:
+        yield Difference(f"{prefix}, step {number}", "no such step", steps[number]["status"])
+
+
+def _arrows(
+    where: str,
+    wanted: Sequence[Mapping[str, Any]],
+    got: Sequence[Mapping[str, Any]],
+    names: tuple[_Names, _Names],
+    starts: tuple[float, float],
+    tolerance_s: float,
+) -> Iterator[Difference]:
+    from difflib import SequenceMatcher
+
+    left = [_arrow(arrow, names[0]) for arrow in wanted]
+    right = [_arrow(arrow, names[1]) for arrow in got]
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            for a, b in zip(wanted[i1:i2], got[j1:j2], strict=True):
+                times = _seconds(a) - starts[0], _seconds(b) - starts[1]
+                if abs(times[0] - times[1]) > tolerance_s:
+                    yield Difference(
+                        f"{where}, time of “{a['label']}”",
+                        f"+{times[0]:.1f} s",
+                        f"+{times[1]:.1f} s",
+                    )
+            continue
+        expected, found = left[i1:i2], right[j1:j2]
+        for index in range(max(len(expected), len(found))):
+            yield Difference(
+                where,
+                expected[index] if index < len(expected) else "nothing more",
+                found[index] if index < len(found) else "nothing more",
+            )
+
+
+def _arrow(arrow: Mapping[str, Any], names: _Names) -> str:
+    label = names.mapped(str(arrow["label"]))
+    return f"{arrow['from']} → {arrow['to']} “{label}” {arrow['status']}"
+
+
+def _start(flow: Flow) -> float:
+    times = [_seconds(arrow) for step in flow["steps"] for arrow in step["arrows"]]
+    return min(times, default=0.0)
+
+
+def _seconds(arrow: Mapping[str, Any]) -> float:
+    # Nine digits of a second are more than datetime reads; six are enough for a tolerance.
+    text = str(arrow["time"])
+    return datetime.fromisoformat(text[:26] + "+00:00").timestamp()
+
+
+class _Names:
+    """Values that differ from recording to recording, by kind and order of first sight."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def mapped(self, text: str) -> str:
+        return _VARIES.sub(self._name, text)
+
+    def _name(self, match: re.Match[str]) -> str:
+        kind = "id" if match.lastgroup == "guid" else "address"
+        value = match.group(0)
+        if value not in self._known:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            self._known[value] = f"{kind} {self._counts[kind]}"
+        return self._known[value]
+
+
+def parting(good: Flow, bad: Flow) -> list[str]:
+    """Where two sign-ins of one flow parted, step by step, in sentences."""
+    lines = []
+    others = {step["number"]: step for step in bad["steps"]}
+    names = (_Names(), _Names())
+    parted = False
+    for step in good["steps"]:
+        other = others.get(step["number"])
+        if other is None:
+            continue
+        same = step["status"] == other["status"]
+        mark = "=" if same else "≠"
+        states = step["status"] if same else f"{step['status']} | {other['status']}"
+        lines.append(f"{mark} {step['number']} {step['title']}: {states}")
+        left = [_arrow(arrow, names[0]) for arrow in step["arrows"]]
+        right = [_arrow(arrow, names[1]) for arrow in other["arrows"]]
+        if not same and not parted:
+            parted = True
+            common = next(
+                (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
+                min(len(left), len(right)),
+            )
+            lines.append(f"    they part here, after {common} equal arrows:")
+            lines.append(f"    good: {left[common] if common < len(left) else 'nothing more'}")
+            lines.append(f"    bad:  {right[common] if common < len(right) else 'nothing more'}")
+            if other.get("explanation"):
+                lines.append(f"    why:  {other['explanation']}")
+    cause = bad.get("cause")
+    if cause:
+        lines.append(f"cause of the bad one: {cause['text']} [{cause['code']}]")
+        lines.append(f"remedy: {cause['remedy']}")
+    return lines
