@@ -100,11 +100,16 @@ def instances(
     found = _join_tries(anchored)
     loose = _place([group for group in groups if group not in anchored], found)
     # What fits no sign-in may be one that came to nothing, or can't be read.
-    lone = [group for group in loose if _has(group, definition.instance.fallback)]
-    lone = [group for group in lone if not any(_by_address(group, other) for other in found)]
-    if lone:
-        more = _join_tries(lone)
-        loose = _place([group for group in loose if group not in lone], more)
+    while True:
+        lone = [g for g in loose if not any(_by_address(g, other) for other in found)]
+        begun = next(
+            (g for key in definition.instance.fallback for g in lone if _has(g, (key,))), None
+        )
+        if begun is None:
+            break
+        loose.remove(begun)
+        more = [begun]
+        loose = _place(loose, more)
         found += more
     for group in found:
         group.members.sort(key=lambda item: (item.event.time_ns, item.index))

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from dissect.model import Event, Fact, LogEntry, Message, Secret, SipMessage
 from dissect.signin.oauth import user_code
 
+_HOST = re.compile(r"https?://([^/:\s]+)")
 _FIELD = re.compile(r"([A-Za-z_]+)\s*\[([^\]]*)\]")
 
 
@@ -20,9 +21,13 @@ def entry(message: LogEntry) -> Iterator[tuple[str, bool, dict[str, Fact]]]:
     if "sSDevicePairGetAADUrlAndClientID" in text and "S/E(" in text:
         yield "phone.signin.started", False, {}
     elif text.startswith("Sent request for Device Configuration"):
-        yield "pairing.config.requested", False, {"method": "GET", "path": "device configuration"}
+        facts: dict[str, Fact] = {"method": "GET", "path": "device configuration"}
+        asked = _HOST.search(text)
+        if asked:
+            facts["asked_host"] = asked.group(1).lower()
+        yield "pairing.config.requested", False, facts
     elif text.startswith("DeviceConfiguration Data"):
-        facts: dict[str, Fact] = {}
+        facts = {}
         for name, fact in (("clientid", "client_id"), ("devicepairingwebsiteurl", "website")):
             if fields.get(name):
                 facts[fact] = fields[name]
@@ -61,8 +66,10 @@ def clock_offset(
 ) -> tuple[int, str] | None:
     """Nanoseconds to add to a log's times, and how they were found; None if nothing tells.
 
-    Values seen in both (codes, Call-ID with CSeq) are best: the log has whole seconds, so
-    half a second is added. Else a SIP Date header tells what the server's clock said.
+    Values seen in both (codes, Call-ID with CSeq) are best: the median of their differences,
+    since the log has whole seconds only. Else a SIP Date header tells what the server's
+    clock said; else the only connection of the captures to the host that the log says the
+    phone asked.
     """
     seen: dict[tuple[str, str, str], int] = {}
     for event in packets:
@@ -81,6 +88,11 @@ def clock_offset(
             if moment is not None:
                 seconds = int(moment.timestamp())
                 return seconds * 1_000_000_000 - message.place.span.first_ns, "a SIP Date header"
+    for event in log:
+        host = event.facts.get("asked_host")
+        times = [p.time_ns for p in packets if p.name == "tls.hidden" and p.host == host]
+        if host and len(times) == 1:
+            return times[0] - event.time_ns, f"the only connection to {host}"
     return None
 
 
