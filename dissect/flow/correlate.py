@@ -24,6 +24,8 @@ from dissect.model import Event, Secret
 
 # A group this far outside an instance's time is no part of it, whoever its client is.
 NEAR_NS = 15 * 60 * 1_000_000_000
+# What ends this long before an instance begins may have led to it.
+LEADS_NS = 2 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +222,11 @@ def _by_clue(group: Group, instance: Group) -> bool:
 
 def _by_time(group: Group, instance: Group) -> bool:
     """Nothing speaks against it: no other user, no other address for the same actor."""
-    known = {name for name, _ in instance.clues}
-    differs = any(name in known for name, _ in group.clues) and not group.clues & instance.clues
     actors = {actor for actor, _ in instance.clients}
     rival = (
         any(actor in actors for actor, _ in group.clients) and not group.clients & instance.clients
     )
-    return not differs and not rival and _near(group, instance)
+    return not _differ(group, instance) and not rival and _near(group, instance)
 
 
 def _near(group: Group, instance: Group) -> bool:
@@ -234,11 +234,23 @@ def _near(group: Group, instance: Group) -> bool:
 
 
 def _nearest(group: Group, options: list[Group]) -> list[Group]:
-    """Of several that fit, those whose time spans the group's start."""
+    """Of several that fit: those that share a clue, then the one that it led to, then
+    those whose time spans the group's start."""
     if len(options) < 2:
         return options
-    within = [option for option in options if option.start <= group.start <= option.end]
-    return within or options
+    options = [option for option in options if group.clues & option.clues] or options
+    led = [option for option in options if 0 <= option.start - group.end <= LEADS_NS]
+    if led:
+        return [min(led, key=lambda option: option.start)]
+    if any(_differ(group, option) for option in options):
+        options = [option for option in options if not _differ(group, option)]
+    return [o for o in options if o.start <= group.start <= o.end] or options
+
+
+def _differ(group: Group, instance: Group) -> bool:
+    """Both name a user (or another clue), and not the same one."""
+    known = {name for name, _ in instance.clues}
+    return any(name in known for name, _ in group.clues) and not group.clues & instance.clues
 
 
 def _who(group: Group) -> str:
