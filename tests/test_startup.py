@@ -67,13 +67,13 @@ def test_flow_engine_knows_no_flow() -> None:
         words = {definition["name"], definition["title"]}
         for actor in definition["actor"]:
             words |= {actor["title"], *actor.get("hosts", ())}
-            if len(actor["id"]) > 4:
+            if actor["id"] not in ("user", "client", "server"):
                 words.add(f'"{actor["id"]}"')
         for step in definition["step"]:
             words.add(step["title"])
             words |= {arrow["event"] for arrow in step.get("arrow", ())}
         words |= {item["code"] for item in definition.get("trouble", ())}
-        assert len(words) > 40
+        assert len(words) > 8
         assert [word for word in sorted(words) if word in code] == []
     assert re.search(r"/(adfs|oauth2|common|webticket|certprov)", code, re.I) is None
     names = set(re.findall(r"[a-z0-9-]+\.(?:com|net|org|ms)\b", code))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from dissect.flow.correlate import Candidate
 from dissect.flow.definition import HIDDEN, Definition, StepDef
 from dissect.flow.texts import fill
@@ -29,7 +31,8 @@ def draw(
     notes: Sequence[str],
 ) -> SequenceChart:
     """The chart of one sign-in; no string in it holds a secret's value."""
-    placed = _led(members)
+    actors = _actors(definition, members, show)
+    placed = [_turned(item, actors) for item in _led(members)]
     steps = tuple(_step(definition, state, placed, show) for state in verdict.states)
     diagnostics = [
         f"step {step.number} is {step.status}: {step.explanation}"
@@ -43,7 +46,7 @@ def draw(
         status=verdict.status,
         stopped_at=verdict.stopped_at,
         cause=verdict.cause,
-        actors=_actors(definition, members, show),
+        actors=actors,
         steps=steps,
         diagnostics=tuple(diagnostics),
         captures=tuple(dict.fromkeys(item.event.source.capture for item in members)),
@@ -64,6 +67,18 @@ def _led(members: Sequence[Candidate]) -> list[Candidate]:
         placed.append(item)
     placed.reverse()
     return placed
+
+
+def _turned(item: Candidate, actors: Sequence[Actor]) -> Candidate:
+    """An arrow that either side may send, drawn from the side that did."""
+    arrow = item.arrow
+    if not arrow.either:
+        return item
+    addresses = {actor.ident: actor.addresses for actor in actors}
+    if item.event.sender in addresses[arrow.to] and item.event.sender not in addresses[arrow.from_]:
+        turned = msgspec.structs.replace(arrow, from_=arrow.to, to=arrow.from_)
+        return replace(item, arrow=turned)
+    return item
 
 
 def _step(
@@ -175,8 +190,8 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
     kinds = {actor.id: actor.kind for actor in definition.actor}
     for item in members:
         event = item.event
-        if event.source.line is not None:
-            continue  # a log names its device, not an address
+        if event.source.line is not None or item.arrow.either:
+            continue  # a log names its device, not an address; either side proves nothing
         for ident, address in ((item.arrow.from_, event.sender), (item.arrow.to, event.receiver)):
             if item.arrow.key.startswith(HIDDEN):
                 # A shut connection is one row: its sender is the client, whoever sent first.

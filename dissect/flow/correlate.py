@@ -5,7 +5,7 @@
    connection (one device is at its end) or a log: union-find, so their order is nothing.
 3. A group with an anchor is an *instance*. Groups with one client whose times don't
    overlap are tries of the same device: one instance. Overlapping ones are two devices
-   behind one address.
+   behind one address, unless they are the same user's and have different anchors.
 4. A group without anchor joins the instance that shares its client's address or its
    clues (a user name, say), or the only one there is; what is ambiguous joins none, and
    a diagnostic says so. A group that fits none and has a fallback anchor is an instance
@@ -99,7 +99,7 @@ def instances(
     """The sign-ins among the candidates, by start; and what could not be placed, in words."""
     groups = sorted(_tied(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
     anchored = [group for group in groups if _has(group, definition.instance.anchors)]
-    found = _join_tries(anchored)
+    found = _join_tries(anchored, definition.instance.anchors)
     loose = _place([group for group in groups if group not in anchored], found)
     # What fits no sign-in may be one that came to nothing, or can't be read.
     while True:
@@ -166,18 +166,30 @@ def _ties(definition: Definition, event: Event) -> Iterable[object]:
             yield (name, value.value if isinstance(value, Secret) else str(value))
 
 
-def _join_tries(anchored: list[Group]) -> list[Group]:
-    """Tries of one device, one after the other, are one story."""
+def _join_tries(anchored: list[Group], anchors: tuple[str, ...]) -> list[Group]:
+    """Tries of one device, one after the other, are one story; so are groups of one client
+    and one user that have different anchors, the parts of it."""
     found: list[Group] = []
     for group in anchored:
         same = [
-            other for other in found if other.clients & group.clients and other.end <= group.start
+            other
+            for other in found
+            if other.clients & group.clients
+            and (other.end <= group.start or _parts_of_one(group, other, anchors))
         ]
         if len(same) == 1:
             same[0].absorb(group)
         else:
             found.append(group)
     return found
+
+
+def _parts_of_one(group: Group, other: Group, anchors: tuple[str, ...]) -> bool:
+    own, theirs = (
+        {item.arrow.key for item in each.members if item.arrow.key in anchors}
+        for each in (group, other)
+    )
+    return bool(group.clues & other.clues) and not own & theirs
 
 
 def _place(loose: list[Group], found: list[Group]) -> list[Group]:

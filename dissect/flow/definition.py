@@ -70,7 +70,8 @@ class ArrowDef(_Strict, frozen=True):
     host can have, such as a refused connection). `after` names arrows that may not come
     later; `within` a time limit: an event that breaks either proves nothing. `fold` draws
     repeats as one arrow; `pending` is an answer that settles nothing; an arrow that `leads`
-    is drawn in the step of the same client's next arrow, to which it led.
+    is drawn in the step of the same client's next arrow, to which it led. `either` side may
+    send it: it is drawn from the actor whose address sent it.
     """
 
     event: str
@@ -87,6 +88,7 @@ class ArrowDef(_Strict, frozen=True):
     fold: bool = False
     pending: bool = False
     leads: bool = False
+    either: bool = False
     fails: Failure | None = None
 
     @property

@@ -67,7 +67,7 @@ def _shipped() -> list[Path]:
 
 def test_load_by_name_and_file() -> None:
     assert load("vvx-web-signin") is built_in()["vvx-web-signin"]
-    assert load(str(EXAMPLE)).name == "device-code"
+    assert load(str(EXAMPLE)).name == "my-device-code"
 
 
 def test_a_definition_can_not_test_for_a_secrets_value() -> None:

@@ -1,0 +1,75 @@
+"""The other shipped flows, on recordings of the lab and on captures that nobody here made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dissect.flow.definition import built_in
+from dissect.model import SequenceChart
+from dissect.pipeline import Options, Session
+from tests.lab import scenario
+
+
+def charts(*captures: str, flow: str = "") -> list[SequenceChart]:
+    return Session(Options(captures, flows=(flow,) if flow else ())).charts
+
+
+@pytest.mark.parametrize("flow", ["device-code", "sfb-register", "sip-register", "wsfed-passive"])
+def test_each_is_found_in_the_web_sign_in(flow: str) -> None:
+    (chart,) = charts(*scenario("web-signin").captures, flow=flow)
+    assert chart.status == "complete"
+    assert [step.status for step in chart.steps] == ["done"] * len(
+        chart.steps
+    ) or flow == "wsfed-passive"
+
+
+def test_nested_ones_are_folded_into_the_more_specific() -> None:
+    assert [c.flow for c in charts(*scenario("web-signin").captures)] == ["vvx-web-signin"]
+
+
+@pytest.mark.parametrize(
+    ("name", "flow", "stopped_at", "code"),
+    [
+        ("wrong-password", "wsfed-passive", 2, "adfs.credentials_rejected"),
+        ("code-expired", "device-code", 3, "oauth.expired_token"),
+        ("sip-forbidden", "sfb-register", 4, "sip.403"),
+        ("sip-forbidden", "sip-register", 1, "sip.403"),
+    ],
+)
+def test_failures_of_the_part_are_those_of_the_whole(
+    name: str, flow: str, stopped_at: int, code: str
+) -> None:
+    (chart,) = charts(*scenario(name).captures, flow=flow)
+    assert (chart.status, chart.stopped_at) == ("failed", stopped_at)
+    assert chart.cause is not None
+    assert chart.cause.code == code == scenario(name).truth["verdict"]["code"]
+
+
+def test_a_real_registration(shared_captures: Path) -> None:
+    (chart,) = charts(str(shared_captures / "sip" / "suricata-sip_tcp_register.pcap"))
+    assert (chart.flow, chart.status) == ("sip-register", "complete")
+    # tshark: REGISTER in frame 4 and 200 in frame 6 or later of the same stream (EXPECTED/).
+    labels = [arrow.label for step in chart.steps for arrow in step.arrows]
+    assert labels[0].startswith("REGISTER")
+    assert labels[-1].startswith("200")
+
+
+def test_a_real_call_is_drawn_from_who_sent_what(shared_captures: Path) -> None:
+    """tshark: INVITE and 200 (BYE) from .197.103's side as EXPECTED lists the addresses."""
+    (chart,) = charts(str(shared_captures / "sip" / "sngrep-sip_in_ipip.pcap"))
+    assert (chart.flow, chart.status) == ("sip-call", "complete")
+    ends = {arrow.label.split()[0]: (arrow.sender, arrow.receiver)
+            for step in chart.steps for arrow in step.arrows}  # fmt: skip
+    assert ends["INVITE"] == ("caller", "callee")
+    assert ends["183"] == ("callee", "caller")
+
+
+def test_definitions_have_texts_for_every_failure() -> None:
+    for definition in built_in().values():
+        assert definition.about.strip()
+        for step, arrow in definition.arrows:
+            if arrow.fails is not None:
+                assert arrow.fails.text, (definition.name, step.number)
+                assert arrow.fails.remedy.endswith("."), (definition.name, arrow.key)
