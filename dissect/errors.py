@@ -5,6 +5,7 @@ DissectError
 ├── CaptureError           a file that is no capture, or can't be read          exit 2
 │   └── TruncatedCapture   raised inside readers only; callers get a diagnostic
 ├── DefinitionError        a flow definition that does not validate             exit 2
+├── PluginError            a plugin that fails, by its name                     exit 2
 └── ProtocolError          bytes that break a protocol's rules; the engine turns
                            it into an `Anomaly` of that stream and goes on
 
@@ -42,6 +43,10 @@ class TruncatedCapture(CaptureError):
 
 class DefinitionError(DissectError):
     """A flow definition breaks the schema; the text names file, line and key."""
+
+
+class PluginError(DissectError):
+    """A plugin raised an error, or does not keep its contract; the text names it."""
 
 
 class ProtocolError(DissectError):

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from dissect.engines import CaptureInput, Reading
 from dissect.errors import UsageError
-from dissect.flow.definition import Definition, built_in, load
+from dissect.flow.definition import Definition, load
 from dissect.flow.match import match
 from dissect.model import Event, Message, SequenceChart
+from dissect.plugins import Registry, registry
 from dissect.signin.recognise import Recogniser
 from dissect.signin.redaction import SecretBook
 
@@ -27,7 +28,7 @@ COMPRESSED = (".gz", ".zst", ".lz4")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user asked for; every field as `../cli.md` and `--help` describe it.
+    """What a user asked for; every field as `docs/cli.md` and `--help` describe it.
 
     `key_logs` may bind a log to a capture (`phone.pcapng:phone.keys`). `clocks` are ns to
     add to a capture's times, by its name as given. `roles` are actor by address.
@@ -37,6 +38,7 @@ class Options:
     key_logs: tuple[str, ...] = ()
     phone_logs: tuple[str, ...] = ()
     flows: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
     auto_keys: bool = True
     reveal: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class Session:
     @cached_property
     def events(self) -> list[Event]:
         """The events of captures and phone logs, on the captures' clock."""
-        recogniser = Recogniser(self.names, self.book)
+        recogniser = Recogniser(self.names, self.book, self.registry.rules)
         for message in self.messages:
             recogniser.add(message)
         packets = recogniser.finish()
@@ -101,7 +103,14 @@ class Session:
 
     @property
     def definitions(self) -> list[Definition]:
-        return [load(name) for name in self.options.flows] or list(built_in().values())
+        known = self.registry.definitions
+        chosen = [known.get(name) or load(name) for name in self.options.flows]
+        return chosen or list(known.values())
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Rules, flows and formats: built in, installed, and from `--plugin` files."""
+        return registry(self.options.plugins)
 
     def _log_events(self, path: str, index: int, packets: Sequence[Event]) -> list[Event]:
         from dissect.engines import phone_log
@@ -110,7 +119,8 @@ class Session:
         start = packets[0].time_ns if packets else _modified_ns(path)
         year = time.gmtime(start // 1_000_000_000).tm_year
         messages = phone_log.read(path, index, year)
-        recogniser = Recogniser(self.names, self.book, logs=len(self.options.phone_logs))
+        logs = len(self.options.phone_logs)
+        recogniser = Recogniser(self.names, self.book, self.registry.rules, logs)
         for message in messages:
             recogniser.add(message)
         events = recogniser.finish()

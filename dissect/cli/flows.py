@@ -1,4 +1,4 @@
-"""`dissect flows`: which flow definitions are installed."""
+"""`dissect flows` and `dissect plugins`: what is installed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 @click.command()
 @click.option("--format", "format_", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a definition instead.")
-def flows(format_: str, schema: bool) -> None:
+@click.option("--plugin", "plugins_", multiple=True, metavar="FILE.py")
+def flows(format_: str, schema: bool, plugins_: tuple[str, ...]) -> None:
     """List the flow definitions that are installed."""
     from dissect.cli.output import print_rows
-    from dissect.flow.definition import built_in, json_schema
+    from dissect.flow.definition import json_schema
+    from dissect.plugins import registry
 
     if schema:
         click.echo(json.dumps(json_schema(), indent=2))
@@ -26,6 +28,18 @@ def flows(format_: str, schema: bool) -> None:
             "actors": [actor.id for actor in item.actor],
             "about": " ".join(item.about.split()),
         }
-        for item in built_in().values()
+        for item in registry(plugins_).definitions.values()
     ]
     print_rows(rows, format_, ("name", "title", "steps"))
+
+
+@click.command()
+@click.option("--format", "format_", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.option("--plugin", "files", multiple=True, metavar="FILE.py", help="Look at this file, too.")
+def plugins(format_: str, files: tuple[str, ...]) -> None:
+    """List the plugins that are installed, and what each adds."""
+    from dissect.cli.output import print_rows
+    from dissect.plugins import registry
+
+    rows = [{"plugin": name, "adds": adds} for name, adds in registry(files).plugins]
+    print_rows(rows, format_, ("plugin", "adds"))

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("dissect.cli.check", "check", "Regression test: the flows against a golden file."),
     "diff": ("dissect.cli.check", "diff", "Two sign-ins step by step: where they parted."),
     "flows": ("dissect.cli.flows", "flows", "The flow definitions that are installed."),
+    "plugins": ("dissect.cli.flows", "plugins", "The plugins that are installed."),
 }
 
 

@@ -45,6 +45,13 @@ def inputs(required: bool = True) -> Callable[[F], F]:
                     help="Add to a capture's times: seconds (-1.5), or h:mm:ss.",
                 ),
                 click.option(
+                    "--plugin",
+                    "plugins",
+                    multiple=True,
+                    metavar="FILE.py",
+                    help="A plugin: its rules and flows join the built-in ones.",
+                ),
+                click.option(
                     "--reveal", is_flag=True, help="Show secrets. Never paste that into a ticket."
                 ),
             )
@@ -64,6 +71,7 @@ def session(
     phone_logs: Sequence[str] = (),
     flows: Sequence[str] = (),
     roles: Sequence[str] = (),
+    plugins: Sequence[str] = (),
 ) -> Session:
     """A session for these options. Raises UsageError for those that can't be read."""
     from dissect.pipeline import Options, Session
@@ -78,6 +86,7 @@ def session(
             key_logs=tuple(key_logs),
             phone_logs=tuple(phone_logs),
             flows=tuple(flows),
+            plugins=tuple(plugins),
             auto_keys=not no_auto_keys,
             reveal=reveal,
             roles=dict(_split(item, "--role") for item in roles),
