@@ -1,0 +1,116 @@
+"""Servers' private keys: how they may be stored, and what they open."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+
+from dissect.errors import UsageError
+from dissect.protocols.tls.rsa_keys import load_rsa_key
+from dissect.protocols.tls.secrets import SecretStore
+
+from .peers import Peers, Session, certificate, look, store_of
+
+TLS12 = ssl.TLSVersion.TLSv1_2
+
+
+def private_key(kind: str = "rsa") -> RSAPrivateKey:
+    key = load_pem_private_key(certificate(kind)[1].read_bytes(), None)
+    return key  # type: ignore[return-value]
+
+
+def stored(form: str) -> tuple[bytes, bytes | None]:
+    key, secret = private_key(), b"pass word"
+    plain, locked = NoEncryption(), BestAvailableEncryption(secret)
+    forms = {
+        "PKCS#8": lambda: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, plain),
+        "PKCS#1": lambda: key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, plain),
+        "DER": lambda: key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, plain),
+        "PKCS#8 locked": lambda: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked),
+        "PKCS#12": lambda: pkcs12.serialize_key_and_certificates(b"n", key, None, None, plain),
+        "PKCS#12 locked": lambda: pkcs12.serialize_key_and_certificates(
+            b"n", key, None, None, locked
+        ),
+    }
+    return forms[form](), secret if "locked" in form else None
+
+
+@pytest.mark.parametrize(
+    "form", ["PKCS#8", "PKCS#1", "DER", "PKCS#8 locked", "PKCS#12", "PKCS#12 locked"]
+)
+def test_forms(form: str) -> None:
+    data, password = stored(form)
+    key = load_rsa_key(data, "server.key", password)
+    assert key.modulus == private_key().public_key().public_numbers().n
+    assert str(key.modulus) not in repr(key)
+    if password:
+        for wrong in (None, b"other"):
+            with pytest.raises(UsageError, match=r"^server\.key: .*password"):
+                load_rsa_key(data, "server.key", wrong)
+
+
+@pytest.mark.parametrize("data", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n", b"0\x82\x01"])
+def test_no_key(data: bytes) -> None:
+    with pytest.raises(UsageError, match=r"^some\.key: "):
+        load_rsa_key(data, "some.key")
+
+
+def test_a_key_of_another_kind() -> None:
+    with pytest.raises(UsageError, match="no RSA key"):
+        load_rsa_key(certificate("ec")[1].read_bytes(), "ec.pem")
+
+
+def rsa_session() -> Session:
+    """RSA key exchange; OpenSSL's peers agree on an extended master secret (RFC 7627)."""
+    session, _ = Peers(TLS12, "AES128-SHA", "rsa").talk(((0, b"question"), (1, b"answer")))
+    server_hello = session.wire[1][1]
+    assert isinstance(server_hello, bytes)
+    assert b"\x00\x17\x00\x00" in server_hello[:120]
+    return session
+
+
+def test_private_key_opens_rsa_key_exchange() -> None:
+    session = rsa_session()
+    store = SecretStore()
+    store.add_rsa_key(certificate("rsa")[1].read_bytes(), "server.pem")
+    seen = look(session.wire, store)
+    assert seen.got == session.plaintext
+    assert (seen.row.decrypted, seen.row.secret_source) == ("full", "server.pem")
+
+
+def encrypted_premaster(session: Session) -> bytes:
+    flight = session.wire[2][1]
+    assert isinstance(flight, bytes)
+    assert flight[5] == 16  # ClientKeyExchange
+    return flight[11 : 11 + 256]
+
+
+def test_premaster_secrets_in_key_logs() -> None:
+    session = rsa_session()
+    encrypted = encrypted_premaster(session)
+    premaster = private_key().decrypt(encrypted, PKCS1v15()).hex()
+    random = session.wire[0][1][11:43].hex()  # type: ignore[index]
+    for line in (
+        f"PMS_CLIENT_RANDOM {random} {premaster}",
+        f"RSA {encrypted[:8].hex()} {premaster}",
+    ):
+        seen = look(session.wire, store_of(line))
+        assert seen.got == session.plaintext
+        assert seen.row.secret_source == "log 1"
+
+
+def test_real_capture_needs_its_own_key(shared_captures: Path) -> None:
+    key = load_rsa_key((shared_captures / "tls/wireshark-rsasnakeoil2.key").read_bytes(), "k")
+    assert key.premaster(b"short") is None
