@@ -18,6 +18,7 @@ from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
 from dissect.pipeline import Options, Session
 from tests import lab
 from tests.lab import SCENARIOS, scenario
+from tests.wire import conversation
 
 CAPTURES = [
     pytest.param(capture, id=f"{name}/{part}")
@@ -130,8 +131,8 @@ def test_tshark_reads_the_tls_dsk_blobs_as_tls(capture: str, tmp_path: Path) -> 
     if not legs:
         pytest.skip("no TLS-DSK in this capture")
     blobs = [(leg.kind == "request", _blob(leg)) for leg in legs]
-    path = _on_a_wire(blobs, tmp_path / "dsk.pcap")
-    rows = lab.tshark_fields(str(path), ("frame.number", "tls.handshake.type"), "tls")
+    path = conversation(tmp_path / "dsk.pcap", blobs, server_port=443, handshake=False)
+    rows = lab.tshark_fields(path, ("frame.number", "tls.handshake.type"), "tls")
     told = [HANDSHAKE_TYPES[kind] for row in rows for kind in row["tls.handshake.type"]]
     read = [name for leg in legs for name in leg.tls_dsk if name in HANDSHAKE_TYPES.values()]
     assert len(told) >= 8
@@ -145,26 +146,6 @@ def _blob(message: SipMessage) -> bytes:
             if found and value.lstrip().startswith("TLS-DSK"):
                 return base64.b64decode(found.group(1))
     raise AssertionError("a message named as a leg carries no gssapi-data")
-
-
-def _on_a_wire(blobs: list[tuple[bool, bytes]], path: Path) -> Path:
-    """A TCP connection whose segments are the blobs, in order."""
-    from scapy.layers.inet import IP, TCP
-    from scapy.layers.l2 import Ether
-    from scapy.utils import wrpcap
-
-    sent = {True: 1000, False: 5000}
-    packets = []
-    for from_client, blob in blobs:
-        ports = {"sport": 40000, "dport": 443} if from_client else {"sport": 443, "dport": 40000}
-        for start in range(0, len(blob), 1400):
-            part = blob[start : start + 1400]
-            segment = TCP(flags="PA", seq=sent[from_client], ack=sent[not from_client], **ports)
-            ends = ("10.0.0.1", "10.0.0.2") if from_client else ("10.0.0.2", "10.0.0.1")
-            packets.append(Ether() / IP(src=ends[0], dst=ends[1]) / segment / part)
-            sent[from_client] += len(part)
-    wrpcap(str(path), packets)
-    return path
 
 
 def keys(capture: str) -> str:

@@ -12,27 +12,16 @@ from dissect.errors import PluginError, UsageError
 from dissect.pipeline import Options, Session
 from dissect.plugins import registry
 from tests.lab import scenario
+from tests.wire import conversation
 
 EXAMPLE = str(Path(__file__).resolve().parents[1] / "plugins" / "rules" / "health_check.py")
 
 
 def capture_of(path: Path, status: bytes) -> str:
     """GET /healthz and its answer, as packets."""
-    from scapy.layers.inet import IP, TCP
-    from scapy.layers.l2 import Ether
-    from scapy.utils import wrpcap
-
     request = b"GET /healthz HTTP/1.1\r\nHost: s.test\r\n\r\n"
     response = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
-    there, back = {"src": "192.0.2.1", "dst": "192.0.2.2"}, {"src": "192.0.2.2", "dst": "192.0.2.1"}
-    up, down = {"sport": 4000, "dport": 80}, {"sport": 80, "dport": 4000}
-    wrpcap(str(path), [
-        Ether() / IP(**there) / TCP(**up, seq=0, flags="S"),
-        Ether() / IP(**back) / TCP(**down, seq=0, ack=1, flags="SA"),
-        Ether() / IP(**there) / TCP(**up, seq=1, ack=1, flags="PA") / request,
-        Ether() / IP(**back) / TCP(**down, seq=1, ack=1 + len(request), flags="PA") / response,
-    ])  # fmt: skip
-    return str(path)
+    return conversation(path, [(True, request), (False, response)])
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(b"200 OK", "complete"), (b"503 No", "failed")])

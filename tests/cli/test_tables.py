@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from dissect.cli.main import cli
 from dissect.signin.catalogue import EVENTS
 from tests.lab import SCENARIOS, scenario
+from tests.wire import conversation
 
 COMMON = {"capture", "stream", "first_frame", "last_frame", "time", "client", "server", "encrypted"}
 KEYS = {
@@ -82,25 +83,10 @@ def test_every_event_of_the_catalogue_is_in_the_rules() -> None:
 
 def hostile(tmp_path: Path) -> str:
     """A capture whose request is full of what terminals and spreadsheets would obey."""
-    from scapy.layers.inet import IP, TCP
-    from scapy.layers.l2 import Ether
-    from scapy.utils import wrpcap
-
     request = b"GET /=cmd|'/c\x1b[31mcalc'!A0 HTTP/1.1\r\nHost: =2+5.test\x1b]0;x\x07\r\n\r\n"
     response = b"HTTP/1.1 302 F\r\nLocation: http://e.test/\xe2\x80\xaegnp.exe\r\n"
     response += b"Content-Length: 0\r\n\r\n"
-    ends = {"src": "192.0.2.1", "dst": "192.0.2.2"}
-    back = {"src": "192.0.2.2", "dst": "192.0.2.1"}
-    up, down = {"sport": 4000, "dport": 80}, {"sport": 80, "dport": 4000}
-    packets = [
-        Ether() / IP(**ends) / TCP(**up, seq=0, flags="S"),
-        Ether() / IP(**back) / TCP(**down, seq=0, ack=1, flags="SA"),
-        Ether() / IP(**ends) / TCP(**up, seq=1, ack=1, flags="PA") / request,
-        Ether() / IP(**back) / TCP(**down, seq=1, ack=1 + len(request), flags="PA") / response,
-    ]
-    path = tmp_path / "hostile.pcap"
-    wrpcap(str(path), packets)
-    return str(path)
+    return conversation(tmp_path / "hostile.pcap", [(True, request), (False, response)])
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
