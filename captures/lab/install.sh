@@ -4,7 +4,7 @@
 set -u
 
 PACKAGES="iproute2 ethtool dnsmasq-base nginx kamailio kamailio-tls-modules \
-chromium chromium-driver libnss3-tools wireshark-common tshark"
+chromium chromium-driver libnss3-tools nftables wireshark-common tshark"
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "install.sh: needs root" >&2

@@ -1,8 +1,8 @@
 """The user at the PC: headless Chromium, driven to type address, password and code.
 
-`python -m signlab.browser RUNDIR`, inside the PC's namespace. Chromium starts at once and says so
-with `browser.ready`; the user begins when the phone's display shows a code. SSLKEYLOGFILE and HOME
-(with the NSS database that trusts the lab's root) come from the environment.
+`python -m signlab.browser RUNDIR [SEAT]`, inside the PC's namespace. Chromium starts at once and
+says so with `browser.ready`; the user begins when the phone's display shows a code. SSLKEYLOGFILE
+and HOME (with the NSS database that trusts the lab's root) come from the environment.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import shutil
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -74,11 +74,55 @@ def start_chromium(run: Run) -> webdriver.Chrome:
     options.add_argument(f"--disable-features={FEATURES_OFF}{upgrades}")
     known = ", ".join(f"EXCLUDE {host.name}" for host in run.names.hosts.by_role().values())
     options.add_argument(f"--host-resolver-rules=MAP * ~NOTFOUND, {known}")
-    options.add_argument(f"--user-data-dir={run.directory / 'profile'}")
+    options.add_argument(f"--user-data-dir={run.file('profile', '')}")
     options.add_experimental_option("prefs", PREFERENCES)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     service = Service(shutil.which("chromedriver") or "chromedriver")
     return webdriver.Chrome(options=options, service=service)
+
+
+# What a page shows → what it is; in this order, for an error stands above the form it is about.
+# With "+" only where the element has text.
+LANDINGS = [
+    ["errorText+", "rejected"],
+    ["passwordError+", "rejected"],
+    ["updatePasswordArea", "password-expired"],
+    ["errorArea", "adfs-error"],
+    ["unavailable", "unavailable"],
+    ["exceptionMessage", "refused"],
+    ["cancelled", "declined"],
+    ["done", "done"],
+    ["idBtn_Back", "confirmation"],
+    ["idTxtBx_SAOTCC_OTC", "second-factor"],
+    ["sip", "address"],
+    ["passwordInput", "adfs-form"],
+    ["i0118", "password-form"],
+    ["otc", "code"],
+    ["i0116", "account"],
+]
+LOOK = """
+var root = document.documentElement, acted = (root.dataset.acted || "").split(" ");
+for (var [name, word] of arguments[0]) {
+  var wantsText = name.endsWith("+"), found = document.getElementById(name.replace("+", ""));
+  if (!found || document.readyState !== "complete" || acted.includes(word)) { continue; }
+  var shown = wantsText ? found.textContent.trim() !== "" : found.getClientRects().length > 0;
+  if (!shown) { continue; }
+  // A page that knows the account already looks its realm up by itself.
+  if (word === "account" && window.$Config.sPOST_Username) { continue; }
+  root.dataset.acted = acted.concat(word).join(" ");
+  return word;
+}
+return "";
+"""
+ENDS = {  # nothing more to do → the outcome
+    "done": "signed-in",
+    "rejected": "gave-up",
+    "password-expired": "gave-up",
+    "adfs-error": "gave-up",
+    "unavailable": "gave-up",
+    "refused": "refused",
+    "declined": "declined",
+}
 
 
 class Person:
@@ -174,74 +218,101 @@ class Person:
             (h.actor for h in self.run.names.hosts.by_role().values() if h.name == host), "unknown"
         )
 
-    # The steps of the sign-in
+    # What the page is, and what the user does with it
 
-    def credentials(self) -> bool:
-        """Give the password where it is asked for; whether it was accepted."""
-        federated = self.run.scenario.azuread.federated
-        box, button = ("passwordInput", "submitButton") if federated else ("i0118", "idSIButton9")
-        failed = "errorText" if federated else "passwordError"
-        self.field(box)
+    def landed(self) -> str:
+        """Wait for a page, or a part of one, that nothing was done with yet; its word.
+
+        What was done is noted in the document itself, so that the same form in a new page is new.
+        """
+
+        def look(driver: webdriver.Chrome) -> str:
+            try:
+                return str(driver.execute_script(LOOK, LANDINGS) or "")
+            except WebDriverException:
+                return ""  # between two pages
+
+        word = WebDriverWait(self.driver, PAGE_SECONDS, 0.1).until(look)
+        self.note_traffic()
+        return str(word)
+
+    def give_address(self) -> None:
+        self.think(1.5)
+        self.type("sip", self.run.user.sip)
+        self.press("verify")
+
+    def give_account(self) -> None:
+        self.think(1.0)
+        self.type("i0116", self.run.user.sip)
+        self.press("idSIButton9")
+
+    def give_password(self, box: str, button: str) -> None:
         self.think(1.5)
         self.type(box, self.truth.secret("password", self.run.typed_password))
         self.press(button)
-        if self.run.scenario.browser.password == "right":
-            return True
-        self.wait.until(lambda d: d.find_element(By.ID, failed).text != "")
-        self.think(1.5)
-        return False
 
-    def enter_code(self, code: str) -> None:
-        self.field("otc")
+    def give_code(self, code: str, *, rightly: bool) -> None:
+        """Type the phone's code, or one that is as long and another."""
         self.think(1.2)
-        self.type("otc", self.truth.secret("user_code", code))
+        typed = code
+        if not rightly:
+            while typed == code:
+                typed = "".join(random.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in code)
+        self.type("otc", self.truth.secret("user_code" if rightly else "wrong_code", typed))
         self.press("idSIButton9")
 
+    def give_second_factor(self) -> None:
+        self.think(1.5)
+        shown_elsewhere = (self.run.directory / "one-time-code").read_text()
+        self.type("idTxtBx_SAOTCC_OTC", self.truth.secret("one_time_code", shown_elsewhere))
+        self.press("idSubmit_SAOTCC_Continue")
+
     def sign_in(self, screen: dict[str, str]) -> str:
-        """The whole of it; the outcome in a word."""
-        user = self.run.names.user.sip
-        if self.run.scenario.browser.order == "code-first":
-            self.driver.get(screen["verification_url"])
-            self.enter_code(screen["user_code"])
-            self.field("i0116")
-            self.think(1.0)
-            self.type("i0116", user)
-            self.press("idSIButton9")
-            if not self.credentials():
-                return "gave-up"
-        else:
-            self.driver.get(screen["website"])
-            self.field("sip")
-            self.think(1.5)
-            self.type("sip", user)
-            self.press("verify")
-            if not self.credentials():
-                return "gave-up"
-            self.field("otc")
-            if not self.run.scenario.browser.enters_code:
+        """Go from page to page until nothing is left to do; the outcome in a word."""
+        knobs = self.run.scenario.browser
+        first = "verification_url" if knobs.order == "code-first" else "website"
+        self.driver.get(screen[first])
+        codes = 0
+        while (where := self.landed()) not in ENDS:
+            if where == "address":
+                self.give_address()
+            elif where == "account":
+                self.give_account()
+            elif where == "adfs-form":
+                self.give_password("passwordInput", "submitButton")
+            elif where == "password-form":
+                self.give_password("i0118", "idSIButton9")
+            elif where == "second-factor":
+                self.give_second_factor()
+            elif where == "confirmation":
                 self.think(1.0)
-                return "no-code"
-            self.enter_code(screen["user_code"])
-        self.field("done")
-        self.think(0.5)
-        return "signed-in"
+                self.press("idSIButton9" if knobs.confirms else "idBtn_Back")
+            elif not knobs.enters_code or (codes and knobs.code != "wrong-first"):
+                self.think(1.0)
+                return "gave-up" if codes else "no-code"
+            else:
+                codes += 1
+                self.give_code(
+                    screen["user_code"],
+                    rightly=knobs.code == "right" or (knobs.code == "wrong-first" and codes > 1),
+                )
+        self.think(0.5 if where == "done" else 1.5)
+        return ENDS[where]
 
 
-def main(directory: Path) -> None:
+def main(arguments: list[str]) -> None:
     def leave(*_: object) -> None:
         raise SystemExit(1)
 
     signal.signal(signal.SIGTERM, leave)
-    run = Run.load(directory)
+    run = Run.from_arguments(arguments)
     driver = start_chromium(run)
     try:
         person = Person(run, driver)
-        (directory / "browser.ready").touch()
-        screen = directory / "screen.json"
-        while not screen.exists():
-            time.sleep(0.1)
+        run.file("browser", ".ready").touch()
+        screen = wait_for_code(run)
         person.think(2.0)
-        outcome = person.sign_in(json.loads(screen.read_text()))
+        outcome = person.sign_in(screen)
         person.end_notes()
         for cookie in driver.execute_cdp_cmd("Network.getAllCookies", {})["cookies"]:
             person.truth.secret("cookie", cookie["value"])
@@ -250,6 +321,17 @@ def main(directory: Path) -> None:
         driver.quit()
 
 
+def wait_for_code(run: Run) -> dict[str, str]:
+    """What the phone's display shows, once it is the code that the user is there for."""
+    path = run.file("screen", ".json")
+    while True:
+        if path.exists():
+            found: dict[str, str] = json.loads(path.read_text())
+            if int(found["attempt"]) >= run.scenario.browser.of_attempt:
+                return found
+        time.sleep(0.1)
+
+
 if __name__ == "__main__":
     os.umask(0o077)
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

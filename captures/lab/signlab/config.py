@@ -11,7 +11,9 @@ import json
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from .knobs import Scenario, Verdict
 
 LAB = Path(__file__).resolve().parent.parent
 NAMES_DIR = LAB / "names"
@@ -27,7 +29,7 @@ class ConfigError(Exception):
 def build(cls: type[T], table: dict[str, Any], where: str) -> T:
     """Make the dataclass `cls` from a TOML table, tables in it into the dataclasses of its fields.
 
-    Raises ConfigError on unknown or missing keys.
+    Raises ConfigError on unknown or missing keys, and on a word that is none of a Literal's.
     """
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     kinds = get_type_hints(cls)
@@ -38,6 +40,9 @@ def build(cls: type[T], table: dict[str, Any], where: str) -> T:
     for name, field in fields.items():
         if name in table:
             kind, value = kinds[name], table[name]
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                words = ", ".join(repr(word) for word in get_args(kind))
+                raise ConfigError(f"{where}: {name!r} is {value!r}, not one of {words}")
             inner = dataclasses.is_dataclass(kind)
             values[name] = build(kind, value, f"{where}.{name}") if inner else value
         elif field.default is field.default_factory is dataclasses.MISSING:
@@ -77,6 +82,10 @@ class Clients:
     phone: str
     browser: str
     dns: str
+    phone2: str
+    proxy: str
+    inside: str  # where the phone stands when it is behind NAT
+    inside2: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,96 +133,18 @@ class Names:
     organisation: Organisation
     device: Device
     links: Links
+    user2: User
+    device2: Device
 
     def client_at(self, address: str) -> str:
-        """Which client ("phone" or "browser") has this address; "unknown" if neither."""
-        by_address = {self.clients.phone: "phone", self.clients.browser: "browser"}
+        """Which client ("phone" or "browser") has this address; "unknown" if neither.
+
+        The proxy counts as the phone: nobody else in the office uses it.
+        """
+        clients = self.clients
+        by_address = dict.fromkeys((clients.phone, clients.phone2, clients.proxy), "phone")
+        by_address[clients.browser] = "browser"
         return by_address.get(address, "unknown")
-
-
-@dataclasses.dataclass(frozen=True)
-class PhoneKnobs:
-    tls: str = "1.2"  # the only version that the phone offers
-    ciphers: str = ""  # OpenSSL's cipher list for TLS 1.2; empty: its default
-    connections: str = "kept"  # or each: one a request, TLS resumed
-    oauth: str = "v1"  # v1: /oauth2/…, v2: /oauth2/v2.0/…
-    autodiscover: str = "bearer"  # what follows the 401: bearer, or webticket
-    certificate: str = "before-sip"  # or after-challenge: fetched from the 401's sts-uri
-    polls_after_browser: int = 2  # how many the capture still shows once the user has given up
-
-
-@dataclasses.dataclass(frozen=True)
-class BrowserKnobs:
-    order: str = "credentials-first"  # or code-first, as today's pages do
-    realm: str = "GetCredentialType"  # or userrealm: asked by the page, then a 302 to ADFS
-    pace: float = 1.0  # how long the user reads and thinks, relative
-    password: str = "right"  # or wrong
-    enters_code: bool = True
-    https_upgrade: bool = True  # Chromium's own: go to https though http was typed
-
-
-@dataclasses.dataclass(frozen=True)
-class AzureKnobs:
-    federated: bool = True
-    interval: int = 5
-    expires_in: int = 900
-
-
-@dataclasses.dataclass(frozen=True)
-class AdfsKnobs:
-    answer: str = "form"  # wresult in the answer to the POST; redirect: a 302 to itself before
-
-
-@dataclasses.dataclass(frozen=True)
-class SipKnobs:
-    port: int = 0  # 0: the names table's
-    dsk_tls: str = "1.0"  # the TLS version inside gssapi-data
-    refuse_status: int = 0
-    refuse_reason: str = ""
-    refuse_diagnostics: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class CaptureKnobs:
-    keys: bool = True
-    offload: bool = False  # leave checksum and segmentation offload on, as real hosts do
-
-
-@dataclasses.dataclass(frozen=True)
-class Expect:
-    """How the two clients must have ended for the recording to be what the scenario says."""
-
-    phone: str
-    browser: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    status: str
-    stopped_at: int = 0  # TOML has no null: 0 stands for it
-    code: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "status": self.status,
-            "stopped_at": self.stopped_at or None,
-            "code": self.code or None,
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class Scenario:
-    title: str
-    verdict: Verdict
-    expect: Expect
-    names: str = "real"
-    about: str = ""
-    phone: PhoneKnobs = dataclasses.field(default_factory=PhoneKnobs)
-    browser: BrowserKnobs = dataclasses.field(default_factory=BrowserKnobs)
-    azuread: AzureKnobs = dataclasses.field(default_factory=AzureKnobs)
-    adfs: AdfsKnobs = dataclasses.field(default_factory=AdfsKnobs)
-    sip: SipKnobs = dataclasses.field(default_factory=SipKnobs)
-    capture: CaptureKnobs = dataclasses.field(default_factory=CaptureKnobs)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -244,14 +175,58 @@ def scenario_names() -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One recording in progress: its folder, what it plays, and the password it was born with."""
+    """One recording in progress: its folder, what it plays, and the passwords it was born with.
+
+    A `seat` is a phone with its user: 1, or 2 where the scenario has a second phone. The same
+    recording looks different from either.
+    """
 
     directory: Path
     scenario_name: str
     scenario: Scenario
     names: Names
-    password: str
-    typed_password: str
+    passwords: dict[str, str]  # of each user, by SIP address
+    wrong_password: str  # which the user types by mistake
+    old_password: str  # which was the first user's until it was changed
+    seat: int = 1
+
+    @property
+    def user(self) -> User:
+        """Whose phone it is."""
+        second = self.seat == 2 and not self.scenario.second.same_user
+        return self.names.user2 if second else self.names.user
+
+    @property
+    def device(self) -> Device:
+        return self.names.device2 if self.seat == 2 else self.names.device
+
+    @property
+    def password(self) -> str:
+        return self.passwords[self.user.sip]
+
+    @property
+    def typed_password(self) -> str:
+        """What the user types into the browser."""
+        right = self.scenario.browser.password == "right"
+        return self.password if right else self.wrong_password
+
+    @property
+    def seats(self) -> tuple[int, ...]:
+        return (1, 2) if self.scenario.second.does else (1,)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Of each flow in the recording, the first phone's first."""
+        second = self.scenario.second
+        return [self.scenario.verdict, *([second.verdict] if second.verdict.status else [])]
+
+    def file(self, stem: str, suffix: str) -> Path:
+        """A file of this seat: screen.json of the first is screen2.json of the second."""
+        return self.directory / f"{stem}{'' if self.seat == 1 else self.seat}{suffix}"
+
+    def at(self, seat: int) -> Run:
+        """The same recording from another seat."""
+        return dataclasses.replace(self, seat=seat)
 
     @property
     def sip_port(self) -> int:
@@ -261,17 +236,20 @@ class Run:
     @classmethod
     def create(cls, directory: Path, scenario_name: str) -> Run:
         scenario = load_scenario(scenario_name)
-        password = secrets.token_urlsafe(9) + "!7a"
-        wrong = scenario.browser.password == "wrong"
-        typed = secrets.token_urlsafe(8) + "?x3" if wrong else password
-        (directory / "run.json").write_text(
-            json.dumps({"scenario": scenario_name, "password": password, "typed": typed})
-        )
         names = load_names(scenario.names)
-        return cls(directory, scenario_name, scenario, names, password, typed)
+        state = {
+            "scenario": scenario_name,
+            "passwords": {
+                user.sip: secrets.token_urlsafe(9) + "!7a" for user in (names.user, names.user2)
+            },
+            "wrong": secrets.token_urlsafe(8) + "?x3",
+            "old": secrets.token_urlsafe(8) + "#5k",
+        }
+        (directory / "run.json").write_text(json.dumps(state))
+        return cls.load(directory)
 
     @classmethod
-    def load(cls, directory: Path) -> Run:
+    def load(cls, directory: Path, seat: int = 1) -> Run:
         state = json.loads((directory / "run.json").read_text())
         scenario = load_scenario(state["scenario"])
         return cls(
@@ -279,6 +257,13 @@ class Run:
             state["scenario"],
             scenario,
             load_names(scenario.names),
-            state["password"],
-            state["typed"],
+            state["passwords"],
+            state["wrong"],
+            state["old"],
+            seat,
         )
+
+    @classmethod
+    def from_arguments(cls, arguments: list[str]) -> Run:
+        """RUNDIR [SEAT], as the actors' modules get them."""
+        return cls.load(Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 1)

@@ -3,6 +3,9 @@
 phone and pc stand in the office, dmz holds the ADFS proxy, internet everything public. Each has
 one interface, `eth0`; the public addresses are /32 on the loopback of dmz and internet, the way
 they are announced by a real front end. A router namespace forwards between them.
+
+Two phones stand in namespaces of their own behind `phone`, which then is what joins them to the
+office: a router, or one with NAT. The capture is taken on its `eth0`, outside.
 """
 
 from __future__ import annotations
@@ -17,13 +20,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .config import Names
-from .processes import LabError, run
+from .config import Run
+from .network_faults import masquerade, rules
+from .processes import LabError, feed, run
 
 NETNS_ETC = Path("/etc/netns")
 NAMESPACES = ("phone", "pc", "dmz", "internet")
 LINKS = {"dmz": "198.18.1", "internet": "198.18.2"}  # RFC 2544: between router and servers
-STALE = re.compile(r"lab(\d+)-(?:router|phone|pc|dmz|internet)\b")
+STALE = re.compile(r"lab(\d+)-(?:router|phone|handset1|handset2|pc|dmz|internet)\b")
+LAN = "198.18.3"  # between two phones and what joins them
 OFFLOADS = ("tx", "rx", "tso", "gso", "gro")
 
 
@@ -44,15 +49,20 @@ def remove_stale() -> None:
 class Network:
     """The namespaces of one recording; made on entry, gone on exit."""
 
-    def __init__(self, names: Names, *, offload: bool = False) -> None:
-        self._names = names
-        self._offload = offload
+    def __init__(self, run_: Run) -> None:
+        self._run = run_
+        self._names = run_.names
+        self._offload = run_.scenario.capture.offload
         self._prefix = f"lab{os.getpid()}"
         self._made: list[str] = []
 
     def name(self, role: str) -> str:
         """The system's name of the namespace of `role`."""
         return f"{self._prefix}-{role}"
+
+    def phone(self, seat: int) -> str:
+        """The system's name of the namespace in which the phone of this seat stands."""
+        return self.name(f"handset{seat}" if self._run.scenario.second.does else "phone")
 
     def __enter__(self) -> Self:
         remove_stale()
@@ -78,15 +88,34 @@ class Network:
             self._write_proc(role, "net/ipv6/conf/all/disable_ipv6", "1")
             run("ip", "-n", self.name(role), "link", "set", "lo", "up")
         self._write_proc("router", "net/ipv4/ip_forward", "1")
-        mac = self._names.device.mac
-        self._join("phone", self._names.clients.phone, mac=mac)
+        mac, clients = self._names.device.mac, self._names.clients
+        second = self._run.scenario.second
+        if not second.does:
+            self._join("phone", clients.phone, mac=mac)
+        elif second.lan == "nat":
+            self._join("phone", clients.phone)
+            self._attach(clients.inside, clients.inside2)
+            feed(masquerade("eth0"), *self._inside("phone", "nft", "-f", "-"))
+        else:
+            gateway = clients.phone.rpartition(".")[0]
+            self._join("phone", f"{gateway}.2")
+            self._attach(clients.phone, clients.phone2)
+            for address in (clients.phone, clients.phone2):
+                via = ("via", f"{gateway}.2")
+                run("ip", "-n", self.name("router"), "route", "add", f"{address}/32", *via)
         self._join("pc", self._names.clients.browser)
         for role, prefix in LINKS.items():
             self._join(role, f"{prefix}.2")
         for host in self._names.hosts.by_role().values():
             self._publish(host.zone, host.address)
         self._publish("internet", self._names.clients.dns)
-        for role in ("phone", "pc"):
+        if self._run.scenario.phone.proxy:
+            self._publish("dmz", self._names.clients.proxy)
+        script = rules(self._run)
+        if script:
+            feed(script, *self._inside("router", "nft", "-f", "-"))
+        handsets = ("handset1", "handset2") if second.does else ("phone",)
+        for role in (*handsets, "pc"):
             folder = NETNS_ETC / self.name(role)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "resolv.conf").write_text(f"nameserver {self._names.clients.dns}\n")
@@ -101,13 +130,42 @@ class Network:
             run("ip", "-n", own, "link", "set", "eth0", "address", pairs)
         run("ip", "-n", router, "addr", "add", f"{gateway}/24", "dev", far)
         run("ip", "-n", own, "addr", "add", f"{address}/24", "dev", "eth0")
-        if not self._offload:
-            switches = [word for feature in OFFLOADS for word in (feature, "off")]
-            for namespace, device in ((router, far), (own, "eth0")):
-                run("ip", "netns", "exec", namespace, "ethtool", "-K", device, *switches)
+        for namespace, device in ((router, far), (own, "eth0")):
+            self._switch_off(namespace, device)
         run("ip", "-n", router, "link", "set", far, "up")
         run("ip", "-n", own, "link", "set", "eth0", "up")
         run("ip", "-n", own, "route", "add", "default", "via", gateway)
+
+    def _inside(self, role: str, *command: str) -> tuple[str, ...]:
+        return ("ip", "netns", "exec", self.name(role), *command)
+
+    def _attach(self, *addresses: str) -> None:
+        """Put phones with these addresses behind the namespace `phone`."""
+        self._write_proc("phone", "net/ipv4/ip_forward", "1")
+        middle = self.name("phone")
+        devices = (self._names.device, self._names.device2)
+        for seat, (address, device) in enumerate(zip(addresses, devices, strict=True), 1):
+            own, far, gateway = self.name(f"handset{seat}"), f"to-{seat}", f"{LAN}.{seat}"
+            run("ip", "netns", "add", own)
+            self._made.append(own)
+            run("ip", "-n", own, "link", "set", "lo", "up")
+            ends = ("link", "add", far, "netns", middle, "type", "veth", "peer", "eth0", "netns")
+            run("ip", *ends, own)
+            pairs = ":".join(device.mac[i : i + 2] for i in range(0, 12, 2))
+            run("ip", "-n", own, "link", "set", "eth0", "address", pairs)
+            for namespace, name, mine in ((middle, far, gateway), (own, "eth0", address)):
+                run("ip", "-n", namespace, "addr", "add", f"{mine}/32", "dev", name)
+                run("ip", "-n", namespace, "link", "set", name, "up")
+                self._switch_off(namespace, name)
+            run("ip", "-n", middle, "route", "add", f"{address}/32", "dev", far)
+            run("ip", "-n", own, "route", "add", f"{gateway}/32", "dev", "eth0")
+            run("ip", "-n", own, "route", "add", "default", "via", gateway)
+
+    def _switch_off(self, namespace: str, device: str) -> None:
+        """No checksum or segmentation offload, unless the scenario wants it."""
+        if not self._offload:
+            switches = [word for feature in OFFLOADS for word in (feature, "off")]
+            run("ip", "netns", "exec", namespace, "ethtool", "-K", device, *switches)
 
     def _publish(self, zone: str, address: str) -> None:
         run("ip", "-n", self.name(zone), "addr", "replace", f"{address}/32", "dev", "lo")

@@ -21,6 +21,7 @@ from .config import Run
 KEY_BITS = 2048
 SERVER_LIFE = timedelta(days=200)
 USER_LIFE = timedelta(days=180)
+EXPIRED_FOR = timedelta(days=20)
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,15 @@ def _name(common_name: str, organisation: str = "") -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: rsa.RSAPublicKey, life: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: rsa.RSAPublicKey,
+    life: timedelta,
+    *,
+    ago: timedelta = timedelta(),
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    """A certificate that is valid from a day before now (or `ago` before now) for `life`."""
+    now = datetime.now(UTC) - ago
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -107,11 +114,12 @@ def authority(common_name: str, organisation: str, parent: Issuer | None = None)
     return Issuer(builder.sign(parent.key if parent else key, hashes.SHA256()), key)
 
 
-def server(host: str, issuer: Issuer) -> Issuer:
-    """A TLS server certificate for `host`."""
+def server(host: str, issuer: Issuer, *, expired: bool = False) -> Issuer:
+    """A TLS server certificate for `host`; `expired`: its time is over."""
     key = new_key()
-    subject = _name(host)
-    builder = _builder(subject, issuer.certificate.subject, key.public_key(), SERVER_LIFE)
+    ago = SERVER_LIFE + EXPIRED_FOR if expired else timedelta()
+    subject, parent = _name(host), issuer.certificate.subject
+    builder = _builder(subject, parent, key.public_key(), SERVER_LIFE, ago=ago)
     builder = builder.add_extension(
         x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False
     ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -140,8 +148,12 @@ def make_all(run: Run) -> None:
     root = authority("Lab Root CA", "Lab Trust Services")
     root.save(run.directory / "ca")
     issuing = authority("Lab Issuing CA 1", "Lab Trust Services", root)
+    stranger = authority("Inspection CA", brand)  # which no phone has heard of
+    trust = run.scenario.trust
     for role, host in names.hosts.by_role().items():
-        server(host.name, issuing).save(run.directory / "tls" / role, issuing)
+        parent = stranger if role in trust.unknown else issuing
+        certificate = server(host.name, parent, expired=role in trust.expired)
+        certificate.save(run.directory / "tls" / role, parent)
     sign = run.directory / "sign"
     authority("accounts token signing", "Lab Cloud").save(sign / "azuread")
     authority(f"ADFS Signing - {names.hosts.adfs.name}", brand).save(sign / "adfs")

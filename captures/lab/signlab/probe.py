@@ -20,6 +20,7 @@ PROGRAMS = {
     "chromedriver": "chromium-driver",
     "certutil": "libnss3-tools",
     "dumpcap": "wireshark-common",
+    "nft": "nftables",
 }
 MODULES = {
     "OpenSSL": "pyOpenSSL",

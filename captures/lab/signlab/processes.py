@@ -30,6 +30,13 @@ def run(*argv: str) -> str:
     return done.stdout
 
 
+def feed(text: str, *argv: str) -> None:
+    """Run a short command with `text` on its standard input; raises LabError as `run` does."""
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"{' '.join(argv)}: {done.stderr.strip() or f'exit {done.returncode}'}")
+
+
 class Process:
     """A running program with its log file."""
 
@@ -111,10 +118,17 @@ class Supervisor:
         return process
 
     def start_actor(
-        self, name: str, module: str, directory: Path, *, netns: str, **environment: str
+        self,
+        name: str,
+        module: str,
+        directory: Path,
+        *,
+        netns: str,
+        seat: int = 1,
+        **environment: str,
     ) -> Process:
         """Start a Python module of the lab as an actor in a namespace."""
-        argv = [sys.executable, "-m", module, str(directory)]
+        argv = [sys.executable, "-m", module, str(directory), str(seat)]
         settings = {"PYTHONPATH": str(LAB), "PYTHONUNBUFFERED": "1", **environment}
         return self.start(name, argv, netns=netns, environment=settings)
 

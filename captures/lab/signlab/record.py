@@ -16,9 +16,11 @@ import jinja2
 
 from .config import LAB, Run
 from .network import Network
+from .phone.proxy import PORT as PROXY_PORT
 from .pki import make_all
 from .processes import LabError, Process, Supervisor, run, wait_until
 from .services.main import HTTP_PORT, REGISTRAR_PORT
+from .staging import stage
 from .truth import merge, outcomes
 
 KAMAILIO_INNER_PORT = 5062
@@ -83,8 +85,10 @@ def _start_servers(run_: Run, network: Network, supervisor: Supervisor) -> None:
     names = run_.names
     internet = network.name("internet")
     answers = []
-    for host in names.hosts.by_role().values():  # local: other record types are answered, with none
-        answers += [f"--host-record={host.name},{host.address}", f"--local=/{host.name}/"]
+    for role, host in names.hosts.by_role().items():
+        answers.append(f"--local=/{host.name}/")  # other record types are answered, with none
+        if role not in run_.scenario.network.unknown:
+            answers.append(f"--host-record={host.name},{host.address}")
     dns = supervisor.start(
         "dnsmasq",
         [
@@ -122,6 +126,12 @@ def _start_servers(run_: Run, network: Network, supervisor: Supervisor) -> None:
         netns=internet,
     )
     started.append((internet, KAMAILIO_INNER_PORT, kamailio))
+    if run_.scenario.phone.proxy:
+        netns = network.name("dmz")
+        proxy = supervisor.start_actor(
+            "proxy", "signlab.services.proxy", run_.directory, netns=netns
+        )
+        started.append((netns, PROXY_PORT, proxy))
     for netns, port, process in started:
 
         def listening(netns: str = netns, port: int = port) -> bool:
@@ -154,49 +164,83 @@ def _start_capture(run_: Run, network: Network, supervisor: Supervisor, name: st
     return process
 
 
+def _expected(run_: Run) -> dict[str, str]:
+    """Actor → how it must end; only those that have something to do."""
+    scenario = run_.scenario
+    wanted = {"phone": scenario.expect.phone, "browser": scenario.expect.browser}
+    if scenario.second.does:
+        wanted["phone2"] = scenario.second.expect.phone
+        wanted["browser2"] = scenario.second.expect.browser
+    return {actor: outcome for actor, outcome in wanted.items() if outcome != "idle"}
+
+
 def _check(run_: Run) -> None:
     """LabError unless the clients ended as the scenario says."""
-    ended, expected = outcomes(run_.directory), run_.scenario.expect
-    for actor in ("phone", "browser"):
-        wanted, found = getattr(expected, actor), ended.get(actor, "nothing")
+    ended = outcomes(run_.directory)
+    for actor, wanted in _expected(run_).items():
+        found = ended.get(actor, "nothing")
         if found != wanted:
             raise LabError(f"{actor} ended with {found!r}, the scenario says {wanted!r}")
 
 
-def _play(run_: Run, say: Say) -> None:
-    """Network, servers, captures, clients; everything is gone again on return."""
-    scenario = run_.scenario
-    with (
-        Network(run_.names, offload=scenario.capture.offload) as network,
-        Supervisor(run_.directory / "logs") as supervisor,
-    ):
-        _start_servers(run_, network, supervisor)
-        browser = supervisor.start_actor(
-            "browser",
+def _start_browsers(run_: Run, network: Network, supervisor: Supervisor) -> dict[str, Process]:
+    """Chromium for every user who has something to do at a PC."""
+    started = {}
+    home = _trust_database(run_)
+    for seat in run_.seats:
+        place = run_.at(seat)
+        actor = place.file("browser", "").name
+        if actor not in _expected(run_):
+            continue
+        started[actor] = supervisor.start_actor(
+            actor,
             "signlab.browser",
             run_.directory,
             netns=network.name("pc"),
-            HOME=str(_trust_database(run_)),
-            SSLKEYLOGFILE=str(run_.directory / "browser.keys"),
+            seat=seat,
+            HOME=str(home),
+            SSLKEYLOGFILE=str(place.file("browser", ".keys")),
         )
-        ready = run_.directory / "browser.ready"
-        wait_until(ready.exists, "Chromium", BROWSER_SECONDS, browser)
-        captures = [_start_capture(run_, network, supervisor, name) for name in KEYED]
+        ready = place.file("browser", ".ready")
+        wait_until(ready.exists, "Chromium", BROWSER_SECONDS, started[actor])
+    return started
+
+
+def _start_phones(run_: Run, network: Network, supervisor: Supervisor) -> dict[str, Process]:
+    return {
+        run_.at(seat).file("phone", "").name: supervisor.start_actor(
+            f"phone{seat}",
+            "signlab.phone.client",
+            run_.directory,
+            netns=network.phone(seat),
+            seat=seat,
+        )
+        for seat in run_.seats
+    }
+
+
+def _play(run_: Run, say: Say) -> None:
+    """Network, servers, captures, clients; everything is gone again on return."""
+    with Network(run_) as network, Supervisor(run_.directory / "logs") as supervisor:
+        _start_servers(run_, network, supervisor)
+        browsers = _start_browsers(run_, network, supervisor)
+        late = run_.scenario.capture.begins == "after-code"
+        first = [name for name in KEYED if not (late and name == "phone")]
+        captures = [_start_capture(run_, network, supervisor, name) for name in first]
         say("recording")
-        phone = supervisor.start_actor(
-            "phone", "signlab.phone.client", run_.directory, netns=network.name("phone")
-        )
-        screen = run_.directory / "screen.json"
-        wait_until(screen.exists, "the phone's code", START_SECONDS, phone)
-        for actor, process, limit in (
-            ("browser", browser, BROWSER_SECONDS),
-            ("phone", phone, PHONE_SECONDS),
-        ):
+        phones = _start_phones(run_, network, supervisor)
+        if late:
+            screen = run_.directory / "screen.json"
+            wait_until(screen.exists, "the phone's code", START_SECONDS, phones["phone"])
+            captures.append(_start_capture(run_, network, supervisor, "phone"))
+            (run_.directory / "capture-began").write_text(str(time.time_ns()))
+        limits = dict.fromkeys(browsers, BROWSER_SECONDS) | dict.fromkeys(phones, PHONE_SECONDS)
+        for actor, process in {**browsers, **phones}.items():
 
             def ended(actor: str = actor) -> bool:
                 return actor in outcomes(run_.directory)
 
-            wait_until(ended, f"{actor} to end", limit, process, step=0.2)
+            wait_until(ended, f"{actor} to end", limits[actor], process, step=0.2)
         time.sleep(SETTLE_SECONDS)
         for capture in captures:
             capture.stop(signal.SIGINT)
@@ -208,15 +252,18 @@ def _publish(run_: Run, folder: Path) -> None:
     truth: dict[str, Any] = merge(run_)
     text = json.dumps(truth, indent=1, ensure_ascii=False) + "\n"
     (run_.directory / "truth.json").write_text(text, encoding="utf-8")
-    names = ["phone.pcapng", "browser.pcapng", "phone.log", "truth.json"]
-    keys = ["phone.keys", "browser.keys"]
+    logs = [run_.at(seat).file("phone", ".log").name for seat in run_.seats]
     folder.mkdir(parents=True, exist_ok=True)
-    for name in keys:
-        (folder / name).unlink(missing_ok=True)
-    for name in names + (keys if run_.scenario.capture.keys else []):
-        target = folder / name
-        shutil.copyfile(run_.directory / name, target)
-        target.chmod(0o644)
+    for name in ("phone.pcapng", "browser.pcapng", "truth.json", *logs):
+        shutil.copyfile(run_.directory / name, folder / name)
+    for actor in KEYED:  # one key log a capture, whoever wrote into it; empty when nobody did
+        target = folder / f"{actor}.keys"
+        target.unlink(missing_ok=True)
+        if run_.scenario.capture.keys:
+            parts = [run_.at(seat).file(actor, ".keys") for seat in run_.seats]
+            target.write_bytes(b"".join(path.read_bytes() for path in parts if path.exists()))
+    for path in folder.iterdir():
+        path.chmod(0o644)
 
 
 def record(scenario: str, out: Path, say: Say, *, keep: bool = False) -> Path:
@@ -230,6 +277,7 @@ def record(scenario: str, out: Path, say: Say, *, keep: bool = False) -> Path:
     try:
         run_ = Run.create(directory, scenario)
         make_all(run_)
+        stage(run_)
         _play(run_, say)
         folder = out / scenario
         _publish(run_, folder)

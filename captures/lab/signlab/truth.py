@@ -1,7 +1,8 @@
 """What happened, written down by those who did it.
 
 Each actor appends JSON lines to a file of its own in the run's folder (private, removed with it);
-`merge` puts them together in order of time when the recording is over.
+`merge` puts them together in order of time when the recording is over. Where there are two phones,
+what the second phone and its user write bears `seat` 2.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Truth:
 
     def __init__(self, run: Run, actor: str) -> None:
         self.actor = actor
-        self._path = run.directory / f"truth-{actor}.jsonl"
+        self._seat = {} if run.seat == 1 else {"seat": run.seat}
+        self._path = run.file(f"truth-{actor}", ".jsonl")
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
@@ -47,7 +49,7 @@ class Truth:
         """One message that this actor sent to `peer` or received from it, now unless said."""
         stamp = time.time_ns() if time_ns is None else time_ns
         head = {"actor": self.actor, "peer": peer, "direction": direction, "kind": kind}
-        self._write({"type": "message", "ns": stamp, "value": {**head, **facts}})
+        self._write({"type": "message", "ns": stamp, "value": {**head, **self._seat, **facts}})
 
     def secret(self, kind: str, value: str) -> str:
         """Note a secret that this actor made or typed; returns it, so that it wraps the making."""
@@ -73,7 +75,7 @@ def read_entries(directory: Path) -> list[dict[str, Any]]:
 
 
 def outcomes(directory: Path) -> dict[str, str]:
-    """Last outcome of each actor that has noted one."""
+    """Last outcome of each actor that has noted one; the second seat's are phone2 and browser2."""
     return {e["actor"]: e["value"] for e in read_entries(directory) if e["type"] == "outcome"}
 
 
@@ -90,17 +92,36 @@ def merge(run: Run) -> dict[str, Any]:
         role: {"host": host.name, "address": host.address, "actor": host.actor}
         for role, host in run.names.hosts.by_role().items()
     }
-    clients = run.names.clients
-    names["phone"] = {"host": None, "address": clients.phone, "actor": "phone"}
-    names["browser"] = {"host": None, "address": clients.browser, "actor": "browser"}
-    names["dns"] = {"host": None, "address": clients.dns, "actor": "dns"}
-    return {
+    clients, scenario = run.names.clients, run.scenario
+    places = {"phone": clients.phone, "browser": clients.browser, "dns": clients.dns}
+    if scenario.phone.proxy:
+        places["proxy"] = clients.proxy
+    if scenario.second.does:
+        outside = clients.phone if scenario.second.lan == "nat" else clients.phone2
+        places["phone2"] = outside
+    for actor, address in places.items():
+        names[actor] = {"host": None, "address": address, "actor": actor.rstrip("2")}
+    truth: dict[str, Any] = {
         "schema": SCHEMA,
         "scenario": run.scenario_name,
-        "title": run.scenario.title,
+        "title": scenario.title,
         "names": names,
         "user": run.names.user.sip,
         "messages": messages,
         "secrets": [{"kind": kind, "value": value} for kind, value in seen],
-        "verdict": run.scenario.verdict.as_json(),
+        "verdict": scenario.verdict.as_json(),
     }
+    if scenario.second.does:
+        truth["users"] = [run.at(seat).user.sip for seat in run.seats]
+    if len(run.verdicts) > 1:
+        truth["verdicts"] = [
+            {"seat": seat, **verdict.as_json()} for seat, verdict in enumerate(run.verdicts, 1)
+        ]
+    if scenario.capture.begins != "before":
+        truth["phone_capture_began"] = rfc3339(capture_start(run))
+    return truth
+
+
+def capture_start(run: Run) -> int:
+    """When the phone's capture began, in nanoseconds since 1970."""
+    return int((run.directory / "capture-began").read_text())

@@ -15,6 +15,7 @@ from signlab.config import (
     load_scenario,
     scenario_names,
 )
+from signlab.knobs import WEB_SIGN_IN
 
 GOOD = {
     "title": "t",
@@ -28,13 +29,21 @@ def test_every_scenario_loads(name: str) -> None:
     scenario = load_scenario(name)
     assert load_names(scenario.names).user.sip
     assert scenario.verdict.status in ("complete", "failed", "incomplete")
-    assert (scenario.verdict.status == "failed") == bool(scenario.verdict.code)
+    for verdict in (scenario.verdict, scenario.second.verdict):
+        assert (verdict.status == "failed") == bool(verdict.code)
+        assert verdict.stopped_at == 0 or (
+            verdict.flow == WEB_SIGN_IN and verdict.status != "complete"
+        )
+    roles = set(load_names(scenario.names).hosts.by_role())
+    used = [*scenario.network.unknown, *scenario.trust.unknown, *scenario.trust.expired]
+    assert roles >= {*used, scenario.network.firewall_role}
 
 
 @pytest.mark.parametrize(
     ("table", "word"),
     [
         ({**GOOD, "phone": {"tsl": "1.2"}}, "s.toml.phone: unknown key 'tsl'"),
+        ({**GOOD, "phone": {"tls": "1.4"}}, "s.toml.phone: 'tls' is '1.4', not one of '1.0', "),
         ({k: v for k, v in GOOD.items() if k != "verdict"}, "s.toml: key 'verdict' is missing"),
     ],
 )
@@ -55,7 +64,7 @@ def test_names_tables_share_nothing_that_identifies() -> None:
     assert ours.keys() == theirs.keys()
     assert not {h.name for h in ours.values()} & {h.name for h in theirs.values()}
     assert not {h.address for h in ours.values()} & {h.address for h in theirs.values()}
-    for table in ("clients", "user", "organisation", "device", "links"):
+    for table in ("clients", "user", "user2", "organisation", "device", "device2", "links"):
         left, right = getattr(real, table), getattr(renamed, table)
         for field in type(left).__dataclass_fields__:
             assert getattr(left, field) != getattr(right, field), f"{table}.{field}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
 import ssl
 from collections.abc import Callable
 
@@ -13,7 +12,7 @@ from ..sip import SipMessage, auth_parameters, take
 from ..tlsdsk import PROTOCOL, REALM, Handshake, Identity, sign, signed_text
 from ..truth import Truth
 from .log import PhoneLog
-from .web import TIMEOUT, USER_AGENT
+from .web import TIMEOUT, USER_AGENT, insist, reach
 
 METHODS = (
     "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, MESSAGE, SUBSCRIBE, NOTIFY, PRACK, UPDATE, "
@@ -35,13 +34,17 @@ class Registration:
         self._run = run
         self._truth = truth
         self._log = log
-        self._socket = context.wrap_socket(
-            socket.create_connection(edge, TIMEOUT), server_hostname=edge[0]
-        )
+        self._context = context
+        self._socket = insist(run.scenario.phone, lambda: self._connect(edge), OSError)
         self._buffer = bytearray()
         self._cseq = 0
         self._call_id = secrets.token_hex(16)
         self._tag = f"{secrets.token_hex(4)}-{secrets.token_hex(4)}".upper()
+
+    def _connect(self, edge: tuple[str, int]) -> ssl.SSLSocket:
+        wrapped = self._context.wrap_socket(reach(*edge), server_hostname=edge[0])
+        wrapped.settimeout(TIMEOUT)
+        return wrapped
 
     def close(self) -> None:
         self._socket.close()
@@ -51,7 +54,18 @@ class Registration:
         self._socket.sendall(b"\r\n\r\n")
 
     def register(self, identity_from: Callable[[str], Identity]) -> int:
-        """Register; `identity_from(sts_uri)` gives the user certificate. Returns the status."""
+        """Register; `identity_from(sts_uri)` gives the user certificate. Returns the status.
+
+        A handshake that the registrar breaks off is begun again, as often as the phone tries.
+        """
+        for _ in range(self._run.scenario.phone.tries - 1):
+            status = self._register(identity_from)
+            if status != 401:
+                return status
+            self._log.sip("TLS-DSK: the handshake was not accepted", 4)
+        return self._register(identity_from)
+
+    def _register(self, identity_from: Callable[[str], Identity]) -> int:
         reply = self._exchange("")
         offers = dict(auth_parameters(v) for v in reply.all("WWW-Authenticate"))
         if reply.status != 401 or PROTOCOL not in offers:
@@ -113,7 +127,7 @@ class Registration:
     def _request(self, body: str) -> SipMessage:
         self._cseq += 1
         names = self._run.names
-        user, device = names.user, names.device
+        user, device = self._run.user, self._run.device
         address, port = self._socket.getsockname()[:2]
         name = user.sip.partition("@")[0]
         mac = "-".join(device.mac[i : i + 2] for i in range(0, 12, 2)).upper()

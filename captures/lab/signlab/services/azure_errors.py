@@ -11,13 +11,23 @@ from .world import guid, utc_text
 TEXTS = {
     50034: "The user account {user} does not exist in the directory. To sign into this "
     "application, the account must be added to the directory.",
+    50053: "The account is locked, you've tried to sign in too many times with an incorrect user "
+    "ID or password.",
+    50074: "Strong Authentication is required.",
     50126: "Error validating credentials due to invalid username or password.",
+    50132: "The credentials have been revoked due to a recent password change.",
+    53003: "Access has been blocked by Conditional Access policies. The access policy does not "
+    "allow token issuance.",
+    65004: "The user declined to sign in to the application on the device.",
+    70000: "The provided value for the grant is not valid.",
     70002: "Error validating credentials.",
     70016: "Pending end-user authorization.",
     70018: "Invalid verification code due to user typing in wrong user code for device code flow.",
     70019: "Verification code expired.",
     70020: "The provided value for the input parameter 'device_code' is not valid. "
     "This device code has expired.",
+    90094: "An administrator has set a policy that prevents you from granting the application "
+    "the permissions it is requesting.",
     90014: "The required field '{field}' is missing from the request.",
     20012: "An error occurred while processing the federated sign-in response.",
 }

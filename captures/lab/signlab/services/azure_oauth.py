@@ -1,4 +1,8 @@
-"""Azure AD towards the phone: the device code endpoints of v1 and v2 (RFC 8628)."""
+"""Azure AD towards the phone: the devicecode and token endpoints of v1 and v2.
+
+Grants: device code (RFC 8628), and the older ways in: password and refresh token (RFC 6749 §4.3,
+§6), and a SAML 1.1 assertion of ADFS, as ADAL sends it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..staging import stale_refresh_token
 from .azure_errors import AadError, oauth_error, refusal
 from .azure_state import AzureState
+from .tokens import federated_user
 from .world import World, form_of, guid, set_cookie
 
-GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
+DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
+SAML_GRANT = "urn:ietf:params:oauth:grant-type:saml1_1-bearer"
 Handler = Callable[[Request, dict[str, str], str], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
 SERVER_BUILD = "2.1.11787.14 - SEASLR1 ProdSlices"
@@ -73,18 +80,40 @@ class AzureOAuth:
 
     def _token(self, request: Request, form: dict[str, str], version: str) -> Response:
         correlation = request.headers.get("client-request-id", "")
+        if form.get("grant_type") not in DEVICE_GRANTS:
+            return self._older_grant(form, correlation, version)
         code = form.get("device_code") or form.get("code", "")
         flow = self._state.devices.get(code)
-        if form.get("grant_type") not in GRANTS or flow is None:
+        if flow is None:
             return self._refuse("bad_verification_code", refusal(70002, correlation))
         if flow.expired:
             if version == "v1":
                 return self._refuse("code_expired", refusal(70019, correlation))
             return self._refuse("expired_token", refusal(70020, correlation))
+        if flow.declined:
+            return self._refuse("authorization_declined", refusal(65004, correlation))
         if not flow.user:
             return self._refuse("authorization_pending", refusal(70016, correlation))
         del self._state.devices[code]
-        return JSONResponse(self._state.tokens_for(flow, version=version))
+        return JSONResponse(self._state.tokens_for(flow.user, flow.resource, version=version))
+
+    def _older_grant(self, form: dict[str, str], correlation: str, version: str) -> Response:
+        """Password, refresh token or SAML assertion; anything else is no grant."""
+        grant, user, number = form.get("grant_type"), form.get("username", ""), 70000
+        if grant == "password":
+            self._truth.secret("password", form.get("password", ""))
+            number = self._state.check_password(user, form.get("password", ""))
+        elif grant == "refresh_token" and form.get("refresh_token") == stale_refresh_token(
+            self._world.run
+        ):
+            number = 50132  # from before the password change
+        elif grant == SAML_GRANT:
+            user = federated_user(self._world.key("adfs"), form.get("assertion", ""))
+            number = 0 if user else 70000
+        if number:
+            return self._refuse("invalid_grant", refusal(number, correlation, user=user))
+        resource = form.get("resource") or form.get("scope", "").split()[0]
+        return JSONResponse(self._state.tokens_for(user, resource, version=version))
 
 
 def dress(response: Response, world: World) -> None:

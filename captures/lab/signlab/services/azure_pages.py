@@ -13,13 +13,17 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from .azure_errors import AadError, refusal
+from .azure_interrupts import Interrupts
 from .azure_oauth import dress
 from .azure_state import AzureState, SignIn
-from .tokens import SAML, verify_assertion
+from .tokens import SAML, UPN_PATH, verify_assertion
 from .world import TEMPLATES, World, form_of, guid, opaque, render, set_cookie
 
-UPN_PATH = f".//{{{SAML}}}Attribute[@AttributeName='UPN']/{{{SAML}}}AttributeValue"
 MANAGED, FEDERATED = 3, 4  # EstsProperties.DomainType
+WORDS = {
+    50053: "Your account is temporarily locked to prevent unauthorized use. Try again later.",
+    50126: "Your account or password is incorrect.",
+}
 
 
 class AzurePages:
@@ -28,6 +32,7 @@ class AzurePages:
         self._state = state
         self._truth = world.truth("azuread")
         self._knobs = world.run.scenario.azuread
+        self._interrupts = Interrupts(world)
         tenant = f"/{world.names.organisation.tenant_path}"
         self._tenant = tenant
         both = ["GET", "POST"]
@@ -39,6 +44,8 @@ class AzurePages:
             Route("/login.srf", self.federated_login, methods=["POST"]),
             Route(f"{tenant}/oauth2/deviceauth", self.device_auth, methods=both),
             Route(f"{tenant}/DeviceAuthTls/reprocess", self.reprocess),
+            Route(f"{tenant}/SAS/ProcessAuth", self.second_factor, methods=["POST"]),
+            Route("/appverify", self.confirmed, methods=["POST"]),
             Route("/shared/1.0/content/js/signin_core.js", self.script),
         ]
 
@@ -64,7 +71,7 @@ class AzurePages:
             "urlGetCredentialType": f"https://{host}{self._tenant}/GetCredentialType?mkt=en-US",
             "sPOST_Username": sign_in.login_hint,
             "sErrorCode": str(refused.number) if refused else "",
-            "sErrTxt": "Your account or password is incorrect." if refused else "",
+            "sErrTxt": WORDS.get(refused.number, WORDS[50126]) if refused else "",
             "strServiceExceptionMessage": refused.description if refused else "",
             "sCtx": sign_in.state,
             "sFT": sign_in.flow_token,
@@ -121,7 +128,7 @@ class AzurePages:
     async def credential_type(self, request: Request) -> Response:
         asked = json.loads(await request.body())
         username, sign_in = asked["username"], self._sign_in_of(asked.get("originalRequest", ""))
-        known = username.lower() == self._world.names.user.sip.lower()
+        known = username.lower() in self._world.run.passwords
         federated = known and self._knobs.federated
         credentials: dict[str, Any] = {
             "PrefCredential": 4 if federated else 1,
@@ -173,6 +180,12 @@ class AzurePages:
             )
             answer["federation_protocol"] = "WSTrust"
             answer["AuthURL"] = f"https://{names.hosts.adfs.name}/adfs/ls/?{query}"
+        if request.query_params.get("api-version") == "1.0":  # what clients without a browser ask
+            answer["account_type"] = answer["NameSpaceType"]
+            if self._knobs.federated:
+                trust = f"https://{names.hosts.adfs.name}/adfs/services/trust"
+                answer["federation_metadata_url"] = f"{trust}/mex"
+                answer["federation_active_auth_url"] = f"{trust}/2005/usernamemixed"
         response = JSONResponse(answer)
         response.headers["access-control-allow-origin"] = f"https://{names.hosts.websignin.name}"
         return self._finish(response)
@@ -188,10 +201,9 @@ class AzurePages:
         self._truth.secret("password", form.get("passwd", ""))
         sign_in = self._sign_in_of(form.get("ctx", ""))
         user = form.get("login", "")
-        if user.lower() != self._world.names.user.sip.lower():
-            return self._sign_in_page(sign_in, refusal(50034, sign_in.correlation_id, user=user))
-        if form.get("passwd") != self._world.run.password:
-            return self._sign_in_page(sign_in, refusal(50126, sign_in.correlation_id))
+        number = self._state.check_password(user, form.get("passwd", ""))
+        if number:
+            return self._sign_in_page(sign_in, refusal(number, sign_in.correlation_id, user=user))
         return self._go_on(sign_in, user)
 
     async def federated_login(self, request: Request) -> Response:
@@ -209,13 +221,21 @@ class AzurePages:
                 raise ValueError("no UPN in the assertion")
         except (ValueError, etree.XMLSyntaxError, InvalidSignature, InvalidInput):
             return self._sign_in_page(sign_in, refusal(20012, sign_in.correlation_id))
+        if not self._knobs.remembers:
+            return self._finish(RedirectResponse(self._adfs_url(sign_in, user), 302))
         return self._go_on(sign_in, user)
 
     def _go_on(self, sign_in: SignIn, user: str) -> Response:
-        """The user is known: set the session and go where the sign-in was going."""
+        """The user is known: ask what else is to be asked, then go where the sign-in was going."""
+        sign_in.user = user
+        if self._knobs.refuses and self._knobs.refuses_at == "sign-in":
+            refused = refusal(self._knobs.refuses, sign_in.correlation_id)
+            return self._finish(self._interrupts.refused(refused))
+        if self._knobs.mfa and sign_in.factors < 2:
+            return self._finish(self._interrupts.second_factor(sign_in))
         host = f"https://{self._world.hosts.azuread.name}"
         if sign_in.device is not None:
-            sign_in.device.user = user
+            self._approve(sign_in)
             target = f"{host}{self._tenant}/DeviceAuthTls/reprocess?" + urlencode(
                 {"ctx": sign_in.state, "sessionid": sign_in.correlation_id}
             )
@@ -234,7 +254,39 @@ class AzurePages:
         set_cookie(response, self._truth, "SignInStateCookie", opaque(60))
         return self._finish(response)
 
+    async def second_factor(self, request: Request) -> Response:
+        form = await form_of(request)
+        sign_in = self._sign_in_of(form.get("request", ""))
+        self._truth.secret("one_time_code", form.get("otc", ""))
+        if not sign_in.user or not self._interrupts.is_right(form.get("otc", "")):
+            return self._finish(self._interrupts.second_factor(sign_in))
+        sign_in.factors = 2
+        return self._go_on(sign_in, sign_in.user)
+
     # The code
+
+    def _approve(self, sign_in: SignIn) -> None:
+        """The device gets its tokens, unless the user is to be asked first."""
+        if sign_in.device is not None and not self._knobs.confirm:
+            sign_in.device.user = sign_in.user
+
+    def _device_page(self, sign_in: SignIn) -> Response:
+        """What ends the sign-in of a device: the page that says so, or the question before."""
+        if self._knobs.confirm:
+            return self._finish(self._interrupts.confirmation(sign_in))
+        return self._done_page()
+
+    async def confirmed(self, request: Request) -> Response:
+        """The user's answer to "Are you trying to sign in to …?"."""
+        form = await form_of(request)
+        sign_in = self._sign_in_of(form.get("ctx", ""))
+        if sign_in.device is None or not sign_in.user:
+            return self._code_page(refusal(90014, field="ctx").description)
+        if form.get("ContinueAuth") != "true":
+            sign_in.device.declined = True
+            return self._finish(self._interrupts.declined())
+        sign_in.device.user = sign_in.user
+        return self._done_page()
 
     async def device_auth(self, request: Request) -> Response:
         if request.method == "GET":
@@ -246,8 +298,11 @@ class AzurePages:
             return self._code_page(refused.description)
         user = self._state.sessions.get(request.cookies.get("ESTSAUTH", ""))
         if user:
-            flow.user = user
-            return self._done_page()
+            if self._knobs.refuses and self._knobs.refuses_at == "code":
+                return self._finish(self._interrupts.refused(refusal(self._knobs.refuses)))
+            sign_in = self._state.new_sign_in(device=flow, user=user)
+            self._approve(sign_in)
+            return self._device_page(sign_in)
         return self._sign_in_page(self._state.new_sign_in(device=flow))
 
     async def reprocess(self, request: Request) -> Response:
@@ -255,7 +310,7 @@ class AzurePages:
         sign_in = self._state.sign_ins.get(request.query_params.get("ctx", ""))
         if not user or sign_in is None or sign_in.device is None:
             return self._code_page(refusal(90014, field="ctx").description)
-        return self._done_page()
+        return self._device_page(sign_in)
 
     def _finish(self, response: Response) -> Response:
         dress(response, self._world)

@@ -23,6 +23,7 @@ class DeviceFlow:
     resource: str
     expires: float
     user: str = ""
+    declined: bool = False
 
     @property
     def expired(self) -> bool:
@@ -40,6 +41,8 @@ class SignIn:
     redirect_uri: str = ""
     client_state: str = ""
     device: DeviceFlow | None = None
+    user: str = ""
+    factors: int = 1
     correlation_id: str = field(default_factory=guid)
 
 
@@ -50,6 +53,20 @@ class AzureState:
         self.devices: dict[str, DeviceFlow] = {}
         self.sign_ins: dict[str, SignIn] = {}
         self.sessions: dict[str, str] = {}  # ESTSAUTH value → user
+        self._wrong: dict[str, int] = {}  # user → wrong passwords so far
+
+    def check_password(self, user: str, password: str) -> int:
+        """0 when the password is right and the account open, else the AADSTS number."""
+        right = self._world.run.passwords.get(user.lower())
+        if right is None:
+            return 50034
+        wrong = self._wrong.get(user, 0)
+        if wrong >= self._world.run.scenario.azuread.lockout_after:
+            return 50053
+        if not secrets.compare_digest(right, password):
+            self._wrong[user] = wrong + 1
+            return 50126
+        return 0
 
     def new_device(self, resource: str) -> DeviceFlow:
         device_code = self._truth.secret("device_code", "HAQABAAEAAAD" + opaque(112))
@@ -80,20 +97,21 @@ class AzureState:
         self.sessions[value] = user
         return value
 
-    def tokens_for(self, flow: DeviceFlow, *, version: str) -> dict[str, Any]:
-        """The token answer of the v1 or v2 endpoint for an approved device code."""
+    def tokens_for(self, user: str, resource: str, *, version: str) -> dict[str, Any]:
+        """The token answer of the v1 or v2 endpoint."""
         names, now = self._world.names, int(time.time())
         tenant = names.organisation.tenant_id
+        who = names.user2 if user.lower() == names.user2.sip else names.user
         person = {
-            "family_name": names.user.family,
-            "given_name": names.user.given,
+            "family_name": who.family,
+            "given_name": who.given,
             "ipaddr": names.clients.browser,
-            "name": names.user.display,
+            "name": who.display,
             "oid": guid(),
             "sub": opaque(32),
             "tid": tenant,
-            "unique_name": flow.user,
-            "upn": flow.user,
+            "unique_name": user,
+            "upn": user,
             "ver": "1.0",
         }
         times = {"iat": now, "nbf": now, "exp": now + TOKEN_SECONDS + 1}
@@ -101,7 +119,7 @@ class AzureState:
         client = names.organisation.client_id
         key = self._world.key("azuread")
         access = {
-            "aud": flow.resource,
+            "aud": resource,
             **issued,
             "acr": "1",
             "amr": ["pwd"],
@@ -117,7 +135,7 @@ class AzureState:
             "ext_expires_in": str(TOKEN_SECONDS),
             "expires_on": str(now + TOKEN_SECONDS),
             "not_before": str(now),
-            "resource": flow.resource,
+            "resource": resource,
             "access_token": jwt(key, access),
             "refresh_token": "AQABAAAAAAD" + opaque(560),
             "id_token": jwt(key, {"aud": client, **issued, **person}),
@@ -125,7 +143,7 @@ class AzureState:
         if version == "v2":
             for name in ("expires_on", "not_before", "resource"):
                 del answer[name]
-            answer["scope"] = f"{flow.resource}/user_impersonation openid offline_access"
+            answer["scope"] = f"{resource}/user_impersonation openid offline_access"
             answer["expires_in"] = answer["ext_expires_in"] = TOKEN_SECONDS
         for kind in ("access_token", "refresh_token", "id_token"):
             self._truth.secret(kind, answer[kind])

@@ -115,6 +115,8 @@ class Lync:
             user = self._bearer(request)
         except Refused as refused:
             return self._refuse(refused)
+        if self._world.run.scenario.sfb.ticket == "fault":
+            return self._fault()
         names, question = self._world.names, etree.fromstring(await request.body())
         context = question.xpath("string(//@Context)")
         message_id = question.xpath("string(//*[local-name()='MessageID'])")
@@ -159,6 +161,14 @@ class Lync:
         encoded = question.xpath("string(//s:BinarySecurityToken)", namespaces={"s": SECEXT})
         if order is None or order.get("Entity") != user:
             return self._refuse(Refused('28027;reason="The entity is not the ticket\'s user."'))
+        if self._world.run.scenario.sfb.certificate == "error-info":
+            page = render(
+                "cert_error.xml",
+                device=order.get("DeviceId"),
+                entity=user,
+                request_id=question.xpath("string(//*[local-name()='RequestID'])"),
+            )
+            return self._finish(Response(page, media_type="text/xml; charset=utf-8"))
         try:
             request_der = base64.b64decode(str(encoded))
             certificate = user_certificate(
@@ -175,6 +185,15 @@ class Lync:
             request_id=question.xpath("string(//*[local-name()='RequestID'])"),
         )
         return self._finish(Response(page, media_type="text/xml; charset=utf-8"))
+
+    def _fault(self) -> Response:
+        """HTTP 500 with a SOAP fault, as when the user's pool is not there."""
+        number, reason = 28000, "The user's home pool cannot be reached."
+        page = render("ticket_fault.xml", number=number, reason=reason)
+        response = Response(page, 500, media_type="text/xml; charset=utf-8")
+        source = self._world.names.organisation.home_server
+        response.headers["x-ms-diagnostics"] = f'{number};source="{source}";reason="{reason}"'
+        return self._finish(response)
 
     def _refuse(self, refused: Refused) -> Response:
         response = Response("", 401)

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Host, Route
 
 from ..config import Run
 from .adfs import Adfs
+from .adfs_active import AdfsActive
 from .azure_oauth import AzureOAuth
 from .azure_pages import AzurePages
 from .azure_state import AzureState
@@ -33,7 +34,7 @@ REGISTRAR_PORT = 5070
 def routes_of_zone(world: World, zone: str) -> dict[str, list[Route]]:
     """The routes of each role that lives in `zone`."""
     if zone == "dmz":
-        return {"adfs": Adfs(world).routes}
+        return {"adfs": [*Adfs(world).routes, *AdfsActive(world).routes]}
     state = AzureState(world)
     links, lync = ShortLinks(world), Lync(world)
     return {

@@ -13,12 +13,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod
+from signxml.exceptions import InvalidInput
+from signxml.exceptions import InvalidSignature as InvalidXmlSignature
 from signxml.signer import XMLSigner
 from signxml.verifier import XMLVerifier
 
 from ..pki import Issuer
 from .world import guid, render
 
+UPN_PATH = (
+    ".//{urn:oasis:names:tc:SAML:1.0:assertion}Attribute[@AttributeName='UPN']"
+    "/{urn:oasis:names:tc:SAML:1.0:assertion}AttributeValue"
+)
 SAML = "urn:oasis:names:tc:SAML:1.0:assertion"
 
 
@@ -51,6 +57,15 @@ def read_jwt(issuer: Issuer, token: str) -> dict[str, Any]:
     if claims["exp"] < datetime.now(UTC).timestamp():
         raise ValueError("JWT has expired")
     return claims
+
+
+def federated_user(issuer: Issuer, encoded: str) -> str:
+    """The UPN of a base64url SAML assertion that `issuer` signed; "" when it did not."""
+    try:
+        assertion = etree.fromstring(base64.urlsafe_b64decode(encoded + "=="))
+        return verify_assertion(issuer, assertion).findtext(UPN_PATH) or ""
+    except (ValueError, etree.XMLSyntaxError, InvalidXmlSignature, InvalidInput):
+        return ""
 
 
 def instant(offset: timedelta = timedelta()) -> str:
