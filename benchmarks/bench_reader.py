@@ -4,8 +4,9 @@
 
 Without CAPTURE a synthetic one is written to a temporary folder: TCP downloads over
 Ethernet and IPv4, two data segments of 1,400 bytes for each acknowledgment, 50
-connections at a time. Each row is the best of three runs, in one process, file cached.
-The first rows are the memory of a capture and of one ten times longer.
+connections at a time; once more with VLAN tags and copies, as mirror ports write it. Each
+row is the best of three runs, in one process, file cached. The first rows are the memory
+of a capture and of one ten times longer.
 """
 
 from __future__ import annotations
@@ -40,8 +41,12 @@ class Sink:
         return ()
 
 
-def synthetic(path: Path, packets: int, pcapng: bool = False) -> None:
-    """Write the capture that the module's docstring describes."""
+TAG = b"\x81\x00\x00\x07"
+
+
+def synthetic(path: Path, packets: int, pcapng: bool = False, mirrored: bool = False) -> None:
+    """Write the capture that the module's docstring describes; `mirrored`: as a mirror port
+    does, all packets with a VLAN tag, and half of them a second time."""
     with path.open("wb") as file:
         if pcapng:
             file.write(struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
@@ -67,6 +72,8 @@ def synthetic(path: Path, packets: int, pcapng: bool = False) -> None:
                 conn[1] = (ack + len(PAYLOAD)) & 0xFFFFFFFF
             conn[2] += 1
             micros = 1_700_000_000_000_000 + number * 20
+            if mirrored:
+                packet = packet[:12] + TAG + packet[12:]
             if pcapng:
                 padded = packet + bytes(-len(packet) % 4)
                 size = 32 + len(padded)
@@ -85,12 +92,9 @@ def synthetic(path: Path, packets: int, pcapng: bool = False) -> None:
                     + struct.pack("<I", size)
                 )
             else:
-                file.write(
-                    struct.pack(
-                        "<IIII", micros // 1_000_000, micros % 1_000_000, len(packet), len(packet)
-                    )
-                    + packet
-                )
+                size = len(packet)
+                record = struct.pack("<4I", *divmod(micros, 1_000_000), size, size) + packet
+                file.write(record * (2 if mirrored and number % 2 else 1))
 
 
 def _packet(
@@ -209,9 +213,9 @@ def main() -> None:
             synthetic(path, arguments.packets // 2 * factor, pcapng=True)
             size = path.stat().st_size / 1e6
             print(f"memory at most, {size:.0f} MB of capture: {peak_memory(path):.0f} MB")
-        for pcapng in (False, True):
-            path = Path(folder) / ("synthetic.pcapng" if pcapng else "synthetic.pcap")
-            synthetic(path, arguments.packets, pcapng)
+        for name in ("synthetic.pcap", "synthetic.pcapng", "mirrored.pcap"):
+            path = Path(folder) / name
+            synthetic(path, arguments.packets, name.endswith("ng"), name.startswith("mirrored"))
             table(path)
 
 

@@ -46,7 +46,7 @@ BYTE_ORDER_MAGIC = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 TLS_KEY_LOG = 0x544C534B
 
 IF_NAME, IF_DESCRIPTION, IF_TSRESOL, IF_TSOFFSET = 2, 3, 9, 14
-ISB_IFDROP = 5
+ISB_IFDROP, ISB_OSDROP = 5, 7
 IPV4_NAME, IPV6_NAME = 1, 2
 
 NS = 1_000_000_000
@@ -112,14 +112,16 @@ def interface(body: bytes, order: str) -> Interface:
 
 
 def dropped(body: bytes, order: str) -> tuple[int, int] | None:
-    """(interface, packets that it dropped) of a statistics block, if it says so."""
+    """(interface, packets that it and the system dropped) of a statistics block, if it says."""
     if len(body) < 12:
         return None
     (number,) = struct.unpack_from(order + "I", body)
-    for code, value in options(body, 12, len(body), order):
-        if code == ISB_IFDROP and len(value) == 8:
-            return number, struct.unpack(order + "Q", value)[0]
-    return None
+    drops = [
+        struct.unpack(order + "Q", value)[0]
+        for code, value in options(body, 12, len(body), order)
+        if code in (ISB_IFDROP, ISB_OSDROP) and len(value) == 8
+    ]
+    return (number, sum(drops)) if drops else None
 
 
 def names(body: bytes, order: str) -> Iterator[tuple[str, str]]:

@@ -6,40 +6,17 @@ lists equal. All others are handed to scapy's layer classes (`scapy_links`).
 
 from __future__ import annotations
 
-LINKTYPE_NULL = 0
-LINKTYPE_ETHERNET = 1
-LINKTYPE_RAW_12 = 12
-LINKTYPE_RAW_14 = 14
 LINKTYPE_RAW = 101
-LINKTYPE_LOOP = 108
-LINKTYPE_LINUX_SLL = 113
-LINKTYPE_NFLOG = 239
-LINKTYPE_IPV4 = 228
-LINKTYPE_IPV6 = 229
-LINKTYPE_LINUX_SLL2 = 276
-LINKTYPE_PPP = 9
-LINKTYPE_PPP_HDLC = 50
-LINKTYPE_PPP_ETHER = 51
 
 NO_LINK = -1
 """Link type of a frame that holds no packet: a custom block, an undeclared interface."""
 
 NATIVE = frozenset(
     {
-        LINKTYPE_NULL,
-        LINKTYPE_ETHERNET,
-        LINKTYPE_RAW_12,
-        LINKTYPE_RAW_14,
-        LINKTYPE_RAW,
-        LINKTYPE_LOOP,
-        LINKTYPE_LINUX_SLL,
-        LINKTYPE_NFLOG,
-        LINKTYPE_IPV4,
-        LINKTYPE_IPV6,
-        LINKTYPE_LINUX_SLL2,
-        LINKTYPE_PPP,
-        LINKTYPE_PPP_HDLC,
-        LINKTYPE_PPP_ETHER,
+        *(0, 1, 9, 10, 12, 14, 50, 51),
+        *(100, 101, 104, 107, 108, 109, 113, 117),
+        *(130, 135, 137, 138, 166, 167, 168, 178, 179, 180, 181, 183),
+        *(204, 205, 206, 228, 229, 239, 276),
     }
 )
 
@@ -62,23 +39,42 @@ _NAMES = {
     105: "IEEE802_11",
     107: "FRELAY",
     108: "LOOP",
+    109: "ENC",
     113: "LINUX_SLL",
     117: "PFLOG",
     119: "IEEE802_11_PRISM",
     122: "IP_OVER_FC",
     127: "IEEE802_11_RADIOTAP",
     129: "ARCNET_LINUX",
+    130: "JUNIPER_MLPPP",
+    131: "JUNIPER_MLFR",
+    132: "JUNIPER_ES",
+    133: "JUNIPER_GGSN",
+    134: "JUNIPER_MFR",
+    135: "JUNIPER_ATM2",
+    136: "JUNIPER_SERVICES",
+    137: "JUNIPER_ATM1",
     138: "APPLE_IP_OVER_IEEE1394",
     143: "DOCSIS",
     144: "LINUX_IRDA",
     163: "IEEE802_11_AVS",
+    164: "JUNIPER_MONITOR",
     166: "PPP_PPPD",
+    167: "JUNIPER_PPPOE",
+    168: "JUNIPER_PPPOE_ATM",
+    178: "JUNIPER_ETHER",
+    179: "JUNIPER_PPP",
+    180: "JUNIPER_FRELAY",
+    181: "JUNIPER_CHDLC",
+    183: "JUNIPER_VP",
     187: "BLUETOOTH_HCI_H4",
     189: "USB_LINUX",
     192: "PPI",
     195: "IEEE802_15_4_WITHFCS",
     201: "BLUETOOTH_HCI_H4_WITH_PHDR",
     204: "PPP_WITH_DIR",
+    205: "C_HDLC_WITH_DIR",
+    206: "FRELAY_WITH_DIR",
     220: "USB_LINUX_MMAPPED",
     228: "IPV4",
     229: "IPV6",

@@ -23,6 +23,7 @@ _KINDS = {
     0x1C0001AB: (1000, 16, 4),
 }
 _HEADER = 24
+_LONGEST_EXTRA = 4
 _FAR_FUTURE = 1 << 80
 
 Stripper = Callable[[int, bytes], bytes | None]
@@ -46,11 +47,11 @@ def walk_pcap(source: Source, tally: Tally, strip: Stripper) -> Iterator[Packet]
     `strip` finds the IP packet in a link type that is not in `NATIVE`; such packets are
     handed on as raw IP (LINKTYPE_RAW 101), the rest as they are.
     """
-    buf = refill(source, b"", _HEADER)
+    buf = refill(source, b"", _HEADER + _LONGEST_EXTRA)
     order = _order(buf) or "<"
     (magic,) = struct.unpack_from(order + "I", buf)
     unit, head, extra = _KINDS[magic]
-    if len(buf) < _HEADER:
+    if len(buf) < _HEADER + extra:
         tally.odd("capture.cut", source.damage or "the file ends inside its header")
         return
     (minor,) = struct.unpack_from(order + "H", buf, 6)

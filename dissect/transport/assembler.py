@@ -16,22 +16,14 @@ from collections.abc import Callable, Iterable
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
+from dissect.transport.decapsulation import Decapsulator
 from dissect.transport.delivery import Emit
-from dissect.transport.fragments import Fragments
 from dissect.transport.half import HALF_RANGE, MASK
-from dissect.transport.headers import IPV4, IPV6, network
-from dissect.transport.ip import (
-    AUTHENTICATION,
-    TCP,
-    UDP,
-    IpPacket,
-    beyond,
-    ipv4,
-    ipv6,
-    protocol_name,
-)
-from dissect.transport.streams import Streams
+from dissect.transport.ip import TCP, UDP, IpPacket
+from dissect.transport.ordering import Segment
+from dissect.transport.streams import Streams, Totals
 from dissect.transport.tcp import ACK, FIN, LINGER_NS, RST, SYN, Flow
+from dissect.transport.trail import LENGTH, Windows
 from dissect.transport.udp import MAX_OPEN, Pair
 
 Packet = tuple[int, int, int, bytes, int, int, int]
@@ -47,9 +39,10 @@ _TCP_HEAD = struct.Struct(">IIH").unpack_from
 _ETHERTYPE_AT = {1: 12, 113: 14}
 
 MAX_LINGERING = 1024
+_HALF_TRAIL = LENGTH // 2
 
 
-class Assembler:
+class Assembler(Decapsulator):
     """Joins the packets of one capture to streams and runs a parser on each.
 
     `open_tcp` and `open_udp` give the parser of a connection when its first bytes come.
@@ -57,8 +50,9 @@ class Assembler:
     for every TCP stream in order of their numbers.
 
     `skipped` counts frames without TCP or UDP by reason; `links` are the link types seen;
-    `first_ns` and `last_ns` the earliest and latest time. All are complete after `feed`,
-    fragments without their rest are added to `skipped` by `finish`.
+    `first_ns` and `last_ns` the earliest and latest time; `backwards` counts frames with a
+    time before that of a frame before them; `cut` those not captured whole. All are complete
+    after `feed`; fragments without their rest are added to `skipped` by `finish`.
     """
 
     def __init__(
@@ -68,28 +62,46 @@ class Assembler:
         open_udp: Callable[[Connection], StreamParser],
         emit: Emit,
     ) -> None:
+        super().__init__()
         self.capture = capture_index
-        self.skipped: dict[str, int] = {}
         self.links: dict[int, None] = {}
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         self.frames = 0
+        self.backwards = 0
         self._emit = emit
         self._streams = Streams(capture_index, open_tcp, open_udp, emit)
-        self._fragments = Fragments()
+        self._windows = Windows()
         self._lingering: deque[tuple[int, Flow]] = deque()
         self._talking: dict[int, Pair] = {}
         self._snaplen_told = False
 
     @property
     def flows(self) -> list[Flow]:
-        """The TCP connections; the index is the stream number."""
-        return self._streams.flows
+        """The TCP connections in order of their numbers, but for those forgotten."""
+        return [flow for _, flow in sorted(self._streams.flows.items())]
 
     @property
     def pairs(self) -> list[Pair]:
-        """The UDP pairs; the index is the stream number."""
-        return self._streams.pairs
+        """The UDP pairs in order of their numbers, but for those forgotten."""
+        return [pair for _, pair in sorted(self._streams.pairs.items())]
+
+    @property
+    def totals(self) -> Totals:
+        """What all TCP connections came to; complete after `finish`."""
+        return self._streams.totals
+
+    @property
+    def stream_counts(self) -> tuple[int, int]:
+        """TCP connections and UDP pairs seen."""
+        return self._streams.tcp_count, self._streams.udp_count
+
+    @property
+    def copies(self) -> int:
+        """Frames that the capture holds twice though they were sent once."""
+        streams = self._streams
+        datagrams = streams.copies + sum(pair.copies for pair in streams.pairs.values())
+        return streams.totals.copies + self._fragments.copies + datagrams
 
     # -------------------------------------------------------------- the loop
 
@@ -102,12 +114,16 @@ class Assembler:
         first = self.first_ns if self.first_ns is not None else 1 << 80
         last = self.last_ns if self.last_ns is not None else -1
         link, at = -2, -1
+        windows = self._windows.view
+        back = self.backwards
         viewed = b""
-        view = memoryview(viewed)
+        view = windows(viewed)
         try:
             for frame, ns, kind, buf, start, caplen, length in packets:
                 if ns > last:
                     last = ns
+                elif ns < last:
+                    back += 1
                 if ns < first:
                     first = ns
                 if kind != link:
@@ -119,10 +135,13 @@ class Assembler:
                     self._packet(frame, ns, kind, buf, start, caplen, length)
                     continue
                 ethertype, head, total, part, protocol, key, seq, ack, bits = fast4(buf, off)
+                if ethertype == 0x8100 and caplen >= at + _FAST_SIZE + 4:
+                    off += 4
+                    ethertype, head, total, part, protocol, key, seq, ack, bits = fast4(buf, off)
                 if ethertype == 0x0800 and head == 0x45 and protocol == 6 and not part & 0x3FFF:
                     body = off + 22 + (bits >> 10 & 0x3C)
                     after = off + 2 + total
-                elif ethertype == 0x86DD and caplen >= at + _FAST6_SIZE:
+                elif ethertype == 0x86DD and start + caplen >= off + _FAST6_SIZE:
                     _, head, total, protocol, key, seq, ack, bits = fast6(buf, off)
                     if protocol != 6 or not total:
                         self._packet(frame, ns, kind, buf, start, caplen, length)
@@ -144,13 +163,17 @@ class Assembler:
                 if ack == known or (ack - known) & MASK >= HALF_RANGE:
                     if body == after:
                         continue
+                    if buf is not viewed:
+                        viewed = buf
+                        view = windows(buf)
                     if seq == half.expect:
+                        trail = half.trail
+                        trail.append((half.offset, view, body, after, ns))
+                        if len(trail) > LENGTH:
+                            del trail[:_HALF_TRAIL]
                         half.expect = half.next = (seq + after - body) & MASK
                         half.offset += after - body
                         half.payload += after - body
-                        if buf is not viewed:
-                            viewed = buf
-                            view = memoryview(buf)
                         try:
                             for message in half.data(
                                 half.direction, view[body:after], Span(frame, ns, frame, ns)
@@ -159,9 +182,12 @@ class Assembler:
                         except ProtocolError as error:
                             half.flow.broken(error, frame)
                         continue
-                half.flow.segment(half, frame, ns, seq, ack, bits & 0x3F, buf[body:after], 0)
+                head = body - (bits >> 10 & 0x3C)
+                segment = Segment(windows(buf), head, body, after, 0, frame, ns, ack)
+                half.flow.segment(half, seq, bits & 0x3F, segment)
         finally:
             self.frames = frame
+            self.backwards = back
             if last >= first:
                 self.first_ns, self.last_ns = first, last
 
@@ -176,111 +202,14 @@ class Assembler:
         if unfinished:
             self.skipped["IP fragment without its rest"] = unfinished
         for flow in self.flows:
-            self._emit(flow.row())
+            self._streams.report(flow)
 
-    # -------------------------------------------------------------- the long way
-
-    def _packet(
-        self, frame: int, ns: int, link: int, buf: bytes, start: int, caplen: int, length: int
-    ) -> None:
-        end = start + caplen
-        found = network(link, buf, start, end)
-        if isinstance(found, str):
-            self._skip(found)
-        else:
-            self._ip(frame, ns, found, buf, end, start + max(length, caplen), 0)
-
-    def _skip(self, reason: str) -> None:
-        self.skipped[reason] = self.skipped.get(reason, 0) + 1
-
-    def _ip(
-        self,
-        frame: int,
-        ns: int,
-        found: tuple[int, int],
-        buf: bytes,
-        captured: int,
-        wire: int,
-        depth: int,
-    ) -> None:
-        ethertype, off = found
-        packet = (ipv4 if ethertype == IPV4 else ipv6)(buf, off, captured, wire)
-        if isinstance(packet, str):
-            self._skip(packet)
-            return
-        captured = min(captured, packet.end)
-        if packet.fragment is not None:
-            ident, offset, more = packet.fragment
-            if captured < packet.end:
-                self._skip("IP fragment cut short")
-                return
-            key = (packet.addresses, packet.protocol, ident)
-            data = self._fragments.add(key, offset, buf[packet.start : captured], more)
-            if data is None:
-                return
-            buf, captured = data, len(data)
-            packet = packet._replace(start=0, end=captured, fragment=None)
-            if ethertype == IPV6 or packet.protocol == AUTHENTICATION:
-                packet = beyond(packet, buf, captured)
-                if isinstance(packet, str) or packet.fragment:
-                    self._skip(packet if isinstance(packet, str) else "fragment in a fragment")
-                    return
-        self._payload(frame, ns, packet, buf, captured, depth)
-
-    def _payload(
-        self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int
-    ) -> None:
-        protocol = packet.protocol
-        if protocol == TCP:
-            self._tcp(frame, ns, packet, buf, captured)
-        elif protocol == UDP:
-            self._udp(frame, ns, packet, buf, captured, depth)
-        elif protocol in (4, 41, 47) and depth < tunnels.MAX_DEPTH:
-            if protocol == 47:
-                found = tunnels.gre(buf, packet.start, captured)
-            else:
-                found = (IPV4 if protocol == 4 else IPV6, packet.start)
-            self._inside(frame, ns, found, buf, captured, packet.end, depth)
-        elif protocol in (1, 58):
-            self._skip(protocol_name(protocol))
-            self._icmp(frame, ns, packet, buf, captured)
-        else:
-            self._skip(protocol_name(protocol))
-
-    def _inside(
-        self,
-        frame: int,
-        ns: int,
-        found: tuple[int, int] | str,
-        buf: bytes,
-        captured: int,
-        wire: int,
-        depth: int,
-    ) -> None:
-        """What a tunnel carries."""
-        if isinstance(found, str):
-            self._skip(found)
-        else:
-            self._ip(frame, ns, found, buf, captured, wire, depth + 1)
-
-    def _icmp(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
-        """An error quotes the packet it is about; its stream is numbered, nothing more."""
-        if packet.start + 8 > captured:
-            return
-        kind = buf[packet.start]
-        off = packet.start + 8
-        if packet.protocol == 1 and kind in (3, 4, 5, 11, 12):
-            quoted = ipv4(buf, off, captured, 1 << 40)
-        elif packet.protocol == 58 and 1 <= kind <= 4:
-            quoted = ipv6(buf, off, captured, 1 << 40)
-        else:
-            return
-        if isinstance(quoted, str) or (quoted.fragment and quoted.fragment[1]):
-            return
-        start, addresses = quoted.start, quoted.addresses
-        if quoted.protocol == UDP and start + 8 <= captured:
+    def _quoted(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
+        """The stream of a packet that an ICMP error quotes is numbered, nothing more."""
+        start, addresses = packet.start, packet.addresses
+        if packet.protocol == UDP and start + 8 <= captured:
             self._streams.pair(addresses + buf[start : start + 4])
-        elif quoted.protocol == TCP and start + 16 <= captured:
+        elif packet.protocol == TCP and start + 16 <= captured:
             key = addresses + buf[start : start + 4]
             if key not in self._streams.halves:
                 seq, _, bits = _TCP_HEAD(buf, start + 4)
@@ -315,7 +244,11 @@ class Assembler:
         if missing and not self._snaplen_told:
             self._cut(frame, half.flow.stream)
         flow = half.flow
-        flow.segment(half, frame, ns, seq, ack, bits & 0x3F, buf[body:captured], missing)
+        acks = ack if bits & ACK else None
+        end = max(body, captured)
+        view = self._windows.view(buf)
+        segment = Segment(view, start, body, end, missing, frame, ns, acks)
+        flow.segment(half, seq, bits & 0x3F, segment)
         if bits & (SYN | FIN | RST):
             self._linger(ns, flow)
 
@@ -329,11 +262,12 @@ class Assembler:
 
     def _cut(self, frame: int, stream: int) -> None:
         self._snaplen_told = True
+        captured, length = self._sizes
         self._emit(
             Anomaly(
                 "capture.snaplen",
-                "packets were cut when they were captured, so payload is missing; capture "
-                "again with unlimited packet size (tcpdump -s 0)",
+                f"cut at {captured} bytes a packet (frame {frame} had {length}), so payload is "
+                "missing: capture with unlimited packet size (tcpdump -s 0)",
                 self.capture,
                 frame,
                 stream,

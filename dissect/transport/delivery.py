@@ -91,6 +91,7 @@ class Delivery:
         half.ended = True
         half.expect = -1
         half.pieces.clear()
+        half.trail.clear()
         half.data = deaf
         if self._parser is not None:
             self.run(self._parser.end, half.direction, span)
@@ -140,7 +141,7 @@ class Delivery:
             half.expect = -1
             half.ended = True
             half.data = deaf
-            half.pieces.clear()
+            half.bury()
 
     @property
     def connection(self) -> Connection:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from dissect.model import Direction, Endpoint, Output, Span
 from dissect.transport.pieces import Pieces
+from dissect.transport.trail import LENGTH, Entry
 
 if TYPE_CHECKING:
     from dissect.transport.tcp import Flow
 
 MASK = 0xFFFFFFFF
 HALF_RANGE = 0x80000000
+
+_NO_PIECES = Pieces()
+_NO_TRAIL: list[Entry] = []
 
 Data = Callable[[Direction, bytes | memoryview, Span], Output]
 
@@ -28,11 +32,17 @@ class Half:
     `next` is the sequence number after all that was delivered, `offset` the same as a
     count from the start. `expect` equals `next` while a segment with that number can be
     delivered at once (something listens, nothing waits), else -1.
+
+    `since` tells since when a hole is waited for: frames of the connection, time, offset.
+    `key` is what `Streams` knows it by. `resent`, `late` and `copies` count segments: sent
+    again by the sender; captured after segments that follow them; captured twice though
+    sent once.
     """
 
     __slots__ = (
         "acked",
         "base",
+        "copies",
         "data",
         "direction",
         "ended",
@@ -43,17 +53,22 @@ class Half:
         "frames",
         "high",
         "high_ns",
+        "key",
         "last_frame",
         "last_ns",
+        "late",
         "lost",
         "next",
         "offset",
         "payload",
         "peer",
         "pieces",
+        "resent",
         "sender",
+        "since",
         "started",
         "syn",
+        "trail",
     )
 
     flow: Flow
@@ -61,8 +76,9 @@ class Half:
     data: Data
     direction: Direction
 
-    def __init__(self, sender: Endpoint, direction: Direction) -> None:
+    def __init__(self, sender: Endpoint, direction: Direction, key: bytes) -> None:
         self.sender = sender
+        self.key = key
         self.direction = direction
         self.started = False
         self.expect = -1
@@ -76,16 +92,33 @@ class Half:
         self.ended = False
         self.payload = 0
         self.lost = 0
+        self.since: tuple[int, int, int] | None = None
+        self.resent = 0
+        self.late = 0
+        self.copies = 0
         self.frames = 0
         self.last_frame = 0
         self.last_ns = 0
         self.high = 0
         self.high_ns = 0
         self.pieces = Pieces()
+        self.trail: list[Entry] = []
 
     def begin(self, seq: int) -> None:
         self.started = True
         self.next = seq
+
+    def remember(self, entry: Entry) -> None:
+        """Note a segment that is being delivered."""
+        self.trail.append(entry)
+        if len(self.trail) > LENGTH:
+            del self.trail[: LENGTH // 2]
+
+    def bury(self) -> None:
+        """Let go what a tombstone doesn't need; nothing is ever put into what replaces it."""
+        self.pieces.clear()
+        self.pieces = _NO_PIECES
+        self.trail = _NO_TRAIL
 
     def hole(self) -> int:
         """Bytes missing at `next` that are known to exist; 0: none."""

@@ -1,21 +1,31 @@
-"""From a link layer to the IP header: offsets only, nothing is copied.
+"""From an ethertype, a PPP header or LLC to the IP header: offsets only, nothing is copied.
 
-`network()` answers with the ethertype and the offset of what is inside, or with the
+Each function answers with the ethertype and the offset of what is inside, or with the
 words under which the frame is counted as skipped.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 
 IPV4 = 0x0800
 IPV6 = 0x86DD
 VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
 MPLS = frozenset({0x8847, 0x8848})
 PPPOE_SESSION = 0x8864
-ETHERNET_BRIDGED = 0x6558
 PPP_TYPE = 0x880B
+CISCO_METADATA = 0x8909
+VN_TAG = 0x8926
+TAGS = VLAN_TAGS | {CISCO_METADATA, VN_TAG}
+"""802.1Q and 802.1ad; TrustSec's options; interface numbers of Cisco and IEEE 802.1BR."""
+
+FRAMES = {0x6558: 0, 0x8903: 2, 0x88E7: 4}
+"""A whole Ethernet frame follows after so many bytes: bridged, Cisco FabricPath, 802.1ah."""
+
+ISL = (b"\x01\x00\x0c\x00\x00", b"\x03\x00\x0c\x00\x00")
+"""How a destination begins that is Cisco's inter-switch link: 26 bytes before the frame."""
+
+MAX_FRAMES = 16
 
 SKIP_NAMES = {
     0x0806: "ARP",
@@ -29,9 +39,6 @@ SKIP_NAMES = {
     0x893A: "IEEE 1905",
 }
 
-IP_FAMILIES = frozenset({2, 10, 23, 24, 26, 28, 30})
-"""AF_INET everywhere; AF_INET6 of Linux, Windows, the BSDs, Solaris and Darwin."""
-
 Found = tuple[int, int] | str
 """(ethertype IPV4 or IPV6, offset of the IP header), or why there is none."""
 
@@ -39,33 +46,48 @@ _U16 = struct.Struct(">H").unpack_from
 CUT = "header cut short"
 
 
-def typed(ethertype: int, buf: bytes, off: int, end: int) -> Found:
-    """What an ethertype leads to: through tags, MPLS and PPPoE to IP."""
-    while ethertype in VLAN_TAGS:
-        if off + 4 > end:
+def typed(ethertype: int, buf: bytes, off: int, end: int, depth: int = 0) -> Found:
+    """What an ethertype leads to: through tags, MPLS and PPPoE to IP.
+
+    `depth` counts the Ethernet and SNAP headers around it.
+    """
+    while ethertype in TAGS:
+        if off + 6 > end:
             return CUT
-        (ethertype,) = _U16(buf, off + 2)
-        off += 4
+        if ethertype in VLAN_TAGS:
+            off += 2
+        elif ethertype == VN_TAG:
+            off += 4
+        else:
+            off += 2 + 4 * buf[off + 1]
+            if off + 2 > end:
+                return CUT
+        (ethertype,) = _U16(buf, off)
+        off += 2
     if ethertype in (IPV4, IPV6):
         return ethertype, off
     if ethertype in MPLS:
         return _mpls(buf, off, end)
     if ethertype == PPPOE_SESSION:
-        return _ppp(buf, off + 6, end)
+        return ppp(buf, off + 6, end)
     if ethertype == PPP_TYPE:
-        return _ppp(buf, off, end)
-    if ethertype == ETHERNET_BRIDGED:
-        return ethernet(buf, off, end)
+        return ppp(buf, off, end)
+    if ethertype in FRAMES:
+        return ethernet(buf, off + FRAMES[ethertype], end, depth + 1)
     if ethertype < 0x600:
-        return _llc(buf, off, end)
+        return llc(buf, off, end, depth + 1)
     return SKIP_NAMES.get(ethertype, f"ethertype {ethertype:#06x}")
 
 
-def ethernet(buf: bytes, off: int, end: int) -> Found:
+def ethernet(buf: bytes, off: int, end: int, depth: int = 0) -> Found:
     """Ethernet II, or IEEE 802.3 with LLC/SNAP."""
     if off + 14 > end:
         return CUT
-    return typed(_U16(buf, off + 12)[0], buf, off + 14, end)
+    if depth > MAX_FRAMES:
+        return "too many frames in frames"
+    if buf[off : off + 5] in ISL and off + 40 <= end:
+        off += 26
+    return typed(_U16(buf, off + 12)[0], buf, off + 14, end, depth)
 
 
 def by_version(buf: bytes, off: int, end: int) -> Found:
@@ -80,11 +102,14 @@ def by_version(buf: bytes, off: int, end: int) -> Found:
     return "not IP"
 
 
-def _llc(buf: bytes, off: int, end: int) -> Found:
+def llc(buf: bytes, off: int, end: int, depth: int = 0) -> Found:
+    """IEEE 802.2 with the type in its SNAP extension."""
     if off + 8 > end:
         return CUT
+    if depth > MAX_FRAMES:
+        return "too many frames in frames"
     if buf[off : off + 3] == b"\xaa\xaa\x03":
-        return typed(_U16(buf, off + 6)[0], buf, off + 8, end)
+        return typed(_U16(buf, off + 6)[0], buf, off + 8, end, depth)
     return "IEEE 802.2 LLC"
 
 
@@ -98,7 +123,7 @@ def _mpls(buf: bytes, off: int, end: int) -> Found:
     return CUT
 
 
-def _ppp(buf: bytes, off: int, end: int) -> Found:
+def ppp(buf: bytes, off: int, end: int) -> Found:
     """PPP (RFC 1661): address and control, and the protocol's first byte, may be left out."""
     if buf[off : off + 2] == b"\xff\x03":
         off += 2
@@ -113,68 +138,3 @@ def _ppp(buf: bytes, off: int, end: int) -> Found:
     if protocol == 0x57:
         return IPV6, off
     return "PPP control"
-
-
-def _cooked(buf: bytes, off: int, end: int) -> Found:
-    if off + 16 > end:
-        return CUT
-    return typed(_U16(buf, off + 14)[0], buf, off + 16, end)
-
-
-def _cooked2(buf: bytes, off: int, end: int) -> Found:
-    if off + 20 > end:
-        return CUT
-    return typed(_U16(buf, off)[0], buf, off + 20, end)
-
-
-def _null(buf: bytes, off: int, end: int) -> Found:
-    """The address family's number and byte order are those of the recording system: it
-    must be one that some system uses for IP, then the packet's version decides."""
-    if off + 4 > end:
-        return CUT
-    if max(buf[off : off + 2]) == 0:
-        family = int.from_bytes(buf[off : off + 4], "big")
-    else:
-        family = int.from_bytes(buf[off : off + 4], "little")
-    return by_version(buf, off + 4, end) if family in IP_FAMILIES else "not IP"
-
-
-def _nflog(buf: bytes, off: int, end: int) -> Found:
-    """Attributes (length, type, in the byte order of the machine) until the payload, 9."""
-    off += 4
-    while off + 4 <= end:
-        length, kind = struct.unpack_from("<HH", buf, off)
-        if kind & 0x7FFF == 9 and length >= 4:
-            return by_version(buf, off + 4, end)
-        if length < 4:
-            length, kind = struct.unpack_from(">HH", buf, off)
-            if kind & 0x7FFF == 9 and length >= 4:
-                return by_version(buf, off + 4, end)
-        off += max(4, length + (-length & 3))
-    return CUT
-
-
-LINKS: dict[int, Callable[[bytes, int, int], Found]] = {
-    0: _null,
-    1: ethernet,
-    9: _ppp,
-    12: by_version,
-    14: by_version,
-    50: _ppp,
-    51: lambda buf, off, end: _ppp(buf, off + 6, end),
-    101: by_version,
-    108: _null,
-    113: _cooked,
-    228: by_version,
-    229: by_version,
-    239: _nflog,
-    276: _cooked2,
-}
-
-
-def network(link: int, buf: bytes, start: int, end: int) -> Found:
-    """The IP header of the packet `buf[start:end]` of LINKTYPE `link`."""
-    find = LINKS.get(link)
-    if find is not None:
-        return find(buf, start, end)
-    return "no packet in the block" if link < 0 else f"link type {link}"

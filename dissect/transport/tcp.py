@@ -1,25 +1,8 @@
-"""A TCP connection as an observer sees it (RFC 9293): both directions put in order.
+"""A TCP connection as an observer sees it (RFC 9293): how it begins, goes on and ends.
+
+`ordering` puts the bytes in order.
 
 The assembler's loop delivers in-order segments itself; everything else comes here.
-
-**Order.** Bytes of a direction are delivered in order of sequence number. Of bytes sent
-twice the first captured are kept; that they differ is noticed only while the first still
-wait for a hole, because delivered bytes are not stored. Between the directions the order
-is that of the capture, except where an acknowledgment proves it wrong: a segment that
-acknowledges bytes of the peer that were not captured yet waits for them (mirror ports
-and several receive queues swap frames).
-
-**Holes.** Bytes that are missing may still come: late in the file (frames swapped by the
-capturing side) or sent again (lost on the way). They are lost to the capture when
-
-- the peer has acknowledged bytes beyond the start of the hole, so it has got them, or
-  the peer's direction isn't in the capture at all, and since then `PATIENCE_FRAMES` frames
-  of the connection or `PATIENCE_NS` of capture time have passed without them;
-- or more than `pieces.MAX_BYTES` wait behind the hole;
-- or the connection, or the capture, ends.
-
-Then the parser gets `gap(length)`, and the bytes behind it follow. An acknowledgment one
-byte ahead is not a hole: it is that of a FIN, or of a probe, that was not captured.
 
 **End.** A FIN ends its direction once all before it was delivered. After a RST segments
 that were under way are still delivered for `LINGER_NS`, then both directions end.
@@ -37,18 +20,13 @@ from dissect.model import (
     StreamParser,
     TcpConnection,
 )
-from dissect.transport.delivery import Delivery, Emit
+from dissect.transport.delivery import Emit
 from dissect.transport.half import MASK, Half, ahead
-from dissect.transport.pieces import Piece
+from dissect.transport.ordering import FAR, Ordering, Segment
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
-PATIENCE_FRAMES = 64
-PATIENCE_NS = 1_000_000_000
 LINGER_NS = 2_000_000_000
-
-FAR = 16 << 20
-"""A hole larger than this is believed only if the peer has acknowledged bytes in it."""
 
 MAX_AHEAD = 1 << 30
 """The largest window (RFC 7323 §2.3); sequence numbers beyond it are not of this stream."""
@@ -57,10 +35,10 @@ GUESS_WINDOW = 1 << 20
 """How far before the first captured segment an acknowledgment may tell the start."""
 
 
-class Flow(Delivery):
+class Flow(Ordering):
     """A TCP connection: its two halves, its parser, and how it began and ended."""
 
-    __slots__ = ("_queued", "_reset_payload", "reset_by", "syn_count", "synack", "waiting")
+    __slots__ = ("_queued", "_reset_payload", "reset_by", "syn_count", "synack")
 
     def __init__(
         self,
@@ -75,7 +53,6 @@ class Flow(Delivery):
         self.reset_by: Half | None = None
         self.syn_count = 0
         self.synack = False
-        self.waiting: tuple[int, int] | None = None
         self._reset_payload = 0
         self._queued = False
         for half in halves:
@@ -83,50 +60,44 @@ class Flow(Delivery):
 
     # -------------------------------------------------------------- segments in
 
-    def segment(
-        self,
-        half: Half,
-        frame: int,
-        ns: int,
-        seq: int,
-        ack: int,
-        flags: int,
-        data: memoryview | bytes,
-        missing: int,
-    ) -> None:
-        """Any segment. `missing` bytes at its end were on the wire but not captured."""
+    def segment(self, half: Half, seq: int, flags: int, segment: Segment) -> None:
+        """Any segment with sequence number `seq`."""
         peer = half.peer
-        acks = ack if flags & ACK else None
+        acks, frame, ns = segment.acks, segment.frame, segment.ns
         if flags & SYN:
             self._syn(half, seq, flags)
             seq = (seq + 1) & MASK
         if acks is not None and not flags & RST:
-            self._acknowledged(peer, ack)
+            self._acknowledged(peer, acks)
         if self.dead:
             return
         if flags & RST:
             if self.reset_by is None:
                 self.reset_by, self._reset_payload = half, half.payload
             return
-        size = len(data) + missing
+        size = segment.size
         if size or flags & FIN:
             if not half.started:
-                self._guess_start(half, seq, data, missing, flags)
+                self._guess_start(half, seq, segment, flags)
             distance = ahead(seq, half.next)
             if distance > MAX_AHEAD:
                 self._tell("tcp.far_segment", "a sequence number outside of any window", frame)
                 return
             where = half.offset + distance
             if size:
-                self._payload(half, where, data, missing, frame, ns, acks)
+                self._payload(half, where, segment)
             if flags & FIN and half.fin is None and 0 <= where + size - half.offset <= FAR:
                 half.fin, half.fin_ack = where + size, acks
+        elif not half.started and peer.pieces.items:
+            self._answered(half, seq)
         self._advance(frame, ns)
-        if self.waiting or half.gone() or peer.gone():
-            self._patience(frame, ns)
+        for side in self.halves:
+            if side.since or side.gone() or self._unsure(side):
+                self._patience(frame, ns)
+                break
 
     def _syn(self, half: Half, seq: int, flags: int) -> None:
-        half.syn = True
+        half.syn = self.sure = True
         if flags & ACK:
             self.synack = True
         else:
@@ -147,154 +118,26 @@ class Flow(Delivery):
         if 0 < distance <= FAR:
             peer.acked = max(peer.acked, peer.offset + distance)
 
-    def _guess_start(
-        self, half: Half, seq: int, data: memoryview | bytes, missing: int, flags: int
-    ) -> None:
+    def _answered(self, half: Half, seq: int) -> None:
+        """The first segment of a direction, without data, while the peer's bytes wait: they
+        tell whether bytes after `seq` are on their way."""
+        ack = half.peer.pieces.items[0].ack
+        if ack is not None and 1 < ahead(ack, seq) <= GUESS_WINDOW:
+            half.begin(seq)
+            half.acked = half.offset + ahead(ack, seq)
+
+    def _guess_start(self, half: Half, seq: int, segment: Segment, flags: int) -> None:
         """Where a direction begins whose SYN was not captured.
 
         What the peer had acknowledged before is a good guess for the case that the first
         segments are out of order; a lone byte of zero is a keep-alive (RFC 9293 §3.8.4).
         """
         guess = half.next if half.peer.frames and half.next else seq
-        keep_alive = len(data) == 1 and not missing and not flags & PSH and data[0] == 0
-        if keep_alive:
+        lone = segment.size == 1 and not segment.missing and not flags & PSH
+        if lone and segment.view[segment.body] == 0:
             half.begin((seq + 1) & MASK)
         else:
             half.begin(guess if 0 < ahead(seq, guess) <= GUESS_WINDOW else seq)
-
-    def _payload(
-        self,
-        half: Half,
-        where: int,
-        data: memoryview | bytes,
-        missing: int,
-        frame: int,
-        ns: int,
-        acks: int | None,
-    ) -> None:
-        """Put a segment's bytes in their place; `where` is the offset of the first."""
-        end = where + len(data) + missing
-        if half.fin is not None:
-            end = min(end, half.fin)
-        old = half.offset - where
-        if end <= half.offset:
-            return  # sent again, all of it
-        body = data[max(0, old) : max(0, end - where)]
-        start = max(where, half.offset)
-        captured = start + len(body)
-        if captured > start:
-            if start == half.offset and not half.pieces.items and not self._early(half, acks):
-                self._deliver(half, body, Span(frame, ns, frame, ns))
-            else:
-                piece = Piece(start, captured, bytes(body), frame, ns, acks)
-                if half.pieces.add(piece):
-                    self._tell(
-                        "tcp.overlap",
-                        "bytes were sent twice with different values; the first are used",
-                        frame,
-                    )
-        if end > captured:
-            half.pieces.add(Piece(captured, end, None, frame, ns, acks))
-        if half.pieces.full:
-            # Behind a hole, or ahead of bytes of the peer that may never come.
-            self._advance(frame, ns)
-            for which, everything in ((half, False), (half.peer, False), (half, True)):
-                if half.pieces.full:
-                    self._give_up(which, frame, ns, everything)
-
-    def _early(self, half: Half, acks: int | None) -> bool:
-        """Whether a segment acknowledges bytes of the peer that are still to come."""
-        peer = half.peer
-        if acks is None or not peer.started or peer.ended:
-            return False
-        return 1 < ahead(acks, peer.next) <= FAR
-
-    # -------------------------------------------------------------- bytes out
-
-    def _advance(self, frame: int, ns: int) -> None:
-        """Deliver all that can be, in both directions, until neither moves."""
-        moved = True
-        while moved:
-            moved = False
-            for half in self.halves:
-                items = half.pieces.items
-                while items and items[0].offset <= half.offset:
-                    if self._early(half, items[0].ack):
-                        break
-                    self._release(half, half.pieces.pop(), frame, ns)
-                    moved = True
-                if (
-                    half.fin == half.offset
-                    and not items
-                    and not half.ended
-                    and not self._early(half, half.fin_ack)
-                ):
-                    half.next = (half.next + 1) & MASK
-                    half.offset += 1
-                    self._end(half, Span(frame, ns, frame, ns))
-                    moved = True
-        for half in self.halves:
-            waits = half.pieces.items or half.fin is not None
-            ready = self.opened and half.started and not waits and not half.ended
-            half.expect = half.next if ready else -1
-
-    def _release(self, half: Half, piece: Piece, frame: int, ns: int) -> None:
-        """A piece at `offset`; it became readable with the latest frame up to its end."""
-        if piece.frame > half.high:
-            half.high, half.high_ns = piece.frame, piece.ns
-        span = Span(piece.frame, piece.ns, half.high, half.high_ns)
-        if piece.data is None:
-            self._gap(half, piece.end - half.offset, span)
-        else:
-            self._deliver(half, piece.data[half.offset - piece.offset :], span)
-
-    # -------------------------------------------------------------- holes
-
-    def _patience(self, frame: int, ns: int) -> None:
-        """Give up the holes that have been waited for long enough."""
-        first, second = self.halves
-        if not (first.gone() or second.gone()):
-            self.waiting = None
-            return
-        frames = first.frames + second.frames
-        if self.waiting is None:
-            self.waiting = frames, ns
-            return
-        since, since_ns = self.waiting
-        if frames - since >= PATIENCE_FRAMES or ns - since_ns >= PATIENCE_NS:
-            self.waiting = None
-            for half in self.halves:
-                if half.gone():
-                    self._give_up(half, frame, ns)
-
-    def _give_up(self, half: Half, frame: int, ns: int, everything: bool = False) -> None:
-        """The first hole of a direction is lost; with `everything` all of them are."""
-        while not half.ended:
-            length = half.hole()
-            if not length:
-                if everything and half.pieces.items:
-                    # What is left waits for bytes of the peer that nobody will see.
-                    self._release(half, half.pieces.pop(), frame, ns)
-                    continue
-                return
-            items = half.pieces.items
-            if items and length > FAR and half.acked <= half.offset:
-                self._tell("tcp.far_segment", "a segment far ahead of all others", items[0].frame)
-                half.pieces.pop()
-                continue
-            if items and half.acked - half.offset > 1:
-                length = min(length, half.acked - half.offset)
-            at = items[0] if items else None
-            self._tell(
-                "tcp.lost",
-                f"{length} bytes from {half.sender} are not in the capture",
-                at.frame if at else frame,
-            )
-            span = Span(at.frame, at.ns, at.frame, at.ns) if at else Span(frame, ns, frame, ns)
-            self._gap(half, length, span)
-            self._advance(frame, ns)
-            if not everything:
-                return
 
     # -------------------------------------------------------------- the end
 
@@ -303,6 +146,8 @@ class Flow(Delivery):
         if self.dead:
             return
         frame, ns = self._last()
+        self.sure = True
+        self._advance(frame, ns)
         # The direction whose segments were captured first goes first.
         while not self.dead:
             stuck = [half for half in self.halves if half.hole() and not half.ended]
@@ -332,6 +177,10 @@ class Flow(Delivery):
             self.reset_by = None
         else:
             self.finish()
+
+    def activity(self) -> tuple[bool, int]:
+        """Orders connections by how long they are silent; those that are over come first."""
+        return not self.dead, max(half.last_frame for half in self.halves)
 
     def row(self) -> TcpConnection:
         """How the connection began and ended."""

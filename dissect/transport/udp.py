@@ -18,18 +18,37 @@ from dissect.model import (
     StreamParser,
 )
 from dissect.transport.delivery import Emit
+from dissect.transport.trail import COPY_NS
 
-SERVER_PORTS = frozenset({53, 443, 3478, 5060, 5061, 5353})
+SERVER_PORTS = frozenset({53, 67, 123, 443, 3478, 5060, 5061, 5353})
 """Ports above all others a server's, whoever was seen first."""
 
 MAX_OPEN = 4096
 """Parsers kept at a time; the pair that was silent since the longest gives its up."""
 
 
-class Pair:
-    """Two endpoints that send datagrams to each other."""
+MAX_RECENT = 8
+"""Datagrams of a pair that are remembered, to know a copy."""
 
-    __slots__ = ("_parser", "connection", "emit", "last_frame", "last_ns", "tunnel")
+
+class Pair:
+    """Two endpoints that send datagrams to each other.
+
+    `copies` counts datagrams that the capture holds twice though they were sent once. The
+    parser doesn't get them: a mirror port must not make two messages of one.
+    """
+
+    __slots__ = (
+        "_parser",
+        "_recent",
+        "connection",
+        "copies",
+        "emit",
+        "keys",
+        "last_frame",
+        "last_ns",
+        "tunnel",
+    )
 
     def __init__(
         self,
@@ -37,24 +56,39 @@ class Pair:
         open_udp: Callable[[Connection], StreamParser],
         emit: Emit,
         tunnel: int,
+        keys: tuple[bytes, bytes] = (b"", b""),
     ) -> None:
         self.connection = connection
         self.emit = emit
         self.tunnel = tunnel
         self.last_frame = 0
         self.last_ns = 0
+        self.keys = keys
+        self.copies = 0
+        self._recent: list[tuple[int, int]] = []
         self._parser: StreamParser | None = None if tunnel else open_udp(connection)
 
     def datagram(
         self, direction: Direction, frame: int, ns: int, data: memoryview | bytes, missing: int
     ) -> None:
         """One datagram; `missing` bytes at its end were not captured."""
-        if self._parser is None:
+        if self._parser is None or self._is_copy(direction, ns, data):
             return
         span = Span(frame, ns, frame, ns)
         self._run(self._parser.data, direction, data, span)
         if missing and self._parser is not None:
             self._run(self._parser.gap, direction, missing, span)
+
+    def _is_copy(self, direction: Direction, ns: int, data: memoryview | bytes) -> bool:
+        mark = hash((direction, bytes(data)))
+        recent = self._recent
+        if any(mark == known and abs(ns - when) <= COPY_NS for known, when in recent):
+            self.copies += 1
+            return True
+        recent.append((mark, ns))
+        if len(recent) > MAX_RECENT:
+            del recent[0]
+        return False
 
     def finish(self) -> None:
         """End both directions and let the parser go. The pair keeps its stream number."""
@@ -63,6 +97,7 @@ class Pair:
             if self._parser is not None:
                 self._run(self._parser.end, direction, span)
         self._parser = None
+        self._recent.clear()
 
     def _run(self, verb: Callable[..., Output], *arguments: Any) -> None:
         try:

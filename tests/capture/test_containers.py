@@ -61,24 +61,42 @@ def ng(packets: list[tuple[int, bytes]] = PACKETS, order: str = "<") -> bytes:
     return data + b"".join(c.enhanced(ns, packet, 0, order) for ns, packet in packets)
 
 
-FORMS = {
-    "pcap µs LE": c.pcap(PACKETS),
-    "pcap µs BE": c.pcap(PACKETS, order=">"),
-    "pcap ns LE": c.pcap(PACKETS, nano=True),
-    "pcap ns BE": c.pcap(PACKETS, nano=True, order=">"),
-    "pcap Kuznetzov": c.pcap(PACKETS, magic=0xA1B2CD34),
-    "pcap Kuznetzov BE": c.pcap(PACKETS, magic=0xA1B2CD34, order=">"),
-    "pcap Ixia ns": c.pcap(PACKETS, magic=0x1C0001AC),
-    "pcap Ixia µs": c.pcap(PACKETS, magic=0x1C0001AB),
-    "pcapng ns LE": ng(),
-    "pcapng ns BE": ng(order=">"),
-    "pcapng obsolete blocks": c.section()
-    + c.interface(options=c.resolution(9))
-    + b"".join(c.old_packet(ns, data) for ns, data in PACKETS),
-    "pcapng µs by default": c.section()
-    + c.interface()
-    + b"".join(c.enhanced(ns // 1000, data) for ns, data in PACKETS),
+Packets = list[tuple[int, bytes]]
+
+
+def late(packets: Packets) -> bytes:
+    """Each packet of an interface of its own, declared right before it; then a comment."""
+    data = c.section(options=c.option(4, b"who wrote it"))
+    for number, (ns, packet) in enumerate(packets):
+        data += c.interface(options=c.resolution(9)) + c.enhanced(ns, packet, number)
+    return data
+
+
+MAKE: dict[str, Callable[[Packets], bytes]] = {
+    "pcap µs LE": c.pcap,
+    "pcap µs BE": lambda packets: c.pcap(packets, order=">"),
+    "pcap ns LE": lambda packets: c.pcap(packets, nano=True),
+    "pcap ns BE": lambda packets: c.pcap(packets, nano=True, order=">"),
+    "pcap Kuznetzov": lambda packets: c.pcap(packets, magic=0xA1B2CD34),
+    "pcap Kuznetzov BE": lambda packets: c.pcap(packets, magic=0xA1B2CD34, order=">"),
+    "pcap Ixia ns": lambda packets: c.pcap(packets, magic=0x1C0001AC),
+    "pcap Ixia µs": lambda packets: c.pcap(packets, magic=0x1C0001AB),
+    "pcapng ns LE": ng,
+    "pcapng ns BE": lambda packets: ng(packets, ">"),
+    "pcapng obsolete blocks": lambda packets: (
+        c.section()
+        + c.interface(options=c.resolution(9))
+        + b"".join(c.old_packet(ns, data) for ns, data in packets)
+    ),
+    "pcapng µs by default": lambda packets: (
+        c.section() + c.interface() + b"".join(c.enhanced(ns // 1000, data) for ns, data in packets)
+    ),
+    "pcapng sections": lambda packets: b"".join(
+        ng([packet], "<>"[number % 2]) for number, packet in enumerate(packets)
+    ),
+    "pcapng late interfaces": late,
 }
+FORMS = {form: make(PACKETS) for form, make in MAKE.items()}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -148,8 +166,13 @@ def assert_the_packets_before_and_one_diagnostic(broken: bytes) -> None:
     ids=["gzip", "lz4", "zstd"],
 )
 def test_cut_compression_gives_the_packets_before_it(compress: Callable[[bytes], bytes]) -> None:
-    data = compress(c.pcap(MANY, nano=True))
-    assert_the_packets_before_and_one_diagnostic(data[: len(data) * 9 // 10])
+    for whole in (c.pcap(MANY, nano=True), ng(MANY)):
+        data = compress(whole)
+        assert_the_packets_before_and_one_diagnostic(data[: len(data) * 9 // 10])
+        for size in range(len(data) // 2, len(data), len(data) // 23):
+            packets, capture = read(data[:size])
+            assert packets == MANY[: len(packets)]
+            assert [a.kind for a in capture.anomalies] == ["capture.cut"]
 
 
 def test_damaged_gzip_gives_the_packets_before_it() -> None:
@@ -159,25 +182,89 @@ def test_damaged_gzip_gives_the_packets_before_it() -> None:
     assert_the_packets_before_and_one_diagnostic(broken)
 
 
-@pytest.mark.parametrize("form", ["pcap µs LE", "pcap Kuznetzov", "pcapng ns BE"])
-def test_cut_at_any_byte_every_whole_packet_and_one_diagnostic(form: str) -> None:
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("source", [io.BytesIO, Pipe], ids=["file", "pipe"])
+def test_cut_at_any_byte_every_whole_packet_and_one_diagnostic(
+    form: str, source: type[io.BytesIO]
+) -> None:
     data = FORMS[form]
-    whole_at = {
-        len(c.pcap(PACKETS[:n], magic=0xA1B2CD34 if "Kuz" in form else None))
-        if "pcap " in form
-        else len(ng(PACKETS[:n], ">")): n
-        for n in range(4)
-    }
-    if "pcapng" in form:
-        whole_at[len(c.section(">"))] = 0
+    at = [len(MAKE[form](PACKETS[:n])) for n in range(4)]
+    # The file may end after each block, too.
+    ends = {size for size in range(4, len(data) + 1) if ends_with_a_block(data[:size], form)}
+    assert set(at) - {0} <= ends
     for size in range(4, len(data)):
-        packets, capture = read(data[:size])
-        expected = max((n for at, n in whole_at.items() if at <= size), default=0)
-        assert packets == PACKETS[:expected], size
-        assert len(capture.anomalies) == (0 if size in whole_at else 1), size
+        packets, capture = read(source(data[:size]))
+        count = sum(whole <= size for whole in at[1:])
+        assert packets == PACKETS[:count], size
+        assert len(capture.anomalies) == (0 if size in ends else 1), size
         for anomaly in capture.anomalies:
             assert anomaly.kind == "capture.cut"
-            assert "block" in anomaly.sentence or "record" in anomaly.sentence or size < 24
+            words = anomaly.sentence
+            assert size < 28 or (("block" in words or "record" in words) and "offset" in words)
+
+
+def ends_with_a_block(data: bytes, form: str) -> bool:
+    """By the lengths that the blocks and records themselves have."""
+    if form.startswith("pcapng"):
+        at, order = 0, "little"
+        while at + 12 <= len(data):
+            if data[at : at + 4] == b"\x0a\x0d\x0d\x0a":
+                order = "little" if data[at + 8] == 0x4D else "big"
+            at += int.from_bytes(data[at + 4 : at + 8], order)  # type: ignore[arg-type]
+        return at == len(data)
+    order = "big" if "BE" in form else "little"
+    at = 28 if "Ixia" in form else 24
+    head = 24 if "Kuznetzov" in form else 16
+    if len(data) < at:
+        return False
+    while at + head <= len(data):
+        at += head + int.from_bytes(data[at + 8 : at + 12], order)  # type: ignore[arg-type]
+    return at == len(data)
+
+
+class Growing(io.FileIO):
+    """A file to which another program appends between two reads, a bit at a time."""
+
+    def __init__(self, path: Path, rest: bytes, step: int) -> None:
+        super().__init__(path)
+        self._path, self._rest, self._step = path, rest, step
+
+    def read(self, size: int | None = -1) -> bytes:
+        part, self._rest = self._rest[: self._step], self._rest[self._step :]
+        with self._path.open("ab") as file:
+            file.write(part)
+        return super().read(size if size is not None else -1) or b""
+
+
+@pytest.mark.parametrize("form", ["pcap ns LE", "pcapng ns BE", "pcapng late interfaces"])
+@pytest.mark.parametrize("step", [1, 7, 60, 1000])
+def test_a_file_that_grows_while_it_is_read(form: str, step: int, tmp_path: Path) -> None:
+    data = FORMS[form]
+    for start in (40, len(data) // 2, len(data) - 3):
+        path = tmp_path / f"{start}.pcapng"
+        path.write_bytes(data[:start])
+        with Growing(path, data[start:], step) as file, open_capture(file) as capture:
+            packets = [(p[1], p[3][p[4] : p[4] + p[5]]) for p in capture.packets()]
+        assert packets == PACKETS[: len(packets)]
+        assert [a.kind for a in capture.anomalies] in ([], ["capture.cut"])
+        if step == 1000:
+            assert packets == PACKETS
+            assert capture.anomalies == []
+
+
+def test_secrets_that_are_appended_while_the_file_is_read_are_used_from_then_on(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "growing.pcapng"
+    path.write_bytes(ng())
+    with open_capture(path) as capture:
+        packets = capture.packets()
+        assert capture.secrets == []
+        with path.open("ab") as file:
+            file.write(c.secrets(KEYS) + c.enhanced(5, b"more"))
+        assert len(list(packets)) == 4
+    assert [bytes(secret.text) for secret in capture.secrets] == [KEYS]
+    assert [a.kind for a in capture.anomalies] == ["capture.secrets_after_packets"]
 
 
 @given(data=st.binary(max_size=400), form=st.sampled_from(sorted(FORMS)), at=st.integers(0, 300))
@@ -258,6 +345,21 @@ def test_rare_blocks_between_the_packets() -> None:
     assert info.interfaces == ("eth0 (uplink), ETHERNET",)
     assert capture.names == {"10.0.0.1": "phone.example", "::1": "here"}
     assert [anomaly.kind for anomaly in capture.anomalies] == ["capture.no_time"]
+
+
+def test_drops_of_the_interface_and_of_the_system_add_up() -> None:
+    def statistics(number: int, *options: bytes) -> bytes:
+        return c.block(5, number.to_bytes(4, "little") + bytes(8) + b"".join(options) + c.END)
+
+    def count(code: int, value: int) -> bytes:
+        return c.option(code, value.to_bytes(8, "little"))
+
+    data = c.section() + c.interface() + c.interface() + c.enhanced(1, b"x")
+    data += statistics(0, count(4, 1000), count(5, 3)) + statistics(1, count(7, 20))
+    # A later block of an interface counts from the start again.
+    data += statistics(0, count(5, 4), count(7, 100))
+    assert read(data)[1].info().drops == 124
+    assert read(c.section() + c.interface() + statistics(0, count(4, 9)))[1].info().drops is None
 
 
 def test_section_length_minus_one_and_the_true_one_mean_the_same() -> None:

@@ -13,7 +13,7 @@ import pytest
 from dissect.capture import link_name, open_capture, read_key_log
 from dissect.capture.linktypes import NATIVE
 from dissect.errors import CaptureError, UsageError
-from dissect.transport.headers import LINKS
+from dissect.transport.links import LINKS
 
 from . import containers as c
 

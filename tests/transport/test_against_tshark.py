@@ -1,4 +1,5 @@
-"""Every real capture, read by dissect and by tshark: frames, times, streams, bytes.
+"""Every real capture, read by dissect and by tshark: frames, link types, times, IP pairs,
+streams, bytes a direction of TCP and UDP.
 
 tshark is an oracle, not the truth: `KNOWN` lists where the two differ, and who is right.
 An entry that no longer occurs fails, so the list can't rot.
@@ -35,16 +36,28 @@ LINK_OF_ENCAP = {1: 1, 7: 101, 15: 0, 23: 127, 25: 113, 129: 228, 130: 229, 141:
 MISSING = re.compile(rb"\[\d+ bytes missing in capture file\]\.?\0?")
 
 KEEP_ALIVE = "dissect: a keep-alive's byte before the first segment is no data (RFC 9293 §3.8.4)"
+COPY = "dissect: the same packet twice (same IP identification), so one message is handed on"
 KNOWN: dict[str, dict[str, str]] = {
+    "containers/pcapng-test202-three_sections-le.pcapng": {"udp 2 192.168.1.139:17500": COPY},
+    "containers/pcapplusplus-many_interfaces.pcapng": {
+        "udp 0 192.168.1.139:17500": COPY,
+        "udp 1 192.168.1.139:17500": COPY,
+    },
     "http/scapy-http_chunked.pcap.gz": {
         "bytes 0 192.168.62.91:53226": KEEP_ALIVE,
         "bytes 1 192.168.62.91:53019": KEEP_ALIVE,
     },
-    "link-layers/pcapplusplus-raw_ip.pcap": {"bytes 3 10.0.0.1:55461": KEEP_ALIVE},
+    "link-layers/pcapplusplus-raw_ip.pcap": {
+        "bytes 3 10.0.0.1:55461": KEEP_ALIVE,
+        "udp 1 0.0.0.0:68": COPY,
+    },
     "malformed/libpcap-shb_option_too_long.pcapng": {
         "frames": "dissect: nothing needs the section's options, so the packet can be read",
     },
 }
+
+
+ADDRESSES = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst")
 
 
 class Recorder:
@@ -87,6 +100,12 @@ class Read:
         recorder = self.recorders[connection.transport, connection.stream] = Recorder(connection)
         return recorder
 
+    def addresses(self, kind: str, stream: int) -> set[str]:
+        if kind == "tcp":
+            return {half.sender.address for half in self.assembler.flows[stream].halves}
+        where = self.assembler.pairs[stream].connection
+        return {where.client.address, where.server.address}
+
     def _streams(self, frame: int) -> None:
         for flow in self.assembler.flows:
             if any(half.last_frame == frame for half in flow.halves):
@@ -99,10 +118,11 @@ class Read:
 class Oracle:
     """The same by tshark, in one run: fields of every frame, then the bytes of streams."""
 
-    def __init__(self, path: Path, streams: int) -> None:
+    def __init__(self, path: Path, streams: int, pairs: list[int]) -> None:
         follow = [word for n in range(streams) for word in ("-z", f"follow,tcp,raw,{n}")]
+        follow += [word for n in pairs for word in ("-z", f"follow,udp,raw,{n}")]
         fields = ["frame.number", "frame.time_epoch", "frame.encap_type", "tcp.stream"]
-        fields += ["udp.stream", "icmp.type", "icmpv6.type"]
+        fields += ["udp.stream", "icmp.type", "icmpv6.type", *ADDRESSES]
         command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
         command += ["-T", "fields", *(word for name in fields for word in ("-e", name))]
         run = subprocess.run(
@@ -113,12 +133,12 @@ class Oracle:
         )
         fields_text, _, follow_text = run.stdout.partition("\n=====")
         self.rows = [line.split("\t") for line in fields_text.splitlines() if line]
-        self.sent: dict[int, dict[str, bytes]] = {}
+        self.sent: dict[tuple[str, int], dict[str, bytes]] = {}
         nodes: list[str] = []
-        stream = -1
+        stream = "", -1
         for line in follow_text.splitlines():
-            if line.startswith("Filter: tcp.stream eq "):
-                stream = int(line.rsplit(" ", 1)[1])
+            if line.startswith(("Filter: tcp.stream eq ", "Filter: udp.stream eq ")):
+                stream = line[8:11], int(line.rsplit(" ", 1)[1])
             elif line.startswith("Node "):
                 nodes = [*nodes, line.split(": ", 1)[1]][-2:]
                 self.sent.setdefault(stream, {})[nodes[-1]] = b""
@@ -139,7 +159,8 @@ def nanoseconds(text: str) -> int:
 @functools.lru_cache(maxsize=4)
 def both(path: Path) -> tuple[Read, Oracle]:
     ours = Read(path)
-    return ours, Oracle(path, len(ours.assembler.flows))
+    pairs = [pair.connection.stream for pair in ours.assembler.pairs if not pair.tunnel]
+    return ours, Oracle(path, len(ours.assembler.flows), pairs)
 
 
 def differences(path: Path) -> dict[str, str]:
@@ -160,13 +181,20 @@ def differences(path: Path) -> dict[str, str]:
             wanted = streams_of(cell)
             if (frame in mine or wanted) and mine.get(frame) not in wanted:
                 found.setdefault(name, f"frame {frame}: {mine.get(frame)}, tshark {wanted}")
-    for stream, sent in theirs.sent.items():
-        recorder = ours.recorders.get(("tcp", stream))
+        for name, number in (("tcp", ours.tcp.get(frame)), ("udp", ours.udp.get(frame))):
+            if number is None:
+                continue
+            there = {address for cell in row[7:] for address in cell.split(",") if address}
+            if not ours.addresses(name, number) <= there:
+                found.setdefault("pairs", f"frame {frame}: {name} {number}, tshark {there}")
+    for (kind, stream), sent in theirs.sent.items():
+        recorder = ours.recorders.get((kind, stream))
         got = {str(end): data for end, data in recorder.sent.items()} if recorder else {}
         for end, data in sent.items():
             mine = got.get(end, b"")
             if mine != data:
-                found[f"bytes {stream} {end}"] = f"{len(mine)}, tshark {len(data)}"
+                key = f"bytes {stream} {end}" if kind == "tcp" else f"udp {stream} {end}"
+                found[key] = f"{len(mine)}, tshark {len(data)}"
     return found
 
 

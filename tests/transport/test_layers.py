@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +38,8 @@ from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 
+from tests.capture.containers import pcap
+
 from .segments import Result, assemble
 
 DATA = b"the payload of a datagram"
@@ -56,7 +61,58 @@ def nflog(packet: Packet) -> bytes:
     return header + (len(data) + 4).to_bytes(2, "little") + b"\x09\0" + data
 
 
+MAC = b"\x02\0\0\0\0\x01"
+CDP = b"\x01\x00\x0c\x00\x00\x00"
+
+
+def juniper(*, extension: bytes = b"", no_link: bool = False) -> bytes:
+    """Magic, flags (incoming; extensions; link header left out), extensions."""
+    flags = 0x01 | (0x80 if extension else 0) | (0x02 if no_link else 0)
+    return b"MGC" + bytes([flags]) + (len(extension).to_bytes(2) + extension if extension else b"")
+
+
+WAN: dict[str, tuple[int, bytes]] = {
+    "Cisco HDLC": (104, b"\x0f\x00\x08\x00" + bytes(UDP4)),
+    "Cisco HDLC, IPv6": (104, b"\x0f\x00\x86\xdd" + bytes(UDP6)),
+    "Cisco HDLC with direction": (205, b"\x01\x0f\x00\x08\x00" + bytes(UDP4)),
+    "frame relay": (107, b"\x18\x41\x03\xcc" + bytes(UDP4)),
+    "frame relay, IPv6": (107, b"\x18\x41\x03\x8e" + bytes(UDP6)),
+    "frame relay, SNAP": (107, b"\x18\x41\x03\x00\x80\0\0\0\x08\x00" + bytes(UDP4)),
+    "frame relay of Cisco": (107, b"\x18\x41\x08\x00" + bytes(UDP4)),
+    "frame relay with direction": (206, b"\x00\x18\x41\x03\xcc" + bytes(UDP4)),
+    "PPP with direction": (204, b"\x01\xff\x03\x00\x21" + bytes(UDP4)),
+    "pppd": (166, b"\x01\xff\x03\x00\x21" + bytes(UDP4)),
+    "PF log": (117, b"\x3d\x02\0\0eth0" + bytes(56) + bytes(UDP4)),
+    "encapsulating interface": (109, b"\x02\0\0\0" + bytes(8) + bytes(UDP4)),
+    "ATM, RFC 2684": (100, b"\xaa\xaa\x03\0\0\0\x08\x00" + bytes(UDP4)),
+    "FDDI": (10, b"\x50" + MAC + MAC + b"\xaa\xaa\x03\0\0\0\x08\x00" + bytes(UDP4)),
+    "FireWire": (138, bytes(16) + b"\x08\x00" + bytes(UDP4)),
+    "TrustSec": (1, MAC + MAC + b"\x89\x09\x01\x01\x00\x01\x00\x05\x08\x00" + bytes(UDP4)),
+    "VN tag": (1, MAC + MAC + b"\x89\x26\0\0\0\x01\x08\x00" + bytes(UDP4)),
+    "FabricPath": (1, MAC + MAC + b"\x89\x03\x00\x60" + bytes(ETHER / TCP4)),
+    "802.1ah": (1, MAC + MAC + b"\x88\xe7\0\0\0\x07" + bytes(ETHER / UDP4)),
+    "ISL": (1, CDP[:5] + MAC + b"\0" * 15 + bytes(ETHER / UDP4)),
+    "Juniper Ethernet": (178, juniper() + bytes(ETHER / TCP4)),
+    "Juniper Ethernet, extensions": (
+        178,
+        juniper(extension=b"\x01\x02\0\0\x03\x01\x04") + bytes(ETHER / TCP4),
+    ),
+    "Juniper without link header": (178, juniper(no_link=True) + b"\x02\0\0\0" + bytes(UDP4)),
+    "Juniper PPP": (179, juniper() + b"\xff\x03\x00\x21" + bytes(UDP4)),
+    "Juniper frame relay": (180, juniper() + b"\x18\x41\x03\xcc" + bytes(UDP4)),
+    "Juniper HDLC": (181, juniper() + b"\x0f\x00\x08\x00" + bytes(UDP4)),
+    "Juniper PPPoE": (167, juniper() + bytes(ETHER / PPPoE(sessionid=1) / PPP() / TCP4)),
+    "Juniper PPPoE over ATM": (168, juniper() + b"\x88\x64" + bytes(PPPoE() / PPP() / TCP4)),
+    "Juniper ATM 1": (137, juniper() + bytes(4) + b"\xaa\xaa\x03\0\0\0\x08\x00" + bytes(UDP4)),
+    "Juniper ATM 2": (135, juniper() + bytes(8) + b"\xfe\xfe\x03\xcc" + bytes(UDP4)),
+    "Juniper ATM 2, PPP": (135, juniper() + bytes(8) + b"\x00\x21" + bytes(UDP4)),
+    "Juniper ATM 2, IP alone": (135, juniper() + bytes(8) + bytes(UDP4)),
+    "Juniper MLPPP": (130, juniper() + bytes(2) + b"\x00\x21" + bytes(UDP4)),
+    "Juniper voice": (183, juniper() + bytes(18) + bytes(UDP4)),
+}
+
 LINKS: dict[str, tuple[int, bytes | Packet]] = {
+    **WAN,
     "Ethernet": (1, ETHER / UDP4),
     "Ethernet, IPv6": (1, ETHER / UDP6),
     "Ethernet, TCP": (1, ETHER / TCP4),
@@ -145,6 +201,28 @@ LINKS: dict[str, tuple[int, bytes | Packet]] = {
         / TCP4,
     ),
 }
+
+
+UNKNOWN_TO_TSHARK = {166, 168, 205, 206}
+"""Link types that tshark 4.0 has no reader for; the registry of the tcpdump group is followed."""
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.parametrize("link", sorted({link for link, _ in LINKS.values()} - UNKNOWN_TO_TSHARK))
+def test_tshark_finds_the_same(link: int, tmp_path: Path) -> None:
+    """One capture a link type: tshark's innermost protocol has the same data at its end."""
+    names = [name for name, (kind, _) in LINKS.items() if kind == link]
+    path = tmp_path / "crafted.pcap"
+    path.write_bytes(pcap([(n, bytes(LINKS[name][1])) for n, name in enumerate(names)], link=link))
+    fields = ["-T", "fields", "-e", "udp.srcport", "-e", "tcp.srcport"]
+    command = ["tshark", "-n", "-r", str(path), "-o", "ip.defragment:FALSE", *fields]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    theirs = {
+        name
+        for name, row in zip(names, rows, strict=True)
+        if "4000" in row.replace(",", "\t").split("\t")
+    }
+    assert theirs == set(names)
 
 
 def payload(result: Result) -> bytes:
@@ -265,6 +343,21 @@ def test_segmentation_offload_leaves_the_total_length_0() -> None:
     assert payload(assemble([bytes(packet)])) == DATA
 
 
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (bytes(12) + b"\x65\x58", "too many frames in frames"),
+        (bytes(12) + b"\x89\x03\0\0", "too many frames in frames"),
+        (b"\0\x08\xaa\xaa\x03\0\0\0", "too many frames in frames"),
+        (b"\x81\x00\0\1", "header cut short"),
+    ],
+)
+def test_frames_in_frames_end_somewhere(head: bytes, reason: str) -> None:
+    start = bytes(12) if len(head) < 12 else b""
+    result = assemble([start + head * 8000])
+    assert result.assembler.skipped == {reason: 1}
+
+
 def test_tunnels_in_tunnels_end_somewhere() -> None:
     packet: Any = UDP4
     for _ in range(30):
@@ -288,6 +381,14 @@ def test_udp_directions() -> None:
     assert str(low.parsers[0].connection.client) == "10.0.0.1:50000"
     both = assemble([datagram("10.0.0.2", "10.0.0.1", 5060, 5060)], link=101)
     assert str(both.parsers[0].connection.client) == "10.0.0.2:5060"
+
+
+@pytest.mark.parametrize("port", [2152, 4789, 6081])
+def test_a_client_that_happens_to_have_a_tunnels_port(port: int) -> None:
+    question = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=port, dport=53) / b"question"
+    answer = IP(src="10.0.0.2", dst="10.0.0.1") / UDP(sport=53, dport=port) / b"answer"
+    (parser,) = assemble([bytes(question), bytes(answer)], link=101).parsers
+    assert [call[2] for call in parser.calls[:2]] == [b"question", b"answer"]
 
 
 def test_a_datagram_that_breaks_its_parser() -> None:

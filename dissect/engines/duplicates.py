@@ -1,0 +1,242 @@
+"""The same packets in two captures: each message is told once.
+
+Phone and proxy, two mirror ports, both ends of a line: captures often share connections.
+Two TCP connections are the same if they join the same endpoints and have the same initial
+sequence numbers, or, where a SYN was not captured, bytes with the same sequence numbers.
+MAC addresses, TTL, tags, tunnels and clocks don't matter. Of such twins the one that tells
+most is kept (decrypted before shut, whole before broken, then the first capture), and of
+the others only messages that it lacks. Address translation makes another connection: the
+two sides of it are no twins.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from statistics import median_low
+from typing import NamedTuple
+
+from dissect.model import Endpoint, Message, TcpConnection, TlsConnection
+from dissect.transport import Assembler
+
+_MASK = 0xFFFFFFFF
+_HALF = 1 << 31
+
+Key = tuple[int, str, int]
+"""(capture, transport, stream)"""
+
+
+class Side(NamedTuple):
+    """One direction: sequence number of its SYN if captured, of its first byte, length."""
+
+    syn: int | None
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """What a connection is known by; `sides` is empty for UDP."""
+
+    key: Key
+    ends: frozenset[Endpoint]
+    first_ns: int
+    sides: dict[Endpoint, Side] = field(default_factory=dict)
+    lost: int = 0
+
+    @property
+    def length(self) -> int:
+        return sum(side.length for side in self.sides.values())
+
+
+def prints(assembler: Assembler) -> list[Print]:
+    """Those of a capture that was read."""
+    capture = assembler.capture
+    found = []
+    for flow in assembler.flows:
+        sides = {
+            half.sender: Side(
+                half.base if half.syn else None, (half.next - half.offset) & _MASK, half.offset
+            )
+            for half in flow.halves
+            if half.started or half.syn
+        }
+        lost = sum(half.lost for half in flow.halves)
+        ends = frozenset(half.sender for half in flow.halves)
+        found.append(Print((capture, "tcp", flow.stream), ends, flow.first[1], sides, lost))
+    for pair in assembler.pairs:
+        where = pair.connection
+        ends = frozenset((where.client, where.server))
+        found.append(Print((capture, "udp", where.stream), ends, pair.last_ns))
+    return found
+
+
+def same(first: Print, second: Print) -> bool:
+    """Whether two connections of different captures are one."""
+    if first.key[1] == "udp":
+        return True  # the endpoints are equal; its messages are compared one by one
+    proof = False
+    for end, mine in first.sides.items():
+        theirs = second.sides.get(end)
+        if theirs is None:
+            continue
+        if mine.syn is not None and theirs.syn is not None:
+            if mine.syn != theirs.syn:
+                return False
+            proof = True
+        elif mine.length and theirs.length:
+            ahead = (theirs.start - mine.start + _HALF & _MASK) - _HALF
+            proof = proof or -theirs.length < ahead < mine.length
+    return proof
+
+
+def covers(whole: Print, part: Print) -> bool:
+    """Whether all bytes of `part` are in `whole`, and none are lacking there."""
+    if whole.lost:
+        return False
+    for end, side in part.sides.items():
+        if not side.length:
+            continue
+        mine = whole.sides.get(end)
+        if mine is None:
+            return False
+        ahead = (side.start - mine.start + _HALF & _MASK) - _HALF
+        if ahead < 0 or ahead + side.length > mine.length:
+            return False
+    return bool(whole.sides)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What capture `capture` has in common with `other`: connections, messages left out, and
+    by how many ns its clock is ahead (None if no connection's beginning is in both)."""
+
+    capture: int
+    other: int
+    connections: int
+    messages: int
+    ahead_ns: int | None
+
+
+def without_duplicates(
+    messages: Sequence[Message], known: Iterable[Print]
+) -> tuple[list[Message], list[Message], list[Shared]]:
+    """(messages told once, those left out, which captures share what)."""
+    groups = [group for group in _groups(known) if len(group) > 1]
+    if not groups:
+        return list(messages), [], []
+    wanted = {item.key for group in groups for item in group}
+    by_key: dict[Key, list[Message]] = defaultdict(list)
+    for message in messages:
+        key = _key(message)
+        if key in wanted:
+            by_key[key].append(message)
+    left_out: dict[int, Message] = {}
+    tally: dict[tuple[int, int], _Pair] = defaultdict(_Pair)
+    for group in groups:
+        best, *others = sorted(group, key=lambda item: _rank(item, by_key[item.key]))
+        for other in others:
+            gone = _repeated(best, other, by_key)
+            if other.key[1] == "udp" and not gone:
+                continue
+            left_out.update((id(message), message) for message in gone)
+            pair = tally[other.key[0], best.key[0]]
+            pair.connections += 1
+            pair.messages += len(gone)
+            if _both_began(best, other):
+                pair.ahead.append(other.first_ns - best.first_ns)
+    shared = [
+        Shared(
+            capture,
+            other,
+            pair.connections,
+            pair.messages,
+            median_low(pair.ahead) if pair.ahead else None,
+        )
+        for (capture, other), pair in sorted(tally.items())
+    ]
+    kept = [message for message in messages if id(message) not in left_out]
+    return kept, list(left_out.values()), shared
+
+
+@dataclass(slots=True)
+class _Pair:
+    connections: int = 0
+    messages: int = 0
+    ahead: list[int] = field(default_factory=list)
+
+
+def _groups(known: Iterable[Print]) -> list[list[Print]]:
+    """Connections that are one, a member a capture."""
+    by_ends: dict[tuple[str, frozenset[Endpoint]], list[list[Print]]] = defaultdict(list)
+    for item in known:
+        there = by_ends[item.key[1], item.ends]
+        for group in there:
+            if all(item.key[0] != other.key[0] for other in group) and same(group[0], item):
+                group.append(item)
+                break
+        else:
+            there.append([item])
+    return [group for there in by_ends.values() for group in there]
+
+
+def _key(message: Message) -> Key:
+    where = message.place.connection
+    return where.capture, where.transport, where.stream
+
+
+def _rank(item: Print, messages: Sequence[Message]) -> tuple[int, int, int, int]:
+    """Orders twins: the one that tells most comes first."""
+    shut = {"full": 0, "partial": 1, "none": 2}
+    rows = [
+        shut[row.decrypted]
+        for row in messages
+        if isinstance(row, TlsConnection) and row.inside is None
+    ]
+    return max(rows, default=0), item.lost, -item.length, item.key[0]
+
+
+def _both_began(first: Print, second: Print) -> bool:
+    return any(
+        side.syn is not None and other is not None and other.syn is not None
+        for end, side in first.sides.items()
+        for other in (second.sides.get(end),)
+    )
+
+
+def _repeated(best: Print, other: Print, by_key: dict[Key, list[Message]]) -> list[Message]:
+    """The messages of `other` that `best` has as well. Of each connection one row is told."""
+    if covers(best, other):
+        return by_key[other.key]
+    there = Counter(_content(message) for message in by_key[best.key])
+    gone = []
+    for message in by_key[other.key]:
+        content = _content(message)
+        if there[content] > 0 or isinstance(message, TcpConnection | TlsConnection):
+            there[content] -= 1
+            gone.append(message)
+    return gone
+
+
+_NOT_SAID = frozenset(
+    {
+        "place",
+        "exchange",
+        "head_frame",
+        "h2_stream",
+        "retransmission",
+        "client_ahead_ns",
+        "delay_ns",
+    }
+)
+"""Fields that depend on where and when a message was captured."""
+
+
+def _content(message: Message) -> Hashable:
+    """Equal for the same message in two captures, whatever its frames and times."""
+    kind, way = type(message), message.place.sender
+    if isinstance(message, TcpConnection | TlsConnection):
+        return kind, way, getattr(message, "inside", None)
+    said = (getattr(message, item.name) for item in fields(message) if item.name not in _NOT_SAID)
+    return kind, way, *said
