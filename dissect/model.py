@@ -86,12 +86,15 @@ class Span(NamedTuple):
 
     `last_frame` is the frame in which the bytes became readable: the one that filled a
     hole before them, if there was one. Wireshark names reassembled data by that frame.
+    `after_ns` is not 0 where acknowledgments prove that the bytes followed others that were
+    captured later: the time of those. It puts things in order and is never shown.
     """
 
     first_frame: int
     first_ns: int
     last_frame: int
     last_ns: int
+    after_ns: int = 0
 
     def to(self, last: Span) -> Span:
         """From the start of this span to the end of `last`."""
@@ -100,6 +103,7 @@ class Span(NamedTuple):
             min(self.first_ns, last.first_ns),
             max(self.last_frame, last.last_frame),
             max(self.last_ns, last.last_ns),
+            self.after_ns,
         )
 
 
@@ -341,6 +345,54 @@ class DnsMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class DhcpMessage:
+    """A DHCPv4 message (RFC 2131), with what tells a phone where its servers are (RFC 2132).
+
+    `kind` is the message type in lower case ("discover", "offer", "ack" …). `address` is the
+    one given or asked for, `server` the DHCP server's. `asked` are the option codes that the
+    client wants. `provisioning` pairs a place ("66", "160", "43", "43.3") with its value,
+    which may be a URL with a password in it. Name, time and SIP servers are addresses or names.
+    """
+
+    place: Place
+    kind: str
+    ident: int
+    hardware: str
+    address: str | None = None
+    server: str | None = None
+    host_name: str | None = None
+    vendor_class: str | None = None
+    asked: tuple[int, ...] = ()
+    name_servers: tuple[str, ...] = ()
+    time_servers: tuple[str, ...] = ()
+    sip_servers: tuple[str, ...] = ()
+    provisioning: tuple[tuple[str, Opaque], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NtpMessage:
+    """An NTP or SNTP message (RFC 5905, RFC 4330); times in ns UTC, None where zero was sent.
+
+    `client_ahead_ns` is set in an answer whose request was captured, if that told the
+    client's time: how far the client's clock is ahead of the server's (negative: behind).
+    `delay_ns` is the round trip without the server's part. `kiss` is the code of a
+    kiss-o'-death, such as RATE.
+    """
+
+    place: Place
+    mode: str
+    version: int
+    stratum: int
+    unsynchronized: bool = False
+    origin_ns: int | None = None
+    receive_ns: int | None = None
+    transmit_ns: int | None = None
+    kiss: str | None = None
+    client_ahead_ns: int | None = None
+    delay_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """A TLS alert (RFC 8446 §6): who sent it, in which frame."""
 
@@ -398,6 +450,12 @@ class TlsConnection:
     `place.span` runs from the first to the last frame with TLS data. `sentence` explains
     `reason` and what to do about it. `shapes` (bounded) is kept only where `decrypted`
     is not "full". `transport` parsers inside (TLS-DSK) set `inside` to "sip".
+    `group` is that of the key exchange, `groups` and `alpn_offered` are what the client
+    offered. `ech` tells that the client hello is the outer one of Encrypted Client Hello, or
+    pretends to be: the true server name may be another. `quic` is the version of QUIC ("1",
+    "2"), None over TCP. `round_trips_ns` are the times from a flight of the client's handshake
+    to the server's answer. `ja3` and `ja4` fingerprint the client hello, `ja3s` and `ja4s` the
+    server's; `early_data` is what became of 0-RTT data.
     """
 
     place: Place
@@ -416,6 +474,18 @@ class TlsConnection:
     shapes: tuple[RecordShape, ...] = ()
     bytes_decrypted: int = 0
     inside: str | None = None
+    group: str | None = None
+    groups: tuple[str, ...] = ()
+    alpn_offered: tuple[str, ...] = ()
+    retried: bool = False
+    early_data: Literal["accepted", "rejected"] | None = None
+    ech: bool = False
+    quic: str | None = None
+    round_trips_ns: tuple[int, ...] = ()
+    ja3: str | None = None
+    ja3s: str | None = None
+    ja4: str | None = None
+    ja4s: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +522,15 @@ class LogEntry:
 
 # What parsers return. Rows of TLS and TCP connections come when the connection ends.
 Message = (
-    HttpRequest | HttpResponse | SipMessage | DnsMessage | TlsConnection | TcpConnection | LogEntry
+    HttpRequest
+    | HttpResponse
+    | SipMessage
+    | DnsMessage
+    | DhcpMessage
+    | NtpMessage
+    | TlsConnection
+    | TcpConnection
+    | LogEntry
 )
 
 
@@ -521,7 +599,8 @@ class Event:
     `name` is dotted and listed in `signin.catalogue`; `sender` and `receiver` are addresses
     (in a log: the device's word for them). `host` is the server's name, `client` and
     `server` the ends of the connection (None in a log). `facts` are what the message says:
-    strings, numbers, and `Secret`s that stay comparable.
+    strings, numbers, and `Secret`s that stay comparable. `after_ns` is that of the
+    message's `Span`: events are put in order by `order`, not by `time_ns`.
     """
 
     name: str
@@ -533,6 +612,19 @@ class Event:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     client: Endpoint | None = None
     server: Endpoint | None = None
+    after_ns: int = 0
+
+    @property
+    def order_ns(self) -> int:
+        """The time, or that of what acknowledgments prove to have come before."""
+        return max(self.time_ns, self.after_ns)
+
+    @property
+    def order(self) -> tuple[int, bool, str, int]:
+        """Sorts events of all captures and logs."""
+        source = self.source
+        frame = source.first_frame or source.line or 0
+        return self.order_ns, self.after_ns >= self.time_ns, source.capture, frame
 
 
 StepStatus = Literal["done", "failed", "inferred", "hidden", "missing"]

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import NamedTuple
 
 from dissect.model import Connection, Direction, Place, Span, StreamParser
+from dissect.protocols.heads import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,14 @@ class Layer:
 
     def place(self, direction: Direction, span: Span) -> Place:
         return Place(self.connection, direction, span, self.encrypted)
+
+
+class Upgrade(NamedTuple):
+    """A switch of protocols: its exchange, the request's fields and those of the answer."""
+
+    exchange: int
+    asked: Index
+    accepted: Index
+
+
+OpenUpgrade = Callable[[Layer, Upgrade], StreamParser]

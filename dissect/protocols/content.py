@@ -46,6 +46,17 @@ class BodyCollector:
         self._holed = True
         self.lost += length
 
+    @property
+    def kept(self) -> bytes:
+        """What is kept, as it came."""
+        return bytes(self._kept)
+
+    def clear(self) -> None:
+        """Forget all: the bytes were another protocol's."""
+        self._kept.clear()
+        self._holed = False
+        self.wire_size = self.lost = 0
+
     def body(self, codings: Sequence[str], problem: str | None = None) -> Body:
         """The body with `codings` (in the order they were applied) undone."""
         if not self.wire_size and not self._holed and problem is None:

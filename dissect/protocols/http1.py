@@ -9,13 +9,12 @@ direction looks for the next thing that can only be a start line.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from dissect.model import Anomaly, Direction, Message, Span, StreamParser
 from dissect.protocols import http1_bodies as bodies
 from dissect.protocols import http1_framing as framing
 from dissect.protocols import http1_reading as reading
-from dissect.protocols.base import Layer
+from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
 from dissect.protocols.heads import (
     HEAD_END,
     MAX_HEAD,
@@ -32,17 +31,6 @@ from dissect.protocols.http1_reading import Reading, Side, State
 from dissect.protocols.outbox import Outbox
 
 MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
-
-
-class Upgrade(NamedTuple):
-    """A switch of protocols: its exchange, the request's fields and those of the 101."""
-
-    exchange: int
-    asked: Index
-    accepted: Index
-
-
-OpenUpgrade = Callable[[Layer, Upgrade], StreamParser]
 
 
 class Http1Parser:
@@ -318,14 +306,15 @@ class Http1Parser:
         """CONNECT succeeded (RFC 9110 §9.3.6): another protocol follows in both directions."""
         proxy = self._layer.connection.receiver(asking)
         host = pending.target.rpartition(b":")[0].strip(b"[]").decode("latin-1")
-        self._switch(self._layer.child(via=str(proxy), server_name=host or None))
+        # The proxy's own TLS and its ALPN are not those of what is inside.
+        self._switch(self._layer.child(via=str(proxy), server_name=host or None, alpn=None))
 
     def _upgrade(self, pending: Pending, accepted: Index) -> None:
         """101 Switching Protocols (RFC 9110 §7.8)."""
         protocols = framing.upgrades(accepted) or pending.upgrade or [""]
         opener = self._upgrades.get(protocols[0])
         if opener is None:
-            self._switch(self._layer.child())
+            self._switch(self._layer.child(alpn=None))
         else:
             upgrade = Upgrade(pending.exchange, pending.fields, accepted)
             self._switch(opener(self._layer, upgrade))

@@ -38,6 +38,7 @@ class Pairing:
         self._exchanges = exchanges
         self._waiting: deque[Pending] = deque(maxlen=MAX_PENDING)
         self._pipelined = False
+        self._orphans = 0  # answers without a request since the queue was last right
         # Set when bytes were lost that may have held whole responses.
         self.responses_lost = False
 
@@ -64,17 +65,23 @@ class Pairing:
 
         A made-up one if none was captured. After lost responses it is the last request
         before `frame`, unless requests are pipelined on this connection: without
-        pipelining the client had each lost response before it asked again.
+        pipelining the client had each lost response before it asked again. So it is after
+        a response that was captured before its request (two interfaces, one of them slow):
+        that request stays unanswered, and the ones that follow are paired rightly.
         """
         before = sum(pending.frame < frame for pending in self._waiting)
-        if not self.responses_lost:
+        if not (self.responses_lost or self._orphans):
             self._pipelined |= before > 1
         elif not self._pipelined:
-            for _ in range(before - 1):
+            # Each orphan may be the answer to one of these, captured before it (see below).
+            extra = before - 1 if self.responses_lost else min(before - 1, self._orphans)
+            for _ in range(extra):
                 self._waiting.popleft()
+            self._orphans = 0
         self.responses_lost = False
         if not self._waiting:
             self._waiting.append(Pending(next(self._exchanges), known=False))
+            self._orphans += not interim
         pending = self._waiting[0]
         if not interim:
             pending.answered = True

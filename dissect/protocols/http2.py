@@ -9,38 +9,42 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 from dissect.model import Anomaly, Direction, Message, Span
 from dissect.protocols import http2_frames as frames
 from dissect.protocols import http2_streams as streams
-from dissect.protocols.base import Layer
+from dissect.protocols.base import Layer, OpenUpgrade
 from dissect.protocols.heads import Field
 from dissect.protocols.http2_frames import FrameHead, FrameType
 from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks, Side
-from dissect.protocols.http2_streams import Half, Stream
+from dissect.protocols.http2_streams import Half, Stream, StreamTable, other
 from dissect.protocols.outbox import Outbox
-
-MAX_STREAMS = 1024  # streams that are open at once; the oldest is given up beyond
 
 
 class Http2Parser:
     """A `StreamParser` for HTTP/2; raises nothing, oddities come as `Anomaly`.
 
     `upgraded` is (exchange, HTTP2-Settings value) of the HTTP/1.1 request that stream 1
-    answers after an upgrade to h2c (RFC 7540 §3.2).
+    answers after an upgrade to h2c (RFC 7540 §3.2). `upgrades` opens what a stream of an
+    extended CONNECT carries, by its :protocol (RFC 8441).
     """
 
-    def __init__(self, layer: Layer, upgraded: tuple[int, bytes] | None = None) -> None:
-        self._layer = layer
+    def __init__(
+        self,
+        layer: Layer,
+        upgraded: tuple[int, bytes] | None = None,
+        upgrades: Mapping[str, OpenUpgrade] | None = None,
+    ) -> None:
         self._sides = (
             Side(HeaderBlocks(complete=True)),
             Side(HeaderBlocks(complete=True)),
         )
         self._client: Direction | None = None
-        self._streams: dict[int, Stream] = {}
         self._out = Outbox(layer)
+        self._streams = StreamTable(layer, self._out, upgrades or {})
         if upgraded is not None:
-            self._streams[1] = Stream(1, upgraded[0], closed=[True, False])
+            self._streams.add(Stream(1, upgraded[0], closed=[True, False]))
             self._apply_upgrade_settings(upgraded[1])
 
     # ------------------------------------------------------------ the three verbs
@@ -60,7 +64,7 @@ class Http2Parser:
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:
         side = self._sides[direction]
         if not side.lost:
-            self._gap(side, direction, length)
+            self._gap(side, direction, length, span)
         return self._out.flush()
 
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
@@ -69,8 +73,8 @@ class Http2Parser:
             side.ended = True
             if side.buffer.data or side.head is not None or side.joining is not None:
                 self._out.odd("http2.incomplete", "the last frame is not whole", span.last_frame)
-            for stream in list(self._streams.values()):
-                self._close(stream, direction, "the stream's end was not captured")
+            for stream in self._streams:
+                self._streams.close(stream, direction, "the stream's end was not captured", span)
             side.buffer.clear()
         return self._out.flush()
 
@@ -92,9 +96,10 @@ class Http2Parser:
             head = FrameHead.parse(data[: frames.FRAME_HEADER])
             limit = side.max_frame if side.blocks.complete else frames.MAX_FRAME
             if head.length > limit or (head.kind <= 9 and not head.plausible(limit)):
-                where = buffer.span(1).first_frame
-                self._out.odd("http2.framing", "bytes that are no HTTP/2 frame", where)
-                self._lose_sync(side, direction, 0)
+                span = buffer.span(1)
+                sentence = "bytes that are no HTTP/2 frame"
+                self._out.odd("http2.framing", sentence, span.first_frame)
+                self._lose_sync(side, direction, span)
                 return
             size = frames.FRAME_HEADER + head.length
             if head.kind == FrameType.DATA or head.kind > FrameType.CONTINUATION:
@@ -145,24 +150,27 @@ class Http2Parser:
         if side.joining is not None:
             side.lose_block()
             self._block_lost(span)
-        if head.kind == FrameType.DATA and (half := self._half(head.stream, direction)):
-            half.span = half.span.to(span)
+        if head.kind == FrameType.DATA:
+            side.last = span
+            if half := self._streams.half(head.stream, direction):
+                half.span = half.span.to(span)
         return True
 
     def _read_payload(self, side: Side, head: FrameHead, direction: Direction) -> None:
-        half = self._half(head.stream, direction) if head.kind == FrameType.DATA else None
         taken = min(side.left, len(side.buffer))
         if taken:
-            if half is not None:
+            span = side.buffer.span(taken)
+            if head.kind == FrameType.DATA:
                 wanted = max(0, min(taken, side.left - side.padding))
-                half.body.add(side.buffer.data[:wanted])
-                half.span = half.span.to(side.buffer.span(taken))
+                data = bytes(side.buffer.data[:wanted])
+                self._streams.data(head.stream, direction, data, span)
+                side.last = span
             side.buffer.drop(taken)
             side.left -= taken
         if side.left == 0:
             side.head = None
             if head.kind == FrameType.DATA and head.flags & frames.END_STREAM:
-                self._end_stream(head.stream, direction)
+                self._streams.end(head.stream, direction, side.last)
 
     def _frame(
         self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
@@ -213,8 +221,8 @@ class Http2Parser:
         # NO_ERROR only asks to stop sending a request that was answered (RFC 9113 §8.1).
         name, who = frames.error_name(code), self._name(direction)
         for each in (0, 1):
-            self._close(stream, each, f"the stream was reset by {who}: {name}")
-        self._streams.pop(number, None)
+            self._streams.close(stream, each, f"the stream was reset by {who}: {name}", span)
+        self._streams.remove(number)
         if code:
             sentence = f"stream {number} was reset by {who}: {name}"
             self._out.odd("http2.reset", sentence, span.last_frame)
@@ -241,18 +249,18 @@ class Http2Parser:
             return
         self._headers(head.stream, direction, fields, span)
         if head.flags & frames.END_STREAM:
-            self._end_stream(head.stream, direction)
+            self._streams.end(head.stream, direction, span)
 
     def _promise(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
         """RFC 9113 §8.4: the server tells which request it is going to answer."""
-        stream = self._open(number)
+        stream = self._streams.open(number)
         stream.pushed = True
         half = Half(direction, fields, span, span.last_frame, response=False)
-        self._out.add(streams.message(self._layer, stream, half, None))
+        self._streams.emit(stream, half)
         stream.closed[1 - direction] = True
 
     def _headers(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
-        stream = self._streams.get(number) or self._open(number)
+        stream = self._streams.get(number) or self._streams.open(number)
         half = stream.halves[direction]
         starts = streams.names_request(fields) or streams.names_response(fields)
         if half is not None and not starts:
@@ -260,59 +268,29 @@ class Http2Parser:
             half.span = half.span.to(span)
             return
         if half is not None:
-            self._close(stream, direction, "its end was not captured")
+            self._streams.close(stream, direction, "its end was not captured", span)
             stream.closed[direction] = False
         response = self._is_response(direction, fields)
         half = Half(direction, fields, span, span.last_frame, response)
         if response and (streams.pseudo(fields, b":status") or "").startswith("1"):
-            self._out.add(streams.message(self._layer, stream, half, None))
+            self._streams.emit(stream, half)
         else:
             stream.halves[direction] = half
+            if response and (asked := stream.halves[1 - direction]) and asked.asks_tunnel:
+                self._streams.answer_connect(stream, asked, half)
 
     def _is_response(self, direction: Direction, fields: list[Field]) -> bool:
         if streams.names_response(fields):
-            self._client = self._client if self._client is not None else _other(direction)
+            self._client = self._client if self._client is not None else other(direction)
             return True
         if streams.names_request(fields):
             self._client = self._client if self._client is not None else direction
             return False
         return direction != (self._client or 0)
 
-    # ------------------------------------------------------------ streams
-
-    def _open(self, number: int) -> Stream:
-        if len(self._streams) >= MAX_STREAMS:
-            oldest = self._streams.pop(next(iter(self._streams)))
-            for each in (0, 1):
-                self._close(oldest, each, f"given up, over {MAX_STREAMS} streams are open")
-        stream = self._streams[number] = Stream(number, next(self._layer.exchanges))
-        return stream
-
-    def _half(self, number: int, direction: Direction) -> Half | None:
-        stream = self._streams.get(number)
-        return stream.halves[direction] if stream is not None else None
-
-    def _end_stream(self, number: int, direction: Direction) -> None:
-        stream = self._streams.get(number)
-        if stream is None:
-            return
-        half = stream.halves[direction]
-        self._close(stream, direction, None)
-        other = _other(direction)
-        unseen = stream.halves[other] is None and not stream.closed[other]
-        if stream.finished or (unseen and half is not None and half.response):
-            self._streams.pop(number, None)
-
-    def _close(self, stream: Stream, direction: Direction, problem: str | None) -> None:
-        half = stream.halves[direction]
-        stream.halves[direction] = None
-        if half is not None and not stream.closed[direction]:
-            self._out.add(streams.message(self._layer, stream, half, problem))
-        stream.closed[direction] = True
-
     # ------------------------------------------------------------ loss
 
-    def _gap(self, side: Side, direction: Direction, length: int) -> None:
+    def _gap(self, side: Side, direction: Direction, length: int, span: Span) -> None:
         data = side.buffer.data
         if side.head is None and length and len(data) >= frames.FRAME_HEADER:
             # The rest of a frame whose size is known: only this frame is lost.
@@ -332,24 +310,16 @@ class Http2Parser:
         if side.head is not None and 0 < length <= side.left:
             side.left -= length
             if side.head.kind == FrameType.DATA:
-                half = self._half(side.head.stream, direction)
-                if half is not None:
-                    half.body.lose(length)
+                self._streams.lose(side.head.stream, direction, length, span)
             self._run(side, direction)
             return
-        self._lose_sync(side, direction, length)
+        self._lose_sync(side, direction, span)
 
-    def _lose_sync(self, side: Side, direction: Direction, length: int) -> None:
+    def _lose_sync(self, side: Side, direction: Direction, span: Span) -> None:
         """Nothing is known of what follows until a chunk begins with frames again."""
         side.buffer.clear()
         side.head, side.left = None, 0
         side.lost = side.begun = True
         side.lose_block()
-        for stream in self._streams.values():
-            half = stream.halves[direction]
-            if half is not None:
-                half.body.lose(0)
-
-
-def _other(direction: Direction) -> Direction:
-    return 0 if direction else 1
+        for stream in self._streams:
+            self._streams.lose(stream.number, direction, 0, span)

@@ -93,6 +93,9 @@ class HeaderBlocks:
         return fields, None
 
 
+NO_SPAN = Span(0, 0, 0, 0)
+
+
 @dataclass(slots=True)
 class Side:
     """One direction: unread bytes, the frame being read, the header block being joined."""
@@ -108,6 +111,7 @@ class Side:
     head: FrameHead | None = None
     left: int = 0
     padding: int = 0
+    last: Span = NO_SPAN  # of the payload's last bytes so far
     # HEADERS or PUSH_PROMISE that wait for END_HEADERS.
     joining: Joining | None = None
 

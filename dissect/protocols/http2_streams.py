@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dissect.model import (
@@ -10,14 +11,19 @@ from dissect.model import (
     HttpRequest,
     HttpResponse,
     Opaque,
+    Output,
     Span,
+    StreamParser,
 )
-from dissect.protocols.base import Layer
+from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
 from dissect.protocols.content import BodyCollector
 from dissect.protocols.heads import Field, index, tokens
 from dissect.protocols.http2_headers import UNKNOWN, UNKNOWN_BYTES
+from dissect.protocols.outbox import Outbox
 
-_REQUEST_PSEUDO = (b":method", b":path", b":scheme", b":authority")
+MAX_STREAMS = 1024  # streams that are open at once; the oldest is given up beyond
+
+_REQUEST_PSEUDO = (b":method", b":path", b":scheme", b":authority", b":protocol")
 
 
 def names_request(fields: list[Field]) -> bool:
@@ -47,20 +53,160 @@ class Half:
     body: BodyCollector = field(default_factory=BodyCollector)
     done: bool = False
 
+    @property
+    def asks_tunnel(self) -> bool:
+        return not self.response and pseudo(self.fields, b":method") == "CONNECT"
+
 
 @dataclass(slots=True)
 class Stream:
-    """One stream: a half a direction (None: no header block was seen)."""
+    """One stream: a half a direction (None: no header block was seen).
+
+    `child` reads what a CONNECT tunnel on this stream carries.
+    """
 
     number: int
     exchange: int
     halves: list[Half | None] = field(default_factory=lambda: [None, None])
     closed: list[bool] = field(default_factory=lambda: [False, False])
     pushed: bool = False
+    child: StreamParser | None = None
 
     @property
     def finished(self) -> bool:
         return all(self.closed)
+
+
+def tunnel(
+    layer: Layer,
+    stream: Stream,
+    asked: Half,
+    answer: Half,
+    upgrades: Mapping[str, OpenUpgrade],
+) -> StreamParser:
+    """A parser for what a CONNECT stream carries, by its :protocol or by its bytes."""
+    authority = pseudo(asked.fields, b":authority") or ""
+    protocol = (pseudo(asked.fields, b":protocol") or "").lower()
+    if protocol:
+        opener = upgrades.get(protocol)
+        if opener is None:
+            return layer.child(alpn=None)
+        upgrade = Upgrade(stream.exchange, index(asked.fields), index(answer.fields))
+        return opener(layer, upgrade)
+    proxy = layer.connection.receiver(asked.direction)
+    host = authority.rpartition(":")[0].strip("[]")
+    # The proxy's own TLS and its ALPN are not those of what is inside.
+    return layer.child(via=str(proxy), server_name=host or None, alpn=None)
+
+
+class StreamTable:
+    """The streams that are open, a bounded number; gives their messages to `out`."""
+
+    def __init__(self, layer: Layer, out: Outbox, upgrades: Mapping[str, OpenUpgrade]) -> None:
+        self._layer = layer
+        self._out = out
+        self._upgrades = upgrades
+        self._streams: dict[int, Stream] = {}
+
+    def __iter__(self) -> Iterator[Stream]:
+        return iter(list(self._streams.values()))
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def get(self, number: int) -> Stream | None:
+        return self._streams.get(number)
+
+    def add(self, stream: Stream) -> None:
+        self._streams[stream.number] = stream
+
+    def remove(self, number: int) -> None:
+        self._streams.pop(number, None)
+
+    def open(self, number: int) -> Stream:
+        """A new stream; beyond MAX_STREAMS the oldest is given up for it."""
+        if len(self._streams) >= MAX_STREAMS:
+            oldest = self._streams.pop(next(iter(self._streams)))
+            for each in (0, 1):
+                self.close(oldest, each, f"given up, over {MAX_STREAMS} streams are open", None)
+        stream = self._streams[number] = Stream(number, next(self._layer.exchanges))
+        return stream
+
+    def half(self, number: int, direction: Direction) -> Half | None:
+        stream = self._streams.get(number)
+        return stream.halves[direction] if stream is not None else None
+
+    def emit(self, stream: Stream, half: Half, problem: str | None = None) -> None:
+        self._out.add(message(self._layer, stream, half, problem))
+
+    def data(self, number: int, direction: Direction, data: bytes, span: Span) -> None:
+        """Bytes of a body, or of what a tunnel carries."""
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        half = stream.halves[direction]
+        if half is not None:
+            half.body.add(data)
+            half.span = half.span.to(span)
+        elif stream.child is not None and data:
+            self._give(stream.child.data(direction, data, span))
+
+    def lose(self, number: int, direction: Direction, length: int, span: Span) -> None:
+        """`length` bytes (0: an unknown number) of the same were not captured."""
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        half = stream.halves[direction]
+        if half is not None:
+            half.body.lose(length)
+        elif stream.child is not None:
+            self._give(stream.child.gap(direction, length, span))
+
+    def answer_connect(self, stream: Stream, asked: Half, answer: Half) -> None:
+        """After a 2xx the stream's DATA is another protocol's (RFC 9113 §8.5, RFC 8441)."""
+        if not (pseudo(answer.fields, b":status") or "").startswith("2"):
+            return
+        early = asked.body.kept
+        asked.body.clear()
+        for half in (asked, answer):
+            self.emit(stream, half)
+            stream.halves[half.direction] = None
+        stream.child = tunnel(self._layer, stream, asked, answer, self._upgrades)
+        if early:
+            self._give(stream.child.data(asked.direction, early, asked.span))
+
+    def end(self, number: int, direction: Direction, span: Span) -> None:
+        """END_STREAM of a direction."""
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        half = stream.halves[direction]
+        self.close(stream, direction, None, span)
+        back = other(direction)
+        unseen = stream.halves[back] is None and not stream.closed[back]
+        answered = unseen and half is not None and half.response
+        if stream.finished or (answered and stream.child is None):
+            self._streams.pop(number, None)
+
+    def close(
+        self, stream: Stream, direction: Direction, problem: str | None, span: Span | None
+    ) -> None:
+        """Give what a direction has brought; `span` is where it ended, if that is known."""
+        half = stream.halves[direction]
+        stream.halves[direction] = None
+        if half is not None and not stream.closed[direction]:
+            self.emit(stream, half, problem)
+        if stream.child is not None and span is not None and not stream.closed[direction]:
+            self._give(stream.child.end(direction, span))
+        stream.closed[direction] = True
+
+    def _give(self, output: Output) -> None:
+        for item in output:
+            self._out.add(item)
+
+
+def other(direction: Direction) -> Direction:
+    return 0 if direction else 1
 
 
 def message(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dissect.protocols import http1_framing, sip_lines
+from dissect.protocols import dns_shape, haproxy, http1_framing, sip_lines
 from dissect.protocols.base import Layer
 from dissect.protocols.http2_frames import FRAME_HEADER, PREFACE, FrameHead, looks_like_frames
 
@@ -44,7 +44,11 @@ def recognise(head: bytes, layer: Layer) -> str:
         return MORE
     if by_port(layer) == "dns":
         return _dns(head)
+    if (proxied := _proxy_header(head, layer)) is not NOTHING:
+        return proxied
     first = head[0]
+    if (dns := dns_shape.prefixed(head)) is True:
+        return "dns"
     if first in _TLS_CONTENT:
         return _tls_record(head)
     if first & 0x80:
@@ -53,7 +57,8 @@ def recognise(head: bytes, layer: Layer) -> str:
         return MORE if len(head) < len(PREFACE) else "http2"
     if first == 0 and (verdict := _frames(head)) is not NOTHING:
         return verdict
-    return _text(head)
+    verdict = _text(head)
+    return MORE if verdict is NOTHING and dns is None else verdict
 
 
 def is_record_start(view: bytes | memoryview) -> bool:
@@ -85,6 +90,21 @@ def is_sip_datagram(view: bytes | memoryview) -> bool:
     head = bytes(view[:MAX_START_LINE])
     line = head.lstrip(b"\r\n\0").partition(b"\n")[0].removesuffix(b"\r")
     return sip_lines.start_line(line) is not None or bool(sip_lines.find_start(head))
+
+
+def is_dns_datagram(view: bytes | memoryview) -> bool:
+    """Whether a datagram on a port of its own is a DNS message beyond doubt."""
+    return dns_shape.is_message(bytes(view[:MAX_START_LINE]))
+
+
+def _proxy_header(head: bytes, layer: Layer) -> str:
+    """A load balancer's header: outermost, and before everything else."""
+    if layer.depth or head[0] not in b"\rP":
+        return NOTHING
+    size = haproxy.header_size(head)
+    if size is None:
+        return MORE
+    return "proxy" if size else NOTHING
 
 
 def _dns(head: bytes) -> str:

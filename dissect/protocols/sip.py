@@ -7,13 +7,18 @@ keep-alives between them (RFC 5626 §3.5.1); over UDP a datagram is a message.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dissect.model import Anomaly, Direction, Message, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
+from dissect.protocols.content import join
 from dissect.protocols.heads import HEAD_END, MAX_HEAD, tail_of_start, values
 from dissect.protocols.sip_lines import describe, find_start, start_line
 from dissect.protocols.sip_messages import Head, Maker, Transport
+
+if TYPE_CHECKING:
+    from dissect.protocols.tls.secrets import SecretStore
 
 MAX_START = 8 * 1024  # kept while the next start line is looked for
 
@@ -31,8 +36,8 @@ class _Side:
 class SipParser:
     """A `StreamParser` for SIP over TCP, TLS or another reliable stream."""
 
-    def __init__(self, layer: Layer) -> None:
-        self._maker = Maker(layer, "tls" if layer.encrypted else "tcp")
+    def __init__(self, layer: Layer, secrets: SecretStore | None = None) -> None:
+        self._maker = Maker(layer, "tls" if layer.encrypted else "tcp", secrets)
         self._sides = (_Side(), _Side())
 
     def data(
@@ -62,6 +67,8 @@ class SipParser:
         if not side.ended:
             side.ended = True
             self._cut(side, direction, "the end")
+            if all(one.ended for one in self._sides):
+                self._maker.finish()
         return self._maker.out.flush()
 
     # ------------------------------------------------------------ steps
@@ -144,14 +151,26 @@ class SipParser:
                     side.head.span.last_frame,
                 )
                 self._finish(side, direction, problem)
-        elif not side.lost and (data := side.buffer.data.lstrip(b"\r\n\0")):
-            start = start_line(bytes(data.partition(b"\n")[0]).removesuffix(b"\r"))
-            what = describe(start)
-            frame = side.buffer.span(len(side.buffer)).last_frame
-            sentence = f"{what} breaks off after {len(data)} bytes of its header section ({why})"
-            self._maker.out.odd("sip.incomplete", sentence, frame)
+        elif not side.lost and side.buffer.data.strip(b"\r\n\0"):
+            self._cut_head(side, direction, why)
         side.buffer.clear()
         side.scanned = 0
+
+    def _cut_head(self, side: _Side, direction: Direction, why: str) -> None:
+        """A header section that breaks off: the message as far as whole lines tell it.
+
+        Without a whole start line there is an anomaly only.
+        """
+        maker = self._maker
+        data = bytes(side.buffer.data.lstrip(b"\r\n\0"))
+        span = side.buffer.span(len(side.buffer))
+        lines, newline, _ = data.rpartition(b"\n")
+        head = maker.head(lines, span) if newline else None
+        problem = f"breaks off after {len(data)} bytes of its header section ({why})"
+        what = describe(head.start if head else None)
+        maker.out.odd("sip.incomplete", f"{what} {problem}", span.last_frame)
+        if head is not None:
+            maker.emit(head, direction, f"the message {problem}")
 
 
 class SipDatagrams:
@@ -159,6 +178,7 @@ class SipDatagrams:
 
     def __init__(self, layer: Layer, transport: Transport = "udp") -> None:
         self._maker = Maker(layer, transport)
+        self._ended = [False, False]
 
     def data(
         self, direction: Direction, view: bytes | memoryview, span: Span
@@ -184,14 +204,14 @@ class SipDatagrams:
             )
         body = text[match.end() :] if match else b""
         length = maker.length(head)
-        problem = None
+        problem = None if match else "the header section has no end"
         if length is not None and length < len(body):
             extra = f"{len(body) - length} bytes follow the body in its datagram"
             if body[length:].strip(b"\r\n\0"):
                 maker.out.odd("sip.trailing", extra, span.last_frame)
             body = body[:length]
         elif length is not None and length > len(body):
-            problem = f"{length - len(body)} bytes of it are missing"
+            problem = join(problem, f"{length - len(body)} bytes of it are missing")
             maker.out.odd(
                 "sip.incomplete",
                 f"a SIP message lacks {length - len(body)} bytes of its body",
@@ -205,4 +225,8 @@ class SipDatagrams:
         return []
 
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
-        return []
+        if not self._ended[direction]:
+            self._ended[direction] = True
+            if all(self._ended):
+                self._maker.finish()
+        return self._maker.out.flush()

@@ -19,24 +19,36 @@ class TlsDskError(ProtocolError):
     """A gssapi-data that is no base64 or no TLS; the text never holds the data."""
 
 
-def tls_dsk_names(fields: list[Field]) -> tuple[str, ...]:
-    """The TLS messages in the gssapi-data of TLS-DSK header fields, in wire order.
+def tls_dsk_blobs(fields: list[Field]) -> tuple[bytes, ...]:
+    """What the gssapi-data of TLS-DSK header fields hold, in wire order.
 
-    Raises TlsDskError when there is one that can't be read.
+    Raises TlsDskError when one is no base64.
     """
-    names: list[str] = []
+    blobs: list[bytes] = []
     for name, value in fields:
         if value[:7].lower() != b"tls-dsk" or name.lower() not in _CARRIERS:
             continue
         match = _GSSAPI_DATA.search(value)
         if match is None or not match[1]:
             continue
+        try:
+            blobs.append(base64.b64decode(match[1], validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise TlsDskError("sip.tls_dsk", "gssapi-data is not base64") from error
+    return tuple(blobs)
+
+
+def tls_dsk_names(fields: list[Field]) -> tuple[str, ...]:
+    """The TLS messages in the gssapi-data of TLS-DSK header fields, in wire order.
+
+    Raises TlsDskError when there is one that can't be read.
+    """
+    names: list[str] = []
+    for blob in tls_dsk_blobs(fields):
         from dissect.protocols.tls.dsk import handshake_names
 
         try:
-            found = handshake_names(base64.b64decode(match[1], validate=True))
-        except (binascii.Error, ValueError) as error:
-            raise TlsDskError("sip.tls_dsk", "gssapi-data is not base64") from error
+            found = handshake_names(blob)
         except ProtocolError as error:
             raise TlsDskError("sip.tls_dsk", f"gssapi-data is no TLS: {error}") from error
         if not found:

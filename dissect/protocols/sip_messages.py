@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dissect.model import (
     EMPTY_BODY,
@@ -29,8 +29,12 @@ from dissect.protocols.heads import (
     values,
 )
 from dissect.protocols.outbox import Outbox
-from dissect.protocols.sip_dsk import TlsDskError, tls_dsk_names
+from dissect.protocols.sip_dsk import TlsDskError, tls_dsk_blobs, tls_dsk_names
 from dissect.protocols.sip_lines import StartLine, start_line
+
+if TYPE_CHECKING:
+    from dissect.protocols.tls.dsk import DskHandshakes
+    from dissect.protocols.tls.secrets import SecretStore
 
 MAX_BODY = 4 << 20  # a Content-Length above is taken for damage
 MAX_SEEN = 2048  # messages remembered to tell retransmissions
@@ -55,9 +59,13 @@ class Head:
 class Maker:
     """Heads and bodies to messages: what UDP and stream transports have in common."""
 
-    def __init__(self, layer: Layer, transport: Transport) -> None:
+    def __init__(
+        self, layer: Layer, transport: Transport, secrets: SecretStore | None = None
+    ) -> None:
         self._layer = layer
         self._transport = transport
+        self._secrets = secrets
+        self._dsk: DskHandshakes | None = None
         self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
         self.out = Outbox(layer)
 
@@ -100,6 +108,23 @@ class Maker:
         if self._repeated(message, direction):
             message = replace(message, retransmission=True)
         self.out.add(message)
+        if message.tls_dsk and not message.retransmission:
+            self._handshake(head, message.header("call-id") or "", direction)
+
+    def finish(self) -> None:
+        """The connection has ended: the rows of TLS-DSK handshakes are due."""
+        if self._dsk is not None:
+            for item in self._dsk.finish():
+                self.out.add(item)
+
+    def _handshake(self, head: Head, call_id: str, direction: Direction) -> None:
+        from dissect.protocols.tls.dsk import DskHandshakes
+
+        if self._dsk is None:
+            self._dsk = DskHandshakes(self._layer, self._secrets)
+        for blob in tls_dsk_blobs(head.fields):
+            for item in self._dsk.add(call_id, direction, blob, head.span):
+                self.out.add(item)
 
     def _body(self, head: Head, problem: str | None) -> Body:
         if not head.body.wire_size and problem is None and not head.body.lost:

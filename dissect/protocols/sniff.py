@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
-from dissect.protocols.base import Layer
+from dissect.protocols.base import Layer, Upgrade
 from dissect.protocols.heads import tail_of_start
+from dissect.protocols.quic_packets import is_quic_datagram
 from dissect.protocols.recognise import (
     MORE,
     NOTHING,
     by_port,
     find_start,
+    is_dns_datagram,
     is_record_start,
     is_sip_datagram,
     recognise,
 )
 
 if TYPE_CHECKING:
-    from dissect.protocols.http1 import Upgrade
     from dissect.protocols.tls.secrets import SecretStore
 
 MAX_DEPTH = 6  # layers on one connection: three times TLS in a CONNECT tunnel
@@ -33,6 +34,9 @@ MAX_KEPT = 64 * 1024  # bytes of both directions kept while the protocol is not 
 MAX_SEARCH = 1024 * 1024  # bytes looked through for a start before a connection is given up
 MAX_WINDOW = 4096  # bytes of a direction looked at together with the next chunk
 MAX_DATAGRAMS = 64  # datagrams looked at before a pair of endpoints is given up
+
+# Multicast DNS, LLMNR and NetBIOS names look like DNS and ask nobody that a sign-in needs.
+_NOT_OURS = frozenset((137, 5353, 5355))
 
 _ALPN = {
     "h2": "http2",
@@ -74,11 +78,22 @@ def opener(secrets: SecretStore) -> Callable[[Layer], StreamParser]:
 
 
 def open_udp(layer: Layer) -> StreamParser:
-    """A parser for a pair of UDP endpoints: DNS on port 53, SIP by content, else nothing."""
-    if 53 in (layer.connection.client.port, layer.connection.server.port):
+    """A parser for a pair of UDP endpoints: by its port, else by what its datagrams say."""
+    ports = {layer.connection.client.port, layer.connection.server.port}
+    if ports & _NOT_OURS:
+        return Ignore()
+    if 53 in ports:
         from dissect.protocols.dns import DnsParser
 
         return DnsParser(layer)
+    if ports & {67, 68}:
+        from dissect.protocols.dhcp import DhcpParser
+
+        return DhcpParser(layer)
+    if 123 in ports:
+        from dissect.protocols.ntp import NtpParser
+
+        return NtpParser(layer)
     return _DatagramSniffer(layer)
 
 
@@ -90,7 +105,7 @@ def _parser(name: str, layer: Layer, secrets: SecretStore) -> StreamParser:
     if name == "http2":
         from dissect.protocols.http2 import Http2Parser
 
-        return Http2Parser(layer)
+        return Http2Parser(layer, upgrades=_UPGRADES)
     if name == "http1":
         from dissect.protocols.http1 import Http1Parser
 
@@ -98,11 +113,15 @@ def _parser(name: str, layer: Layer, secrets: SecretStore) -> StreamParser:
     if name == "sip":
         from dissect.protocols.sip import SipParser
 
-        return SipParser(layer)
+        return SipParser(layer, secrets)
     if name == "dns":
         from dissect.protocols.dns import DnsParser
 
         return DnsParser(layer)
+    if name == "proxy":
+        from dissect.protocols.haproxy import ProxyParser
+
+        return ProxyParser(layer)
     return Ignore()
 
 
@@ -110,7 +129,7 @@ def _open_h2c(layer: Layer, upgrade: Upgrade) -> StreamParser:
     from dissect.protocols.http2 import Http2Parser
 
     settings = b"".join(upgrade.asked.get(b"http2-settings", []))
-    return Http2Parser(layer, upgraded=(upgrade.exchange, settings))
+    return Http2Parser(layer, (upgrade.exchange, settings), _UPGRADES)
 
 
 def _open_websocket(layer: Layer, upgrade: Upgrade) -> StreamParser:
@@ -262,7 +281,7 @@ def _listed(output: Output) -> Output:
 
 
 class _DatagramSniffer:
-    """Looks at the first datagrams of a pair of endpoints; a SIP one opens its parser."""
+    """Looks at the first datagrams of a pair of endpoints; SIP, DNS or QUIC opens its parser."""
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
@@ -273,10 +292,20 @@ class _DatagramSniffer:
         if self._parser is not None:
             return self._parser.data(direction, view, span)
         self._left -= 1
+        if is_dns_datagram(view):
+            from dissect.protocols.dns import DnsParser
+
+            self._parser = DnsParser(self._layer)
+            return self._parser.data(direction, view, span)
         if is_sip_datagram(view):
             from dissect.protocols.sip import SipDatagrams
 
             self._parser = SipDatagrams(self._layer)
+            return self._parser.data(direction, view, span)
+        if is_quic_datagram(view):
+            from dissect.protocols.quic import QuicParser
+
+            self._parser = QuicParser(self._layer)
             return self._parser.data(direction, view, span)
         if self._left <= 0:
             self._parser = Ignore()

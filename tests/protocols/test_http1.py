@@ -318,6 +318,28 @@ def test_lost_responses_of_a_pipelining_client_keep_the_order() -> None:
     assert pairs(found) == [("/1", 200), ("/2", 200)]
 
 
+def test_a_response_captured_before_its_request_shifts_no_later_pair() -> None:
+    """Two capture queues: the first answer overtakes its request."""
+    asked = [b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(5)]
+    swapped: list[Part] = [(C, asked[0]), (S, OK), (S, OK), (C, asked[1]), (C, asked[2]), (S, OK)]
+    found = drive(http1(), [*swapped, (C, asked[3]), (S, OK)])
+    assert pairs(found) == [("/0", 200), (None, 200), ("/2", 200), ("/3", 200)]
+
+
+def test_a_tunnel_inside_the_proxys_own_tls_forgets_its_alpn() -> None:
+    """A proxy over HTTPS agrees on http/1.1; inside its tunnel is TLS, not HTTP."""
+    opened: list[Layer] = []
+
+    def open_child(inner: Layer) -> StreamParser:
+        opened.append(inner)
+        return Http1Parser(inner)
+
+    parser = Http1Parser(layer(encrypted=True, alpn="http/1.1", open_child=open_child))
+    connect = b"CONNECT login.example:443 HTTP/1.1\r\nHost: login.example:443\r\n\r\n"
+    drive(parser, [(C, connect), (S, b"HTTP/1.1 200 Connection established\r\n\r\n")])
+    assert [(item.alpn, item.server_name) for item in opened] == [(None, "login.example")]
+
+
 def test_every_hole_leaves_the_other_messages_alone() -> None:
     """A hole spoils at most the message it is in and the one it touches."""
     parts: list[Part] = [(C, GET), (S, OK), (C, GET * 2), (S, OK * 2)]

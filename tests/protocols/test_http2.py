@@ -10,7 +10,7 @@ from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissect.model import HttpRequest, HttpResponse, StreamParser
+from dissect.model import HttpRequest, HttpResponse, SipMessage, StreamParser
 from dissect.protocols.http2 import Http2Parser
 from dissect.protocols.http2_frames import PREFACE, looks_like_frames
 from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks
@@ -288,6 +288,125 @@ def test_unanswered_and_unfinished_at_the_end() -> None:
 
 
 # ---------------------------------------------------------------- h2c
+
+
+CONNECT: Fields = [(":method", "CONNECT"), (":authority", "login.example:443")]
+INNER_GET = b"GET /inside HTTP/1.1\r\nHost: login.example\r\n\r\n"
+INNER_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def tunnelled(client: bytes, server: bytes) -> list[Part]:
+    """RFC 9113 §8.5: DATA of stream 1 is the tunnel, stream 3 goes on beside it."""
+    up, down = Encoder(), Encoder()
+    return [
+        (C, START + frame(HEADERS, END_HEADERS, 1, up.encode(CONNECT))),
+        (S, SERVER_START + frame(HEADERS, END_HEADERS, 1, down.encode([(":status", "200")]))),
+        (C, frame(DATA, 0, 1, client[:9]) + frame(HEADERS, 5, 3, up.encode(GET))),
+        (C, frame(DATA, PADDED | END_STREAM, 1, b"\x03" + client[9:] + bytes(3))),
+        (S, frame(DATA, 0, 1, server[:4]) + frame(HEADERS, 5, 3, down.encode(OK))),
+        (S, frame(DATA, END_STREAM, 1, server[4:])),
+    ]
+
+
+def through_a_proxy() -> StreamParser:
+    opened = opener(SecretStore())
+    return opened(layer(encrypted=True, alpn="h2", server_name="proxy.example", open_child=opened))
+
+
+def test_connect_over_http2() -> None:
+    found = same_however_cut(through_a_proxy, tunnelled(INNER_GET, INNER_OK))
+    assert sorted((item.version, item.method) for item in requests(found)) == [
+        ("1.1", "GET"),
+        ("2", "CONNECT"),
+        ("2", "GET"),
+    ]
+    inner = next(item for item in requests(found) if item.version == "1.1")
+    assert (inner.via, inner.server_name) == ("192.0.2.80:3128", "login.example")
+    answers = {item.exchange: item.body.text for item in responses(found)}
+    assert answers[inner.exchange] == "ok"
+    assert len(answers) == 3
+    assert kinds(found) == []
+
+
+def test_connect_refused_keeps_the_body() -> None:
+    server = Encoder()
+    refused = [(":status", "407"), ("proxy-authenticate", "Negotiate")]
+    found = drive(
+        http2(),
+        [
+            (C, START + frame(HEADERS, 5, 1, Encoder().encode(CONNECT))),
+            (
+                S,
+                SERVER_START
+                + frame(HEADERS, 4, 1, server.encode(refused))
+                + frame(DATA, 1, 1, b"no"),
+            ),
+        ],
+    )
+    assert statuses(found) == [(1, 407, "no")]
+
+
+def test_early_bytes_of_a_tunnel_and_its_reset() -> None:
+    up = Encoder()
+    parts: list[Part] = [
+        (C, START + frame(HEADERS, 4, 1, up.encode(CONNECT)) + frame(DATA, 0, 1, INNER_GET)),
+        (S, SERVER_START + frame(HEADERS, 4, 1, Encoder().encode([(":status", "200")]))),
+        (S, frame(DATA, 0, 1, INNER_OK[:-1]) + frame(RST, 0, 1, b"\0\0\0\x08")),
+    ]
+    found = drive(through_a_proxy(), parts)
+    assert [(item.version, item.method) for item in requests(found)] == [
+        ("2", "CONNECT"),
+        ("1.1", "GET"),
+    ]
+    assert [item.body.problem for item in responses(found)] == [None, "1 of 2 bytes are missing"]
+
+
+def test_a_gap_in_a_tunnel_is_a_gap_inside() -> None:
+    parts = tunnelled(INNER_GET, INNER_OK)
+    parts[-1:] = [(S, frame(DATA, END_STREAM, 1, INNER_OK[4:])[:-2]), (S, 2)]
+    found = drive(through_a_proxy(), parts)
+    inner = [item for item in responses(found) if item.version == "1.1"]
+    assert [item.body.problem for item in inner] == [
+        "2 bytes were not captured, the text stops there"
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_damaged_tunnels_raise_nothing(data: st.DataObject) -> None:
+    parts = tunnelled(INNER_GET, INNER_OK)
+    size = sum(len(part) for _, part in parts if isinstance(part, bytes))
+    start, length = data.draw(st.integers(0, size - 1)), data.draw(st.integers(0, 40))
+    if length:
+        parts = hole(parts, start, length)
+    index = data.draw(st.integers(0, len(parts) - 1))
+    direction, content = parts[index]
+    if isinstance(content, bytes):
+        at = data.draw(st.integers(0, len(content) - 1))
+        damaged = content[:at] + data.draw(st.binary(max_size=3)) + content[at + 1 :]
+        parts[index] = (direction, damaged)
+    drive(through_a_proxy(), parts)
+
+
+def test_sip_in_websocket_over_http2() -> None:
+    """RFC 8441 §5.1's request, for the subprotocol of RFC 7118."""
+    asked = [
+        (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
+        (":path", "/chat"), (":authority", "server.example.com"),
+        ("sec-websocket-protocol", "sip"), ("sec-websocket-version", "13"),
+    ]  # fmt: skip
+    agreed = [(":status", "200"), ("sec-websocket-protocol", "sip")]
+    text = b"OPTIONS sip:a@b SIP/2.0\r\nCall-ID: o\r\nCSeq: 9 OPTIONS\r\n\r\n"
+    parts: list[Part] = [
+        (C, START + frame(HEADERS, 4, 1, Encoder().encode(asked))),
+        (S, SERVER_START + frame(HEADERS, 4, 1, Encoder().encode(agreed))),
+        (S, frame(DATA, 0, 1, b"\x81" + bytes([len(text)]) + text)),
+    ]
+    found = same_however_cut(through_a_proxy, parts)
+    sip = [item for item in messages(found) if isinstance(item, SipMessage)]
+    assert [(item.method, item.transport) for item in sip] == [("OPTIONS", "ws")]
+    (request,) = requests(found)
+    assert (request.method, request.path) == ("CONNECT", "/chat")
 
 
 def test_h2c_upgrade_answers_on_stream_1() -> None:

@@ -165,14 +165,40 @@ def test_invalid_content_length_finds_the_next_message(value: str) -> None:
 
 
 def test_junk_before_a_message_and_half_a_message_at_the_end() -> None:
-    """ByteHeathen/libsip#22: a cut message is not read as a whole one."""
-    found = drive(sip(), [(C, b"\x01\x02junk\r\n" + REGISTER + OPTIONS[:40])])
-    assert [item.method for item in sips(found)] == ["REGISTER"]
+    """ByteHeathen/libsip#22: a cut message is given as one that is not whole."""
+    cut = OPTIONS[: OPTIONS.index(b"CSeq") + 2]
+    found = drive(sip(), [(C, b"\x01\x02junk\r\n" + REGISTER + cut)])
+    assert [item.method for item in sips(found)] == ["REGISTER", "OPTIONS"]
+    whole, half = sips(found)
+    problem = f"the message breaks off after {len(cut)} bytes of its header section (the end)"
+    assert (whole.body.problem, half.body.problem) == (None, problem)
+    # "CS" is neither a field nor a body: only whole lines count.
+    assert [bytes(name) for name, _ in half.headers] == [b"Call-ID"]
+    assert half.body.data == b""
     assert kinds(found) == ["sip.junk", "sip.incomplete"]
-    assert "OPTIONS request breaks off after 40 bytes" in repr(found)
+    assert "OPTIONS request breaks off" in repr(found)
     found = drive(sip(), [(C, OPTIONS[:-3])])
     assert [item.body.problem for item in sips(found)] == ["3 bytes of it are missing"]
     assert kinds(found) == ["sip.incomplete"]
+
+
+def test_half_a_start_line_is_no_message() -> None:
+    found = drive(sip(), [(C, REGISTER + OPTIONS[:20])])
+    assert [item.method for item in sips(found)] == ["REGISTER"]
+    assert kinds(found) == ["sip.incomplete"]
+
+
+@pytest.mark.parametrize("cut", range(1, len(REGISTER)))
+def test_every_end_of_capture(cut: int) -> None:
+    """Whole, or marked as incomplete, or nothing with an anomaly: never a whole one made up."""
+    found = drive(sip(), [(C, REGISTER[:cut])])
+    assert all(item.body.problem for item in sips(found))
+    assert kinds(found) == ["sip.incomplete"]
+
+
+def test_a_datagram_without_the_end_of_its_header_section() -> None:
+    (item,) = sips(drive(udp(), [(C, REGISTER[:-4])]))
+    assert item.body.problem == "the header section has no end"
 
 
 def test_retransmissions_are_marked() -> None:

@@ -17,6 +17,7 @@ import dissect.protocols.sniff
 from dissect.errors import ProtocolError
 from dissect.model import (
     Connection,
+    DnsMessage,
     Endpoint,
     HttpRequest,
     HttpResponse,
@@ -44,9 +45,20 @@ from .drive import (
     messages,
     splits,
 )
+from .test_dns import answer, query
 from .test_http1 import GET, OK
 from .test_http2 import START, frame
 from .test_sip import OPTIONS, REGISTER
+
+V1 = b"PROXY TCP4 192.168.0.1 192.168.0.11 56324 443\r\n"
+V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(12)
+QUERY = query("lyncdiscover.contoso.com", 1)
+REPLY = answer("lyncdiscover.contoso.com", 1, rcode=3)
+
+
+def prefixed(message: bytes) -> bytes:
+    return len(message).to_bytes(2, "big") + message
+
 
 HELLO = bytes.fromhex("16030100300100002c0303") + bytes(40)
 H2 = START + frame(1, 5, 1, Encoder().encode([(":method", "GET"), (":path", "/h2")]))
@@ -120,6 +132,8 @@ FIRST = {
         b"BENOTIFY sip:a@b SIP/2.0\r\n\r\n",
         b"x-Own fax:123 SIP/2.0\r\n\r\n",
     ],
+    "dns": [prefixed(QUERY), prefixed(REPLY), prefixed(query("login.windows.net", 65))],
+    "proxy": [V1 + GET, V2 + HELLO],
 }
 CASES = [(name, data) for name, datas in FIRST.items() for data in datas]
 
@@ -337,6 +351,42 @@ def test_udp() -> None:
     assert kinds(drive(dns, [(C, b"x")])) == ["dns.short"]
     noise = open_udp(Layer(UDP, opened))
     assert drive(noise, [(C, b"\x80" * 100)] * 100 + [(C, REGISTER)]) == []
+
+
+def test_dns_on_other_udp_ports_but_not_its_lookalikes() -> None:
+    """A forwarder on a port of its own; mDNS, LLMNR and NetBIOS names are left alone."""
+    for port, seen in ((5300, 2), (40053, 2), (5353, 0), (5355, 0), (137, 0)):
+        parser = open_udp(Layer(replace(UDP, server=Endpoint("10.0.0.53", port)), lambda _: on(1)))
+        found = messages(drive(parser, [(C, b"\x80" * 40), (C, QUERY), (S, REPLY)]))
+        assert len([item for item in found if isinstance(item, DnsMessage)]) == seen, port
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        QUERY[:-1],  # the question is cut
+        QUERY + b"\0",  # more than the header counts
+        b"\0\0\x09" + QUERY[3:],  # flags of no query
+        QUERY[:4] + b"\0\2" + QUERY[6:],  # two questions
+        QUERY.replace(b"lync", b"\0\1\2\3"),  # a name that no host has
+        QUERY[:-3] + b"\x63\0\1",  # no such type
+        b"\x80\x00" + bytes(30),  # RTP
+        b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12),  # STUN (RFC 8489 §5)
+    ],
+)
+def test_datagrams_that_are_no_dns(data: bytes) -> None:
+    parser = open_udp(Layer(replace(UDP, server=Endpoint("10.0.0.53", 5300)), lambda _: on(1)))
+    assert drive(parser, [(C, data)]) == []
+
+
+def test_dns_over_tcp_in_two_segments() -> None:
+    """Some resolvers write the length alone."""
+    parts: list[Part] = [(C, prefixed(QUERY)[:2]), (C, QUERY), (S, prefixed(REPLY))]
+    found = [item for item in messages(drive(on(8053), parts)) if isinstance(item, DnsMessage)]
+    assert [(item.is_response, item.rcode) for item in found] == [
+        (False, "NOERROR"),
+        (True, "NXDOMAIN"),
+    ]
 
 
 # ---------------------------------------------------------------- any cutting

@@ -1,16 +1,26 @@
 """The TLS handshake that TLS-DSK carries inside SIP ([MS-SIPAE] §3.1, §3.2).
 
 Each `gssapi-data` holds one flight as TLS records. Its messages are named here; what is
-behind the change of cipher is encrypted and named as such.
+behind the change of cipher is encrypted and named as such. The flights of one handshake
+put together go through the same parser as any TLS, and make a row of their own.
 """
 
 from __future__ import annotations
 
-from dissect.model import Span
+from dataclasses import replace
+
+from dissect.model import Anomaly, Direction, Message, Span, TlsConnection
+from dissect.protocols.base import Layer
 from dissect.protocols.tls import words
+from dissect.protocols.tls.parser import TlsParser
 from dissect.protocols.tls.records import VERSION2_HELLO, RecordReader
+from dissect.protocols.tls.secrets import SecretStore
 
 MAX_NAMES = 64  # names given for one blob
+MAX_HANDSHAKES = 32  # handshakes of one SIP connection that are open at a time
+
+_BOTH: tuple[Direction, Direction] = (0, 1)
+_NO_SECRET = frozenset(("no_secret_for_random", "secret_incomplete", "resumed_without_secret"))
 _NOWHERE = Span(0, 0, 0, 0)
 
 
@@ -63,3 +73,67 @@ def _take_messages(handshake: bytearray, names: list[str]) -> bool:
         names.append(name)
         del handshake[: 4 + size]
     return False
+
+
+class _Handshake:
+    def __init__(self, layer: Layer, secrets: SecretStore, span: Span) -> None:
+        self.parser = TlsParser(layer, secrets)
+        self.seen: set[tuple[Direction, bytes]] = set()
+        self.last = span
+
+
+class DskHandshakes:
+    """The TLS-DSK handshakes of one SIP connection, told apart by their Call-ID.
+
+    A row is given when a new client hello begins the next one, and at the end.
+    """
+
+    def __init__(self, layer: Layer, secrets: SecretStore | None = None) -> None:
+        self._layer = replace(layer, depth=layer.depth + 1)
+        self._secrets = SecretStore() if secrets is None else secrets
+        self._open: dict[str, _Handshake] = {}
+
+    def add(
+        self, call_id: str, direction: Direction, blob: bytes, span: Span
+    ) -> list[Message | Anomaly]:
+        """One `gssapi-data`; a repeated one says nothing new."""
+        out: list[Message | Anomaly] = []
+        handshake = self._open.get(call_id)
+        if handshake is not None and (direction, blob) in handshake.seen:
+            return out
+        if handshake is not None and handshake_names(blob)[:1] == ("client_hello",):
+            out += self._close(call_id)
+            handshake = None
+        if handshake is None:
+            if len(self._open) >= MAX_HANDSHAKES:
+                out += self._close(next(iter(self._open)))
+            handshake = self._open[call_id] = _Handshake(self._layer, self._secrets, span)
+        if len(handshake.seen) < MAX_NAMES:
+            handshake.seen.add((direction, blob))
+        handshake.last = span
+        out += handshake.parser.data(direction, blob, span)
+        return out
+
+    def finish(self) -> list[Message | Anomaly]:
+        """The connection has ended, and with it all handshakes."""
+        return [item for call_id in list(self._open) for item in self._close(call_id)]
+
+    def _close(self, call_id: str) -> list[Message | Anomaly]:
+        handshake = self._open.pop(call_id)
+        out: list[Message | Anomaly] = []
+        for direction in _BOTH:
+            out += handshake.parser.end(direction, handshake.last)
+        return [_inside(item) if isinstance(item, TlsConnection) else item for item in out]
+
+
+def _inside(row: TlsConnection) -> TlsConnection:
+    """The row of a handshake inside SIP: only its two Finished are ever protected."""
+    row = replace(row, inside="sip")
+    if row.reason in _NO_SECRET and not row.shapes:
+        return replace(
+            row,
+            reason=None,
+            sentence="a TLS-DSK handshake: it is in clear but for its Finished messages, which "
+            "hide nothing that anybody needs",
+        )
+    return row

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from dissect.protocols.tls.suites import Suite
+
+if TYPE_CHECKING:
+    from dissect.protocols.tls.handshake import ClientHello, ServerHello
 
 
 @dataclass(slots=True, repr=False)
@@ -13,6 +17,7 @@ class Facts:
 
     `resumes` is the stream of the connection that made the session, `chains` are those of
     "server" and "client" (DER), `origin` the key log whose secret opened the first record.
+    `client` and `server` are the first hellos, whole ones only.
     """
 
     server_name: str | None = None
@@ -23,3 +28,7 @@ class Facts:
     resumes: int | None = None
     chains: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     origin: str | None = None
+    client: ClientHello | None = None
+    server: ServerHello | None = None
+    group: str | None = None
+    early_data: Literal["accepted", "rejected"] | None = None

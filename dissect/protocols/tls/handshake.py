@@ -219,6 +219,12 @@ class ClientHello:
     def early_data(self) -> bool:
         return EARLY_DATA in self.extensions
 
+    @property
+    def ech(self) -> bool:
+        """Whether it is the outer hello of Encrypted Client Hello, or pretends to be: whoever
+        can't open the inner one can't tell (RFC 9849 §6.2)."""
+        return self.extensions.get(ENCRYPTED_CLIENT_HELLO, b"")[:1] == b"\0"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ServerHello:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from dissect.model import Direction
-from dissect.protocols.tls import blind, keyring, secrets, words
+from dissect.protocols.tls import blind, groups, keyring, secrets, words
 from dissect.protocols.tls import handshake as wire
 from dissect.protocols.tls.certificates import decompress
 from dissect.protocols.tls.facts import Facts
@@ -66,7 +66,9 @@ class Negotiation:
         """A handshake message. Raises ProtocolError where it is malformed."""
         role = self.role(half)
         if kind == words.CLIENT_HELLO:
-            self.hello(half, wire.parse_client_hello(body))
+            hello = wire.parse_client_hello(body)
+            self.facts.client = self.facts.client or hello
+            self.hello(half, hello)
         elif kind == words.SERVER_HELLO:
             self._transcript.add(kind, body)
             self._server_hello(half, wire.parse_server_hello(body))
@@ -84,6 +86,8 @@ class Negotiation:
             self._message13(half, role, kind, body)
         elif kind == words.CLIENT_KEY_EXCHANGE:
             self._client_key(body)
+        elif kind == words.SERVER_KEY_EXCHANGE and self.facts.suite is not None:
+            self.facts.group = groups.of_key_exchange(self.facts.suite.key_exchange, body)
         elif kind == words.SERVER_HELLO_DONE:
             self._full = True
         self._transcript.add(kind, body)
@@ -93,6 +97,8 @@ class Negotiation:
     def _message13(self, half: Half, role: int, kind: int, body: bytes) -> None:
         if kind == words.ENCRYPTED_EXTENSIONS and role == 1:
             self.facts.alpn, accepted = wire.parse_encrypted_extensions(body)
+            if self.facts.client is not None and self.facts.client.early_data:
+                self.facts.early_data = "accepted" if accepted else "rejected"
             self.settle_early(accepted)
         elif kind == words.END_OF_EARLY_DATA and role == 0:
             self._install(half, ("handshake", "application"))
@@ -133,12 +139,15 @@ class Negotiation:
             self.retried = True
             self.facts.version = hello.version
             self.facts.suite = suite(hello.suite)
+            self.facts.group = groups.of_server_hello(hello)
             client_half.waits = False
             return
         self.server_hello = hello
         facts = self.facts
         facts.version, facts.suite = hello.version, suite(hello.suite)
         facts.alpn = hello.protocol
+        facts.server = facts.server or hello
+        facts.group = groups.of_server_hello(hello)
         if self.client_hello is None:
             return
         if self.tls13:

@@ -25,6 +25,7 @@ from dissect.protocols.tls.negotiation import Negotiation
 from dissect.protocols.tls.records import LOST, VERSION2_HELLO, Record, RecordReader
 from dissect.protocols.tls.resync import Resync
 from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.timing import RoundTrips
 from dissect.protocols.tls.verdict import describe
 
 MAX_SHAPES = 4096  # record shapes kept of a connection that stays shut
@@ -43,6 +44,7 @@ class TlsParser:
         self._inside = Inside(layer, self._talk.facts)
         self._alerts: list[Alert] = []
         self._shapes: list[RecordShape] = []
+        self._trips = RoundTrips()
         self._anomalies = 0
         self._releasing = False
         self._done = False
@@ -104,7 +106,12 @@ class TlsParser:
             self._done = True
             out.append(
                 describe(
-                    self._layer, self._talk, tuple(self._alerts), tuple(self._shapes), self._secrets
+                    self._layer,
+                    self._talk,
+                    tuple(self._alerts),
+                    tuple(self._shapes),
+                    self._secrets,
+                    tuple(self._trips.found_ns),
                 )
             )
         return out
@@ -160,6 +167,10 @@ class TlsParser:
             self._lose(half, record.length)
             return
         half.records += 1
+        if record.kind == words.HANDSHAKE or (
+            record.kind == words.CHANGE_CIPHER_SPEC and not self._talk.tls13
+        ):
+            self._trips.note(self._talk.role(half), record.span)
         if record.damaged or record.payload is None:
             self._walked(half, record)
         elif half.key is not None:
@@ -178,6 +189,8 @@ class TlsParser:
             half.opener.lost(record.length, record.payload or b"")
             half.search = 1  # now it is known how many records were lost
         if record.kind == words.APPLICATION_DATA:
+            if self._talk.role(half):
+                self._trips.stop()
             half.data_shut += 1
             if len(self._shapes) < MAX_SHAPES:
                 self._shapes.append(
@@ -253,11 +266,15 @@ class TlsParser:
             talk.proven(half)
         half.tolerate = 0
         if kind == words.APPLICATION_DATA:
+            if half.data_opened == 0 and talk.role(half):
+                self._trips.stop()
             half.data_opened += 1
             half.bytes_opened += len(content)
             if content:
                 self._inside.data(half.direction, content, span, out)
         elif kind == words.HANDSHAKE:
+            if record.kind == words.APPLICATION_DATA:
+                self._trips.note(talk.role(half), span)
             self._handshake(half, content, span, out)
         elif kind == words.ALERT:
             self._alert(half, bytes(content), span)

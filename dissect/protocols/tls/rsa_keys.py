@@ -74,13 +74,35 @@ def load_rsa_key(data: bytes, origin: str, password: bytes | None = None) -> Rsa
         if key is not None:
             break
     if key is None and needs_password:
-        given = "no password was needed" if password else "it needs a password"
+        given = (
+            "no password was needed"
+            if password
+            else "it needs a password; put it into a file and pass that with --rsa-password"
+        )
         raise UsageError(f"{origin}: the key can't be read, {given}")
     if key is None:
         raise UsageError(f"{origin}: no private key that can be read, or the password is wrong")
     if not isinstance(key, RSAPrivateKey):
         raise UsageError(f"{origin}: the key is no RSA key")
     return RsaKey(key, origin)
+
+
+def needs_password(data: bytes) -> bool:
+    """Whether a key file is locked, as far as its form tells."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        if b"-----BEGIN" in data:
+            load_pem_private_key(data, None)
+        elif data[:1] == b"\x30":
+            load_rsa_key(data, "", None)
+        return False
+    except TypeError:
+        return True
+    except UsageError:  # DER that is no key in clear: PKCS#12 tells no more without a password
+        return b"\x2a\x86\x48\x86\xf7\x0d\x01\x07" in data[:64]
+    except Exception:  # no key at all: the loader will say so
+        return False
 
 
 def matches(key: RsaKey, certificate: bytes) -> bool:

@@ -6,9 +6,10 @@ Nothing here shows a secret: not in repr, not in a problem's text. Everything is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dissect.errors import UsageError
 from dissect.protocols.tls.rsa_keys import RsaKey, load_rsa_key
 
 MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 300 bytes each
@@ -161,9 +162,23 @@ class SecretStore:
             self.count += 1
         return None
 
-    def add_rsa_key(self, data: bytes, origin: str, password: bytes | None = None) -> None:
-        """Add a server's private key (PEM, DER, PKCS#12). Raises UsageError."""
-        self.rsa_keys.append(load_rsa_key(data, origin, password))
+    def add_rsa_key(self, data: bytes, origin: str, passwords: Sequence[bytes] = ()) -> None:
+        """Add a server's private key (PEM, DER, PKCS#12); of the passwords one may fit.
+
+        Raises UsageError where it can't be read.
+        """
+        for password in passwords:
+            try:
+                self.rsa_keys.append(load_rsa_key(data, origin, password))
+            except UsageError:  # of another key, or none is needed
+                continue
+            return
+        try:
+            self.rsa_keys.append(load_rsa_key(data, origin))
+        except UsageError:
+            if passwords:
+                raise UsageError(f"{origin}: none of the passwords given opens the key") from None
+            raise
 
     # ------------------------------------------------------------- look-up
 

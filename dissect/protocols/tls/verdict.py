@@ -5,11 +5,17 @@ Every reason is one of the codes of `TlsReason` with a sentence that tells what 
 
 from __future__ import annotations
 
+from typing import Any
+
+from dissect.errors import ProtocolError
 from dissect.model import Alert, RecordShape, Span, TlsConnection, TlsReason
 from dissect.protocols.base import Layer
-from dissect.protocols.tls import words
+from dissect.protocols.tls import groups, words
 from dissect.protocols.tls.certificates import read_chain
+from dissect.protocols.tls.facts import Facts
+from dissect.protocols.tls.fingerprints import Transport, ja3, ja3s, ja4, ja4s
 from dissect.protocols.tls.half import Half
+from dissect.protocols.tls.handshake import PRE_SHARED_KEY, ClientHello
 from dissect.protocols.tls.negotiation import Negotiation
 from dissect.protocols.tls.secrets import SecretStore
 
@@ -26,6 +32,7 @@ def describe(
     alerts: tuple[Alert, ...],
     shapes: tuple[RecordShape, ...],
     store: SecretStore,
+    round_trips_ns: tuple[int, ...] = (),
 ) -> TlsConnection:
     """The row of a connection that has ended."""
     halves, facts = talk.halves, talk.facts
@@ -53,7 +60,33 @@ def describe(
         alerts=alerts,
         shapes=() if state == "full" else shapes,
         bytes_decrypted=sum(half.bytes_opened for half in halves),
+        retried=talk.retried,
+        round_trips_ns=round_trips_ns,
+        **hello_fields(facts),
     )
+
+
+def hello_fields(facts: Facts, transport: Transport = "t") -> dict[str, Any]:
+    """The fields of a `TlsConnection` that the hellos alone tell."""
+    client, server = facts.client, facts.server
+    found: dict[str, Any] = {"group": facts.group, "early_data": facts.early_data}
+    if client is not None:
+        found["groups"] = groups.offered(client)
+        found["alpn_offered"] = _tolerant(client)
+        found["ech"] = client.ech
+        found["ja3"], found["ja4"] = ja3(client), ja4(client, transport)
+    if server is not None:
+        if client is not None and client.early_data and PRE_SHARED_KEY not in server.extensions:
+            found["early_data"] = "rejected"  # nothing was resumed whose data it could be
+        found["ja3s"], found["ja4s"] = ja3s(server), ja4s(server, transport)
+    return found
+
+
+def _tolerant(client: ClientHello) -> tuple[str, ...]:
+    try:
+        return client.protocols
+    except ProtocolError:  # told as an anomaly when it was read
+        return ()
 
 
 def _span(halves: tuple[Half, Half]) -> Span:

@@ -33,7 +33,8 @@ needs_openssl = pytest.mark.skipif(
 
 
 class Relay:
-    """Forwards one connection at a time to a port, and records what passes."""
+    """Forwards connections to a port, and records what passes on each, in order of their
+    beginning."""
 
     def __init__(self, port: int) -> None:
         self.recordings: list[list[Part]] = []
@@ -51,8 +52,16 @@ class Relay:
                 return
             record: list[Part] = []
             self.recordings.append(record)
-            with client, socket.create_connection(("127.0.0.1", self._target)) as server:
-                self._forward(client, server, record)
+            thread = threading.Thread(target=self._carry, args=(client, record), daemon=True)
+            thread.start()
+
+    def _carry(self, client: socket.socket, record: list[Part]) -> None:
+        with (
+            client,
+            contextlib.suppress(ConnectionError),  # a peer that is gone ends the recording
+            socket.create_connection(("127.0.0.1", self._target)) as server,
+        ):
+            self._forward(client, server, record)
 
     def _forward(self, client: socket.socket, server: socket.socket, record: list[Part]) -> None:
         ways: dict[socket.socket, tuple[socket.socket, Direction]] = {

@@ -5,6 +5,7 @@ What a session sent is known from the peers themselves, never from the code unde
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import ssl
@@ -28,7 +29,20 @@ from ..drive import CONNECTION, C, Found, Part, S, drive
 
 SERVER_NAME = "login.lab.test"
 NOT_BEFORE = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
+FFDHE2048 = int(
+    "FFFFFFFFFFFFFFFFADF85458A2BB4A9AAFDC5620273D3CF1D8B9C583CE2D3695A9E13641146433FBCC939DCE"
+    "249B3EF97D2FE363630C75D8F681B202AEC4617AD3DF1ED5D5FD65612433F51F5F066ED0856365553DED1AF3"
+    "B557135E7F57C935984F0C70E0E68B77E2A689DAF3EFE8721DF158A136ADE73530ACCA4F483A797ABC0AB182"
+    "B324FB61D108A94BB2C8E3FBB96ADAB760D7F4681D4F42A3DE394DF4AE56EDE76372BB190B07A7C8EE0A6D70"
+    "9E02FCE1CDF7E2ECC03404CD28342F619172FE9CE98583FF8E4F1232EEF28183C3FE3B1B4C6FAD733BB5FCBC"
+    "2EC22005C58EF1837D1683B2C6F34A26C1B2EFFA886B423861285C97FFFFFFFFFFFFFFFF",
+    16,
+)
 NOT_AFTER = datetime.datetime(2035, 1, 1, tzinfo=datetime.UTC)
+
+
+class Unsupported(Exception):
+    """The peers here don't do this."""
 
 
 class Recorder:
@@ -150,6 +164,18 @@ def certificate(kind: str = "ec") -> tuple[bytes, Path]:
     return built.public_bytes(serialization.Encoding.DER), path
 
 
+@cache
+def dh_parameters() -> Path:
+    """The group ffdhe2048 (RFC 7919), for servers that offer DHE."""
+    path = Path(tempfile.mkdtemp(prefix="tls-dh-")) / "ffdhe2048.pem"
+    der = b"\x30\x82\x01\x08\x02\x82\x01\x01\x00" + FFDHE2048.to_bytes(256) + b"\x02\x01\x02"
+    path.write_text(
+        f"-----BEGIN DH PARAMETERS-----\n{base64.encodebytes(der).decode()}"
+        "-----END DH PARAMETERS-----\n"
+    )
+    return path
+
+
 @dataclass
 class Peers:
     """A client and a server context that talk over memory."""
@@ -160,6 +186,7 @@ class Peers:
     alpn: Sequence[str] = ("http/1.1",)
     client_certificate: bool = False
     trust: bool = True
+    flags: int = 0  # of OpenSSL's options, also those that Python has no name for
 
     def __post_init__(self) -> None:
         _, pem = certificate(self.kind)
@@ -167,6 +194,7 @@ class Peers:
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.server.load_cert_chain(pem)
+        self.server.load_dh_params(dh_parameters())
         if self.trust:
             self.client.load_verify_locations(pem)
         if self.client_certificate:
@@ -178,6 +206,7 @@ class Peers:
             if self.ciphers:
                 context.set_ciphers(self.ciphers + ":@SECLEVEL=0")
             context.minimum_version = context.maximum_version = self.version
+            context.options |= self.flags
             if self.alpn:
                 context.set_alpn_protocols(list(self.alpn))
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from dissect.errors import UsageError
-from dissect.protocols.tls.rsa_keys import load_rsa_key
+from dissect.protocols.tls.rsa_keys import load_rsa_key, needs_password
 from dissect.protocols.tls.secrets import SecretStore
 
 from .peers import Peers, Session, certificate, look, store_of
@@ -114,3 +114,26 @@ def test_premaster_secrets_in_key_logs() -> None:
 def test_real_capture_needs_its_own_key(shared_captures: Path) -> None:
     key = load_rsa_key((shared_captures / "tls/wireshark-rsasnakeoil2.key").read_bytes(), "k")
     assert key.premaster(b"short") is None
+
+
+@pytest.mark.parametrize("form", ["PKCS#8 locked", "PKCS#12 locked"])
+def test_one_of_several_passwords_opens_a_key(form: str) -> None:
+    data, password = stored(form)
+    assert password is not None
+    store = SecretStore()
+    store.add_rsa_key(data, "server.key", (b"wrong", password))
+    (key,) = store.rsa_keys
+    assert key.modulus == private_key().public_key().public_numbers().n
+    with pytest.raises(UsageError, match="none of the passwords") as caught:
+        store.add_rsa_key(data, "server.key", (b"wrong", b"worse"))
+    assert "worse" not in str(caught.value)
+    store.add_rsa_key(stored("DER")[0], "other.key", (b"not needed",))
+
+
+def test_which_files_need_a_password() -> None:
+    for form in ("PKCS#8 locked", "PKCS#12 locked"):
+        assert needs_password(stored(form)[0])
+    for form in ("PKCS#8", "PKCS#1", "DER"):
+        assert not needs_password(stored(form)[0])
+    assert not needs_password(b"no key")
+    assert not needs_password(b"-----BEGIN nothing-----")

@@ -1,0 +1,86 @@
+"""Chromium against nginx: the browser writes the key log, nginx logs what passed.
+
+Neither tells every byte of a head. What is known: the request line, the page, and from
+nginx's log how many bytes of plaintext each connection took in and gave out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .gnutls_peers import Record
+from .nginx_peer import PAGE, serve
+from .nginx_peer import here as nginx_here
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+here = CHROMIUM is not None and nginx_here
+needs_chromium = pytest.mark.skipif(not here, reason="chromium or nginx is not installed")
+
+PATIENCE = 60.0  # seconds; a browser takes its time to start
+
+_LOG = "log_format sizes '$connection $request_length $bytes_sent $request';\n"
+
+
+def record(folder: Path, directives: str) -> Record:
+    """The connection on which the page came; sizes that differ from nginx's are an error."""
+    assert CHROMIUM is not None
+    log, keys = folder / "sizes.log", folder / "chromium.keys"
+    with serve(folder, f"access_log {log} sizes; default_type text/html;\n{directives}",
+               outside=_LOG) as relay:  # fmt: skip
+        done = subprocess.run(
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
+             "--disable-quic", f"--user-data-dir={folder / 'profile'}", "--dump-dom",
+             f"https://127.0.0.1:{relay.port}/page"],
+            env={**os.environ, "SSLKEYLOGFILE": str(keys)}, capture_output=True,
+            timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert b"<title>lab</title>" in done.stdout, done.stderr[-500:]
+    sizes: dict[str, list[int]] = {}
+    wanted = ""
+    for line in log.read_text().splitlines():
+        connection, taken, given, request = line.split(" ", 3)
+        total = sizes.setdefault(connection, [0, 0])
+        total[0] += int(taken)
+        total[1] += int(given)
+        if "/page" in request:
+            wanted = connection
+    # The relay's connections come in the order of nginx's.
+    parts = relay.recordings[sorted(sizes, key=int).index(wanted)] if len(
+        sizes) == len(relay.recordings) else max(relay.recordings, key=_size)  # fmt: skip
+    return (
+        parts, keys.read_bytes(), (b"GET /page HTTP/1.1\r\n", PAGE), False, [],
+        (sizes[wanted][0], sizes[wanted][1]),
+    )  # type: ignore[return-value]  # fmt: skip
+
+
+def _size(parts: list[tuple[int, bytes | int]]) -> int:
+    return sum(len(flight) for _, flight in parts if isinstance(flight, bytes))
+
+
+def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Record]]]:
+    """(version, suite, feature, how to record it)"""
+    if not here:
+        return
+    for suite in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
+                  "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES128-SHA", "AES128-GCM-SHA256"):  # fmt: skip
+        yield (
+            "TLS 1.2",
+            suite,
+            "plain",
+            _later(f"ssl_protocols TLSv1.2; ssl_ciphers {suite}:@SECLEVEL=0;\n"),
+        )
+    for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                  "TLS_CHACHA20_POLY1305_SHA256"):  # fmt: skip
+        only = f"ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites {suite};\n"
+        yield "TLS 1.3", suite, "plain", _later(only)
+        yield "TLS 1.3", suite, "HelloRetryRequest", _later(only + "ssl_ecdh_curve secp384r1;\n")
+
+
+def _later(directives: str) -> Callable[[Path], Record]:
+    return lambda folder: record(folder, directives)
