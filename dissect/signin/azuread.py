@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
 
 from dissect.model import Fact, Secret
+from dissect.signin import markup
 from dissect.signin.exchange import Exchange
-from dissect.signin.markup import visible_text
 from dissect.signin.redaction import pairs
 from dissect.signin.rule import Found, got, sent
 
@@ -17,11 +17,16 @@ _CONFIG_CODE = re.compile(
     r'"(?:strServiceExceptionCode|sErrorCode|iErrorCode)"\s*:\s*"?(\d{5,7})"?'
 )
 _GUID = r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-_TRACE = re.compile(r"(?:Trace ID|Request Id|traceId)[\s\"]*:[\s\"]*" + _GUID, re.I)
-_CORRELATION = re.compile(
-    r"Correlation I[Dd][\s\"]*:[\s\"]*" + _GUID + r"|\"correlationId\"\s*:\s*\"" + _GUID, re.I
-)
+# Between a label and its id: a colon, quotes (escaped in a script), blanks, markup.
+_BETWEEN = r"(?:[\s\":\\]|&nbsp;|<[^<>]{0,120}>)*+"
+_TRACE = re.compile(r"(?:trace ?id|request ?id)" + _BETWEEN + _GUID, re.I)
+_CORRELATION = re.compile(r"correlation[ _]?id" + _BETWEEN + _GUID, re.I)
 _SENTENCE = re.compile(r"AADSTS\d{5,7}: ?([^\r\n<\\\"]{1,300})")
+_CONFIG_SENTENCE = re.compile(
+    r'"(?:strServiceExceptionMessage|sErrTxt|strMainMessage)"\s*:\s*"([^"\\<]{1,300})'
+)
+# The page on which a sign-in ends, whatever number it shows; the others go on asking.
+_ERROR_PAGE = re.compile(r'"pgid"\s*:\s*"ConvergedError"', re.I)
 
 # Azure AD uses an error number where it only asks for one more thing; none of these ends
 # a sign-in (names in Microsoft's list of AADSTS codes).
@@ -36,54 +41,108 @@ def error_facts(text: str) -> dict[str, Fact]:
     if found is None:
         return {}
     facts: dict[str, Fact] = {"code": found.group(1), "interrupt": found.group(1) in INTERRUPTS}
-    sentence = _SENTENCE.search(text)
+    sentence = _SENTENCE.search(text) or _CONFIG_SENTENCE.search(text)
     if sentence:
         facts["text"] = sentence.group(1).partition(" Trace ID")[0].strip()
+    if facts["interrupt"] and _ERROR_PAGE.search(text):
+        facts["interrupt"] = False
     for name, pattern in (("trace_id", _TRACE), ("correlation_id", _CORRELATION)):
         match = pattern.search(text)
         if match:
-            facts[name] = next(group for group in match.groups() if group)
+            facts[name] = match.group(1)
     return facts
 
 
 def home_realm(exchange: Exchange) -> Iterator[Found]:
-    """Home realm discovery: GetCredentialType, userrealm, GetUserRealm.srf."""
+    """Home realm discovery: GetCredentialType, userrealm, GetUserRealm.srf (JSON or XML)."""
     path = exchange.path
     if path.endswith("/getcredentialtype"):
         asked = exchange.request_json.get("username")
-        answer = exchange.response_json
-        credentials = answer.get("Credentials")
-        properties = answer.get("EstsProperties")
-        redirect = (
-            credentials.get("FederationRedirectUrl") if isinstance(credentials, dict) else None
-        )
-        domain_type = properties.get("DomainType") if isinstance(properties, dict) else None
-        if redirect or domain_type == 4:
-            space = "federated"
-        elif domain_type == 3 or answer.get("IfExistsResult") in (0, 5, 6):
-            space = "managed"
-        else:
-            space = "unknown"
+        facts = _credential_type(exchange.response_json)
     elif "/userrealm/" in path or path.endswith("/getuserrealm.srf"):
         asked = (
             exchange.query.get("login") or exchange.query.get("user") or exchange.form.get("login")
         )
         asked = asked or unquote(path.rpartition("/userrealm/")[2])
-        answer = exchange.response_json
-        space = str(answer.get("NameSpaceType") or answer.get("account_type") or "unknown").lower()
-        redirect = answer.get("AuthURL") or answer.get("federation_active_auth_url")
+        facts = _user_realm(exchange.response_json or _realm_xml(exchange.response_text))
     else:
         return
     user = str(asked or "").lower()
     yield sent("hrd.requested", user=user)
     if exchange.response is None:
         return
-    if exchange.status == 200 and answer:
-        yield got("hrd.answered", user=user, namespace=space, idp_host=_host(redirect))
+    if exchange.status == 200 and facts:
+        yield got("hrd.answered", user=user, **facts)
     else:
         yield got(
             "hrd.failed", user=user, status=exchange.status, **error_facts(exchange.response_text)
         )
+
+
+# GetCredentialType's IfExistsResult; 5 and 6 are variants with a personal account.
+_EXISTS = {0: "yes", 1: "no", 5: "yes", 6: "yes", -1: "unknown", 4: "throttled"}
+
+
+def _credential_type(answer: Mapping[str, object]) -> dict[str, Fact]:
+    if not answer:
+        return {}
+    credentials, properties = answer.get("Credentials"), answer.get("EstsProperties")
+    redirect = credentials.get("FederationRedirectUrl") if isinstance(credentials, dict) else None
+    domain_type = properties.get("DomainType") if isinstance(properties, dict) else None
+    exists = answer.get("IfExistsResult")
+    if redirect or domain_type == 4:
+        space = "federated"
+    elif domain_type == 3 or exists in (0, 5, 6):
+        space = "managed"
+    else:
+        space = "unknown"
+    facts: dict[str, Fact] = {"namespace": space}
+    host = markup.host_of(redirect)
+    if host:
+        facts["idp_host"] = host
+    if isinstance(exists, int) and exists in _EXISTS:
+        facts["exists"] = _EXISTS[exists]
+    if answer.get("ThrottleStatus") == 1:
+        facts["throttled"] = True
+    return facts
+
+
+def _user_realm(answer: Mapping[str, object]) -> dict[str, Fact]:
+    if not answer:
+        return {}
+    space = str(answer.get("NameSpaceType") or answer.get("account_type") or "unknown").lower()
+    facts: dict[str, Fact] = {"namespace": space}
+    active = answer.get("STSAuthURL") or answer.get("federation_active_auth_url")
+    metadata = answer.get("MEXURL") or answer.get("federation_metadata_url")
+    for name, url in (
+        ("idp_host", answer.get("AuthURL") or active),
+        ("active_host", active),
+        ("metadata_host", metadata),
+    ):
+        host = markup.host_of(url)
+        if host:
+            facts[name] = host
+    for key, name in (
+        ("federation_protocol", "federation_protocol"),
+        ("DomainName", "domain"),
+        ("FederationBrandName", "brand"),
+        ("cloud_instance_name", "cloud"),
+        ("CloudInstanceName", "cloud"),
+    ):
+        value = answer.get(key)
+        if isinstance(value, str) and value:
+            facts[name] = value[:200]
+    return facts
+
+
+def _realm_xml(text: str) -> dict[str, object]:
+    """RealmInfo, as GetUserRealm.srf gives it with xml=1, in the names of the JSON form."""
+    if "RealmInfo" not in text[:4096]:
+        return {}
+    root = markup.xml(text)
+    return (
+        {markup.local(item): (item.text or "").strip() for item in root} if root is not None else {}
+    )
 
 
 def password(exchange: Exchange) -> Iterator[Found]:
@@ -145,18 +204,8 @@ def pages(exchange: Exchange) -> Iterator[Found]:
     facts = error_facts(text)
     if facts and not facts["interrupt"]:
         yield got("azuread.signin.refused", **facts)
-    elif _SIGNED_IN.search(text) and _SIGNED_IN.search(visible_text(text)):
+    elif _SIGNED_IN.search(text) and _SIGNED_IN.search(markup.visible_text(text)):
         yield got("deviceauth.completed")
-
-
-def authorize(exchange: Exchange) -> Iterator[Found]:
-    """The browser at the authorization endpoint (RFC 6749 §3.1), with the user's address."""
-    if exchange.method != "GET" or not re.search(r"/oauth2/(?:v2\.0/)?authorize$", exchange.path):
-        return
-    hint = exchange.query.get("login_hint") or exchange.query.get("username") or ""
-    yield sent(
-        "oauth.authorize.requested", user=hint.lower(), client_id=exchange.query.get("client_id")
-    )
 
 
 def redirects(exchange: Exchange) -> Iterator[Found]:
@@ -165,7 +214,7 @@ def redirects(exchange: Exchange) -> Iterator[Found]:
     if location is None or not 300 <= exchange.status < 400:
         return
     facts: dict[str, Fact] = {"status": exchange.status}
-    host = _host(location)
+    host = markup.host_of(location)
     if host:
         facts["to_host"] = host
     query = {name.lower(): value for name, value in pairs(location.partition("?")[2])}
@@ -182,13 +231,4 @@ def redirects(exchange: Exchange) -> Iterator[Found]:
         yield got("web.redirected", **facts)
 
 
-def _host(url: object) -> str | None:
-    if not isinstance(url, str):
-        return None
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None  # a broken URL names no host
-
-
-RULES = (home_realm, password, device_authorisation, pages, authorize, redirects)
+RULES = (home_realm, password, device_authorisation, pages, redirects)

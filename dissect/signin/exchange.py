@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from dissect.model import EMPTY_BODY, Connection, HttpRequest, HttpResponse, Message, Place
+from dissect.signin.markup import Form, forms
 from dissect.signin.redaction import pairs
 
 JSON_LIMIT = 1 << 20  # a sign-in's JSON is some KB; a megabyte of it is something else
@@ -89,9 +90,14 @@ class Exchange:
     def response_json(self) -> dict[str, Any]:
         return _object(self.response.body.text if self.response else "")
 
-    @property
+    @cached_property
     def response_text(self) -> str:
         return (self.response.body if self.response else EMPTY_BODY).text
+
+    @cached_property
+    def forms(self) -> list[Form]:
+        """The forms of the page that the response holds."""
+        return forms(self.response_text)
 
     def request_header(self, name: str) -> str | None:
         return self.request.headers.get(name) if self.request else None
@@ -114,6 +120,10 @@ def _object(text: str) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text.lstrip("\ufeff"))
+        if "\\ud" in text.lower():
+            # An escaped half of a surrogate pair is no character, and no file could hold it.
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+            value = json.loads(whole.decode("utf-16-le", "replace"))
     except (ValueError, RecursionError):
         return {}  # a cut body or no JSON at all: the rules that want JSON see none
     return value if isinstance(value, dict) else {}

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dissect.model import Headers, HttpRequest, HttpResponse, Secret, SipMessage, Text, wire_text
-from dissect.signin import redaction
+from dissect.signin import markup, redaction, saml
 from dissect.signin.redaction import SecretBook
 
 BODY_LIMIT = 1 << 20  # a sign-in's page is some hundred KB; beyond that only its start is read
@@ -26,8 +26,9 @@ _HIDDEN_INPUT_REVERSED = re.compile(
     r"<input\b[^>]*?\bvalue=(?:\"([^\"]*)\"|'([^']*)')[^>]*?\bname=[\"']?([\w.:-]+)", re.I
 )
 _JSON_STRING = re.compile(r'"([\w.:-]+)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_SAML = ("samlresponse", "samlrequest")
 _XML_SECRET = re.compile(
-    r"<(?:[\w-]+:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken)\b[^>]*>([^<]+)<"
+    r"<(?:[\w-]+:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken|CipherValue|Artifact)\b[^>]*>([^<]+)<"
 )
 _ASSERTION = re.compile(
     r"<(?:[\w-]+:)?(?:Encrypted)?Assertion\b.*?</(?:[\w-]+:)?(?:Encrypted)?Assertion>", re.S
@@ -88,8 +89,15 @@ def _header_secrets(headers: Headers) -> Iterator[Secret]:
             named = redaction.set_cookie(value)
             if named:
                 yield named[1]
-        elif name == "x-ms-webticket":
-            yield Secret("web_ticket", value)
+        elif name in ("www-authenticate", "proxy-authenticate"):
+            blob = redaction.challenge(value)
+            if blob:
+                yield blob
+        elif name == "authentication":
+            yield redaction.authorization(value.replace("=", " ", 1))
+        elif redaction.kind_of(name):
+            # X-MS-WebTicket and other fields that carry a token by themselves.
+            yield Secret(redaction.kind_of(name) or "token", value)
         elif name in ("location", "referer", "content-location"):
             yield from _secrets(redaction.redact_url(value))
 
@@ -109,6 +117,15 @@ def body(text: str, content_type: str) -> Iterator[Secret]:
             yield from _named(name, value)
             if value[:1] == "<":
                 yield from _markup(value)
+            if name.lower() in _SAML:
+                yield from _inside_saml(value)
+
+
+def _inside_saml(value: str) -> Iterator[Secret]:
+    """What a SAML message holds once it is decoded: an assertion, a signature."""
+    text = saml.decode(value)
+    if text:
+        yield from _markup(text[:BODY_LIMIT])
 
 
 def _json(text: str) -> Iterator[Secret]:
@@ -117,7 +134,7 @@ def _json(text: str) -> Iterator[Secret]:
     except (ValueError, RecursionError):
         # Cut short, or JSON in all but name: the strings of it that can be read count.
         for name, value in _JSON_STRING.findall(text):
-            yield from _named(name, value)
+            yield from _named(name, markup.unescaped(value))
 
 
 def _walk(value: Any, name: str) -> Iterator[Secret]:
@@ -143,12 +160,14 @@ def _named(name: str, value: str) -> Iterator[Secret]:
 def _markup(text: str) -> Iterator[Secret]:
     for name, double, single in _HIDDEN_INPUT.findall(text):
         yield from _named(name, html.unescape(double or single))
+        if name.lower() in _SAML:
+            yield from _inside_saml(html.unescape(double or single))
     for double, single, name in _HIDDEN_INPUT_REVERSED.findall(text):
         yield from _named(name, html.unescape(double or single))
+        if name.lower() in _SAML:
+            yield from _inside_saml(html.unescape(double or single))
     for name, value in _JSON_STRING.findall(text):
-        yield from _named(
-            name, value.encode().decode("unicode_escape", "replace") if "\\" in value else value
-        )
+        yield from _named(name, markup.unescaped(value))
     plain = html.unescape(text) if "&lt;" in text else text
     for name, value in _XML_SECRET.findall(plain):
         yield Secret(redaction.kind_of(name) or "binary_secret", value.strip())

@@ -10,29 +10,51 @@ from typing import Any
 from dissect.model import Fact
 
 TOKEN_LIMIT = 64 * 1024
-# What support needs of a token: for whom, for what, until when.
+# What support needs of a token: by whom, for whom, for what, until when. `oid`, `tid` and
+# `deviceid` are directory ids, no secrets.
 CLAIMS = (
+    "iss",
     "aud",
     "appid",
     "azp",
     "upn",
     "preferred_username",
     "unique_name",
+    "oid",
     "tid",
+    "deviceid",
     "scp",
+    "roles",
+    "amr",
+    "ver",
+    "nbf",
     "exp",
     "iat",
 )
+SKEW_S = 300  # what services allow between their clocks
+VALUE_LIMIT = 300  # of a claim that is shown; a longer one is something else
 
 
 def claims(token: str) -> dict[str, Any]:
     """The claims set of a JWS, or an empty dict where the token is opaque or encrypted."""
     parts = token.split(".")
-    if len(parts) not in (2, 3) or len(token) > TOKEN_LIMIT:
-        return {}
+    return _json(parts[1]) if len(parts) in (2, 3) and len(token) <= TOKEN_LIMIT else {}
+
+
+def header(token: str) -> dict[str, Any]:
+    """The JOSE header of a JWS or JWE, or an empty dict where the token is opaque."""
+    parts = token.split(".")
+    return _json(parts[0]) if len(parts) in (2, 3, 5) and len(token) <= TOKEN_LIMIT else {}
+
+
+def encrypted(token: str) -> bool:
+    """Whether the token is a JWE (RFC 7516): five parts, and an `enc` in its header."""
+    return token.count(".") == 4 and "enc" in header(token)
+
+
+def _json(part: str) -> dict[str, Any]:
     try:
-        raw = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        value = json.loads(raw)
+        value = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, binascii.Error, RecursionError):
         return {}  # not a JWS: opaque tokens are normal
     return value if isinstance(value, dict) else {}
@@ -41,16 +63,51 @@ def claims(token: str) -> dict[str, Any]:
 def facts(token: str, prefix: str = "") -> dict[str, Fact]:
     """The claims worth showing, as facts; `prefix` keeps two tokens' claims apart."""
     found: dict[str, Fact] = {}
-    for name, value in claims(token).items():
-        if name not in CLAIMS:
-            continue
-        if isinstance(value, bool | str):
+    if encrypted(token):
+        return {prefix + "token_form": "encrypted"}
+    algorithm = header(token).get("alg")
+    content = claims(token)
+    if content and isinstance(algorithm, str):
+        found[prefix + "alg"] = algorithm[:VALUE_LIMIT]
+    for name in CLAIMS:
+        value = content.get(name)
+        if isinstance(value, str):
+            found[prefix + name] = value[:VALUE_LIMIT]
+        elif isinstance(value, bool):
             found[prefix + name] = value
         elif isinstance(value, int | float):
-            found[prefix + name] = int(value)
+            whole = _whole(value)
+            if whole is not None:
+                found[prefix + name] = whole
         elif isinstance(value, list):
-            found[prefix + name] = tuple(str(item) for item in value)
-    user = found.get(prefix + "upn") or found.get(prefix + "preferred_username")
-    if isinstance(user, str) and user:
+            found[prefix + name] = tuple(str(item)[:VALUE_LIMIT] for item in value[:20])
+    user = next(
+        (
+            value
+            for name in ("upn", "preferred_username", "unique_name")
+            if isinstance(value := found.get(prefix + name), str) and value
+        ),
+        None,
+    )
+    if user:
         found[prefix + "user"] = user.lower()
     return found
+
+
+def _whole(value: float) -> int | None:
+    try:
+        return int(value)
+    except (ValueError, OverflowError):
+        return None  # NaN or infinity: JSON in all but name
+
+
+def validity(token: str, at_ns: int) -> str | None:
+    """Whether a token's times fit a moment (ns UTC): "expired", "not_yet_valid" or None."""
+    content = claims(token)
+    seconds = at_ns // 1_000_000_000
+    until, since = content.get("exp"), content.get("nbf")
+    if isinstance(until, int | float) and until + SKEW_S < seconds:
+        return "expired"
+    if isinstance(since, int | float) and since - SKEW_S > seconds:
+        return "not_yet_valid"
+    return None

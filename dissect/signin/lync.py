@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from dissect.model import Fact, Secret
 from dissect.signin import jwt, markup
 from dissect.signin.exchange import Exchange
+from dissect.signin.redaction import secret
 from dissect.signin.rule import Found, got, sent
 
 if TYPE_CHECKING:
@@ -40,27 +40,70 @@ def device_configuration(exchange: Exchange) -> Iterator[Found]:
     ):
         if isinstance(answer.get(key), str):
             facts[name] = answer[key]
-    website = _host(answer.get("DevicePairingWebsiteUrl"))
+    website = markup.host_of(answer.get("DevicePairingWebsiteUrl"))
     if website:
         facts["website_host"] = website
     yield got("pairing.config.received", **facts)
 
 
 def autodiscover(exchange: Exchange) -> Iterator[Found]:
-    """Lync autodiscover; its 401s told apart ([MS-OCDISCWS] 3.1.5.3)."""
-    if "/autodiscover/autodiscoverservice.svc" not in exchange.path:
+    """Lync autodiscover; its 401s told apart ([MS-OCDISCWS] 3.1.5.3): fact `why`."""
+    name = (exchange.host or "").partition(".")[0]
+    if "/autodiscover/autodiscoverservice.svc" not in exchange.path and not (
+        name in ("lyncdiscover", "lyncdiscoverinternal") and exchange.method == "GET"
+    ):
         return
     credentials = _credentials(exchange)
     yield sent("autodiscover.requested", with_token=bool(credentials), **credentials)
     if exchange.response is None:
         return
     ticket_url = exchange.response_header("x-ms-webticketurl")
+    ticket_host = markup.host_of(ticket_url)
     if exchange.status == 401 and not credentials:
-        yield got("autodiscover.challenged", ticket_host=_host(ticket_url))
+        yield got(
+            "autodiscover.challenged",
+            ticket_host=ticket_host,
+            why="no ticket yet" if ticket_url else "no ticket yet, and no word of where to get one",
+        )
     elif exchange.status == 200:
         yield got("autodiscover.answered", **_links(exchange))
+    elif 300 <= exchange.status < 400:
+        yield got("autodiscover.redirected", to_host=markup.host_of(exchange.location))
     else:
-        yield got("autodiscover.failed", status=exchange.status, **diagnostics(exchange))
+        yield got(
+            "autodiscover.failed",
+            status=exchange.status,
+            ticket_host=ticket_host,
+            **{**_refused_token(exchange, credentials), **diagnostics(exchange)},
+        )
+
+
+def _refused_token(exchange: Exchange, credentials: dict[str, Fact]) -> dict[str, Fact]:
+    """Why autodiscover gave no links, as far as status and token tell."""
+    if exchange.status == 404:
+        return {"why": "the user's home is not known here"}
+    if exchange.status not in (401, 403) or not credentials:
+        return {}
+    value = credentials.get("access_token")
+    if not isinstance(value, Secret):
+        return {"why": "the web ticket was refused"}
+    facts: dict[str, Fact] = {"why": "the access token was refused"}
+    audience = jwt.facts(value.value).get("aud")
+    if audience:
+        facts["aud"] = audience
+        hosts = [markup.host_of(item) for item in _each(audience)]
+        own = exchange.host or ""
+        if not any(host and _domain(host) == _domain(own) for host in hosts):
+            facts["why"] = "the access token was refused: it is for another audience"
+    return facts
+
+
+def _each(fact: Fact) -> tuple[str, ...]:
+    return fact if isinstance(fact, tuple) else (str(fact),)
+
+
+def _domain(host: str) -> str:
+    return ".".join(host.lower().split(".")[-2:])
 
 
 def web_ticket(exchange: Exchange) -> Iterator[Found]:
@@ -73,6 +116,9 @@ def web_ticket(exchange: Exchange) -> Iterator[Found]:
         (v for v in _values(asked, "Value") if v.lower().startswith("sip:")), ""
     ).removeprefix("sip:")
     facts: dict[str, Fact] = {"user": user.lower()} if user else {}
+    handed = markup.find(asked, "Assertion")
+    if handed is not None:
+        credentials = {**credentials, "assertion": secret("assertion", markup.serialised(handed))}
     yield sent("webticket.requested", **{**credentials, **facts})
     if exchange.response is None:
         return
@@ -87,7 +133,7 @@ def web_ticket(exchange: Exchange) -> Iterator[Found]:
         yield got(
             "webticket.refused",
             status=exchange.status,
-            **{**facts, **_fault(root), **diagnostics(exchange)},
+            **{**credentials, **facts, **_fault(root), **diagnostics(exchange)},
         )
 
 
@@ -99,6 +145,11 @@ def certificate(exchange: Exchange) -> Iterator[Found]:
         return
     asked = exchange.request.body.text if exchange.request else ""
     action = exchange.request_header("soapaction") or ""
+    if "getrootcertchains" in (action + asked[:65536]).lower():
+        yield sent("certprov.chains.requested")
+        if exchange.response is not None:
+            yield got("certprov.chains.answered", status=exchange.status)
+        return
     if "getandpublishcert" not in (action + asked[:65536]).lower():
         return
     root = markup.xml(asked)
@@ -186,14 +237,24 @@ def _links(exchange: Exchange) -> dict[str, Fact]:
         ]
     else:
         links = re.findall(r'"([A-Za-z/_-]+)"\s*:\s*\{\s*"href"\s*:\s*"([^"]+)"', text)
+    if root is not None:
+        for item in root.iter():
+            server = item.get("fqdn")
+            if server and markup.local(item).startswith("Sip"):
+                links.append((markup.local(item), f"sip://{server}:{item.get('port') or ''}"))
     for token, href in links:
         tokens.append(token)
-        host = _host(href)
+        host = markup.host_of(href)
         if host and host not in hosts:
             hosts.append(host)
     facts: dict[str, Fact] = {}
+    where = root.get("AccessLocation") if root is not None else None
+    if where:
+        facts["access_location"] = where
     if tokens:
         facts["links"] = tuple(tokens)
+        if {token.lower() for token in tokens} <= {"redirect", "self"} and hosts:
+            facts["redirected"] = True  # the user's home is in another pool
     if hosts:
         facts["hosts"] = tuple(hosts)
     return facts
@@ -204,13 +265,6 @@ def _values(root: Element | None, name: str) -> Iterator[str]:
         for element in root.iter():
             if markup.local(element) == name:
                 yield (element.text or "").strip()
-
-
-def _host(url: object) -> str | None:
-    try:
-        return urlsplit(url).hostname if isinstance(url, str) else None
-    except ValueError:
-        return None  # a broken URL names no host
 
 
 RULES = (device_configuration, autodiscover, web_ticket, certificate)

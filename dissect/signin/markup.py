@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -18,15 +19,23 @@ HTML_LIMIT = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form: where it posts, and its named fields with their values (hidden ones)."""
+    """A form: where it posts, and its named fields with their values (hidden ones).
+
+    `method` is in lower case. `hidden` is set where nothing in it is for a person to fill in.
+    """
 
     action: str
     fields: dict[str, str]  # names in lower case
+    method: str = "get"
+    hidden: bool = False
+
+
+_UNSEEN = ("hidden", "submit", "button", "image")
 
 
 def forms(html: str) -> list[Form]:
     """All forms of a page; empty where the text has none or is too large."""
-    if len(html) > HTML_LIMIT or ("<form" not in html and "<FORM" not in html):
+    if len(html) > HTML_LIMIT or not any(tag in html for tag in ("<form", "<FORM", "<Form")):
         return []
     root = _html(html)
     if root is None:
@@ -34,12 +43,36 @@ def forms(html: str) -> list[Form]:
     found = []
     for form in root.iter("form"):
         fields = {}
+        hidden = True
         for item in form.iter("input", "textarea", "select"):
+            if item.tag != "input" or (item.get("type") or "text").lower() not in _UNSEEN:
+                hidden = False
             name = item.get("name")
             if name:
                 fields[name.lower()] = item.get("value") or item.text or ""
-        found.append(Form(form.get("action") or "", fields))
+        method = (form.get("method") or "get").lower()
+        found.append(Form(form.get("action") or "", fields, method, hidden and bool(fields)))
     return found
+
+
+def refresh(html: str) -> str | None:
+    """The address of a page's `<meta http-equiv="refresh">`, or None."""
+    lower = html[:HTML_LIMIT].lower()
+    if len(html) > HTML_LIMIT or "<meta" not in lower or "refresh" not in lower:
+        return None
+    root = _html(html)
+    if root is None:
+        return None
+    for item in root.iter("meta"):
+        if (item.get("http-equiv") or "").lower() == "refresh":
+            return refresh_target(item.get("content") or "")
+    return None
+
+
+def refresh_target(content: str) -> str | None:
+    """The address in "5; url=…", as the meta element and the Refresh field have it."""
+    found = re.match(r"\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", content, re.I)
+    return found.group(1) if found else None
 
 
 def visible_text(html: str) -> str:
@@ -89,6 +122,50 @@ def find(root: _Element | None, name: str) -> _Element | None:
     if root is None:
         return None
     return next((item for item in root.iter() if local(item) == name), None)
+
+
+def child_text(root: _Element, name: str) -> str:
+    """The text of a direct child with this local name; empty if there is none."""
+    child = next((item for item in root if local(item) == name), None)
+    return "".join(str(piece) for piece in child.itertext()).strip() if child is not None else ""
+
+
+def texts(root: _Element | None, name: str) -> list[str]:
+    """The texts of all elements with this local name, blanks stripped, empty ones left out."""
+    if root is None:
+        return []
+    found = ("".join(map(str, e.itertext())).strip() for e in root.iter() if local(e) == name)
+    return [text for text in found if text]
+
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.)", re.S)
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+def unescaped(text: str) -> str:
+    """A string literal of JSON or JavaScript with its escapes resolved; never raises."""
+    if "\\" not in text:
+        return text
+    plain = _ESCAPE.sub(
+        lambda m: chr(int(m[1] or m[2], 16)) if m[1] or m[2] else _CONTROLS.get(m[3], m[3]), text
+    )
+    # Two escapes of a surrogate pair are one character; a lone one is none.
+    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def serialised(element: _Element) -> str:
+    """An element as XML text, its tail left out: for values that are secret as a whole."""
+    from lxml import etree
+
+    return etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def host_of(url: object) -> str | None:
+    """The host name in a URL; None where it is none, relative or broken."""
+    try:
+        return urlsplit(url).hostname if isinstance(url, str) else None
+    except ValueError:
+        return None  # a broken URL names no host
 
 
 def text_of(root: _Element | None, name: str) -> str:

@@ -1,9 +1,10 @@
-"""OAuth 2: device code (RFC 8628, and Azure AD's v1 of it) and token responses."""
+"""OAuth 2: device code (RFC 8628, and Azure AD's v1 of it), and the token endpoint with every
+grant (RFC 6749 §3.2, RFC 7521 for assertions, Azure AD's on-behalf-of)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dissect.model import Fact, Secret
@@ -11,6 +12,7 @@ from dissect.signin import jwt
 from dissect.signin.azuread import error_facts
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
+from dissect.signin.services import application, resource_of
 
 DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
 _DEVICE_ENDPOINT = re.compile(
@@ -31,6 +33,7 @@ def device_code(exchange: Exchange) -> Iterator[Found]:
     yield sent(
         "oauth.device_code.requested",
         client_id=form.get("client_id"),
+        application=application(form.get("client_id")),
         resource=form.get("resource"),
         scope=form.get("scope"),
     )
@@ -45,6 +48,8 @@ def device_code(exchange: Exchange) -> Iterator[Found]:
             expires_in=_number(answer.get("expires_in")),
             interval=_number(answer.get("interval")),
             version="v1" if "verification_url" in answer else "v2",
+            resource=form.get("resource"),
+            scope=form.get("scope"),
         )
     else:
         yield got("oauth.device_code.refused", **refusal(exchange))
@@ -56,12 +61,32 @@ def token(exchange: Exchange) -> Iterator[Found]:
     grant = form.get("grant_type")
     if exchange.method != "POST" or grant is None:
         return
+    facts = _asked(form, grant)
+    polled = grant in DEVICE_GRANTS
+    yield sent("oauth.token.polled" if polled else "oauth.token.requested", **facts)
+    if exchange.response is None:
+        return
+    answer = exchange.response_json
+    if exchange.status == 200 and (answer.get("access_token") or answer.get("id_token")):
+        issued = {**facts, **_tokens(answer, exchange.response.place.span.first_ns)}
+        yield got("oauth.token.issued", **issued)
+        return
+    refused = refusal(exchange)
+    pending = refused.get("error") in ("authorization_pending", "slow_down")
+    name = "oauth.token.pending" if polled and pending else "oauth.token.refused"
+    yield got(name, **{**facts, **refused})
+
+
+def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
+    """The grant and what the request brings for it."""
     facts: dict[str, Fact] = {"grant": grant.rpartition(":")[2]}
     for name in ("client_id", "resource", "scope"):
         if form.get(name):
             facts[name] = form[name]
-    polled = grant in DEVICE_GRANTS
-    if polled:
+    title = application(form.get("client_id"))
+    if title:
+        facts["application"] = title
+    if grant in DEVICE_GRANTS:
         # v1 calls the device code "code" (RFC 8628 §3.4: "device_code").
         code = form.get("device_code") or form.get("code")
         if code:
@@ -70,17 +95,23 @@ def token(exchange: Exchange) -> Iterator[Found]:
         facts["refresh_token"] = Secret("refresh_token", form["refresh_token"])
     elif grant == "password":
         facts["user"] = form.get("username", "").lower()
-    yield sent("oauth.token.polled" if polled else "oauth.token.requested", **facts)
-    if exchange.response is None:
-        return
-    answer = exchange.response_json
-    if exchange.status == 200 and answer.get("access_token"):
-        yield got("oauth.token.issued", **{**facts, **_tokens(answer)})
-        return
-    refused = refusal(exchange)
-    pending = refused.get("error") in ("authorization_pending", "slow_down")
-    name = "oauth.token.pending" if polled and pending else "oauth.token.refused"
-    yield got(name, **{**facts, **refused})
+    elif grant == "authorization_code":
+        if form.get("code"):
+            facts["code_used"] = Secret("code", form["code"])
+        facts["pkce"] = bool(form.get("code_verifier"))
+    elif form.get("assertion"):
+        # jwt-bearer is on-behalf-of where it says so, saml1_1-bearer a federated password.
+        facts["assertion"] = Secret("assertion", form["assertion"])
+        user = jwt.facts(form["assertion"]).get("user")
+        if user:
+            facts["user"] = user
+    if form.get("requested_token_use") == "on_behalf_of" or "token-exchange" in grant:
+        facts["on_behalf_of"] = True
+    for name, proof in (("client_assertion", "assertion"), ("client_secret", "secret")):
+        if form.get(name):
+            facts["client_proof"] = proof
+            break
+    return facts
 
 
 def user_code(text: str) -> Secret:
@@ -88,7 +119,7 @@ def user_code(text: str) -> Secret:
     return Secret("user_code", text.replace("-", "").replace(" ", "").upper())
 
 
-def _tokens(answer: dict[str, Any]) -> dict[str, Fact]:
+def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for name in ("access_token", "refresh_token", "id_token"):
         value = answer.get(name)
@@ -98,12 +129,18 @@ def _tokens(answer: dict[str, Any]) -> dict[str, Fact]:
                 # The access token's claims win: it is the one that the next step uses.
                 for key, claim in jwt.facts(value).items():
                     facts.setdefault(key, claim)
+                state = jwt.validity(value, at_ns)
+                if state:
+                    facts.setdefault("validity", state)
     for name in ("token_type", "resource", "scope"):
         if isinstance(answer.get(name), str):
             facts["issued_" + name if name != "token_type" else name] = answer[name]
     lifetime = _number(answer.get("expires_in"))
     if lifetime is not None:
         facts["expires_in"] = lifetime
+    audience = resource_of(facts.get("aud"))
+    if audience:
+        facts["aud_name"] = audience
     return facts
 
 
@@ -116,7 +153,10 @@ def refusal(exchange: Exchange) -> dict[str, Fact]:
     facts.pop("interrupt", None)
     codes = answer.get("error_codes")
     if isinstance(codes, list) and codes:
-        facts["code"] = str(codes[0])
+        facts.setdefault("code", str(codes[0]))
+    suberror = _text(answer, "suberror")
+    if suberror:
+        facts["suberror"] = suberror[:100]
     for name in ("trace_id", "correlation_id"):
         if isinstance(answer.get(name), str):
             facts[name] = answer[name]

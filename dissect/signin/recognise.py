@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dissect.model import (
     Connection,
+    DhcpMessage,
     DnsMessage,
     Event,
     Fact,
@@ -14,26 +15,59 @@ from dissect.model import (
     HttpResponse,
     LogEntry,
     Message,
+    NtpMessage,
     Place,
     SipMessage,
     Source,
     TcpConnection,
     TlsConnection,
 )
-from dissect.signin import azuread, harvest, lync, network, oauth, vvx_log, wsfed
+from dissect.signin import (
+    adfs,
+    advice,
+    azuread,
+    clock,
+    findings,
+    harvest,
+    lync,
+    network,
+    oauth,
+    openid,
+    provisioning,
+    proxy,
+    saml,
+    services,
+    vvx_log,
+    wsfed,
+    wstrust,
+)
 from dissect.signin.exchange import Exchange, Pairer
 from dissect.signin.redaction import SecretBook
 from dissect.signin.registration import Transactions
 from dissect.signin.rule import Rule
 
-BUILT_IN: tuple[Rule, ...] = (*lync.RULES, *oauth.RULES, *azuread.RULES, *wsfed.RULES)
+BUILT_IN: tuple[Rule, ...] = (
+    *lync.RULES,
+    *proxy.RULES,
+    *oauth.RULES,
+    *openid.RULES,
+    *azuread.RULES,
+    *adfs.RULES,
+    *wsfed.RULES,
+    *saml.RULES,
+    *wstrust.RULES,
+    *services.RULES,
+    *clock.RULES,
+    *provisioning.RULES,
+)
 
 
 class Recogniser:
     """Feed it the messages of all captures in order; `finish` gives the events.
 
     `captures` are the files' names by index, `logs` how many of the last are phone logs
-    (their frames are lines). Every secret met goes into `book`.
+    (their frames are lines). Every secret met goes into `book`. `names` are host names by
+    address that the captures give (name resolution blocks); DNS answers go before them.
     """
 
     def __init__(
@@ -42,7 +76,9 @@ class Recogniser:
         book: SecretBook,
         rules: Iterable[Rule] = BUILT_IN,
         logs: int = 0,
+        names: Mapping[str, str] | None = None,
     ) -> None:
+        self._given = {address: name.lower() for address, name in (names or {}).items()}
         self._captures = captures
         self._first_log = len(captures) - logs
         self._book = book
@@ -64,6 +100,10 @@ class Recogniser:
             harvest.sip(message, self._book)
             for found in self._sip.events(message):
                 self._emit(found.name, message.place, None, found.facts)
+            skew = clock.sip(message)
+            if skew and not self._is_log(message.place.connection):
+                # A log's times are local and fitted later.
+                self._emit("clock.skew", message.place, None, skew)
         elif isinstance(message, DnsMessage):
             for name, facts in network.dns(message):
                 self._emit(name, message.place, None, facts)
@@ -71,6 +111,12 @@ class Recogniser:
                 for _, kind, data in message.answers:
                     if kind in ("A", "AAAA"):
                         self._names.setdefault(data, question.rstrip(".").lower())
+        elif isinstance(message, DhcpMessage):
+            for name, facts in provisioning.dhcp(message):
+                self._emit(name, message.place, None, facts)
+        elif isinstance(message, NtpMessage):
+            for name, facts in provisioning.ntp(message):
+                self._emit(name, message.place, None, facts)
         elif isinstance(message, TlsConnection):
             self._tls(message)
         elif isinstance(message, LogEntry):
@@ -86,12 +132,12 @@ class Recogniser:
                 self._emit(name, row.place, None, facts)
         self._late.clear()
         events = [self._named(event) for event in self._events]
-        events.sort(key=lambda e: (e.time_ns, e.source.capture, e.source.first_frame or 0))
-        return events
+        events.sort(key=lambda event: event.order)
+        return findings.across(events)
 
     def name_of(self, address: str) -> str | None:
-        """The DNS name that was asked for when this address came back."""
-        return self._names.get(address)
+        """The DNS name that was asked for when this address came back, else the given one."""
+        return self._names.get(address) or self._given.get(address)
 
     def _exchange(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
@@ -114,7 +160,7 @@ class Recogniser:
 
     def _tls(self, row: TlsConnection) -> None:
         connection = row.place.connection
-        if row.server_name:
+        if row.server_name and connection.transport == "tcp":
             self._servers.setdefault(
                 (connection.capture, connection.stream), row.server_name.lower()
             )
@@ -155,12 +201,14 @@ class Recogniser:
 
     def _emit(self, name: str, place: Place, host: str | None, facts: Mapping[str, Fact]) -> None:
         connection = place.connection
+        facts = {**facts, **advice.of_event(name, facts), **facts}
         for fact in facts.values():
             self._book.learn_fact(fact, connection.capture, place.span.first_frame)
         self._events.append(
             Event(
                 name=name,
                 time_ns=place.span.first_ns,
+                after_ns=place.span.after_ns,
                 sender=place.sender.address,
                 receiver=place.receiver.address,
                 host=host or self._servers.get((connection.capture, connection.stream)),
@@ -178,7 +226,7 @@ class Recogniser:
         """With the server's name, where only DNS knows it."""
         if event.host is not None:
             return event
-        name = self._names.get(event.server.address) if event.server else None
+        name = self.name_of(event.server.address) if event.server else None
         if name is None or event.name.startswith("dns."):
             return event
         return replace(event, host=name)

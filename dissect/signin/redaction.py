@@ -14,75 +14,9 @@ from dataclasses import replace
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from dissect.model import Fact, Secret, Text
-
-# Parameter, form field, JSON key (lower case) → kind.
-NAMES: dict[str, str] = {
-    "access_token": "access_token",
-    "refresh_token": "refresh_token",
-    "id_token": "id_token",
-    "id_token_hint": "id_token",
-    "device_code": "device_code",
-    "user_code": "user_code",
-    "otc": "user_code",
-    "code": "code",
-    "code_verifier": "code_verifier",
-    "client_secret": "client_secret",
-    "client_assertion": "client_assertion",
-    "assertion": "assertion",
-    "password": "password",
-    "passwd": "password",
-    "pwd": "password",
-    "pin": "password",
-    "flowtoken": "flow_token",
-    "sft": "flow_token",
-    "sctx": "flow_token",
-    "ctx": "flow_token",
-    "originalrequest": "flow_token",
-    "estsrequest": "flow_token",
-    "canary": "canary",
-    "apicanary": "canary",
-    "wresult": "wresult",
-    "wctx": "wctx",
-    "samlresponse": "saml_response",
-    "samlrequest": "saml_request",
-    "samlart": "saml_artifact",
-    "relaystate": "relay_state",
-    "state": "state",
-    "nonce": "nonce",
-    "session_state": "session",
-    "sessionid": "session",
-    "sid": "session",
-    "token": "token",
-    "ticket": "ticket",
-    "sig": "signature",
-    "signature": "signature",
-    "gssapi-data": "gssapi_data",
-    "response": "sip_response",
-    "rspauth": "sip_response",
-    "opaque": "opaque",
-    "authorization": "authorization",
-    "proxy-authorization": "authorization",
-    "x-ms-webticket": "web_ticket",
-    "binarysecret": "binary_secret",
-    "binarysecuritytoken": "binary_security_token",
-}
-# Kinds that no parameter names: they come from a value's shape or place.
-SHAPED_KINDS = ("bearer_token", "basic_credentials", "cookie", "opaque_value", "csr")
-KINDS: frozenset[str] = frozenset(NAMES.values()) | frozenset(SHAPED_KINDS)
-
-# Values under these names are long and odd-looking, yet say nothing that opens a door.
-HARMLESS = frozenset(
-    {
-        "client_id", "resource", "scope", "redirect_uri", "client-request-id",
-        "client_request_id", "wa", "wtrealm", "wreply", "whr", "wfresh", "wauth",
-        "response_type", "response_mode", "grant_type", "api-version", "tenant", "username",
-        "login", "login_hint", "domain_hint", "prompt", "mkt", "lc", "x-client-sku",
-        "x-client-ver", "cbcxt", "return-client-request-id", "code_challenge",
-        "code_challenge_method", "error", "error_description", "errorcode", "sipuri", "host",
-        "ms-device-info", "correlation_id", "trace_id", "pullstatus", "loginoptions",
-        "estsredirect", "user", "authmethod", "kmsi",
-    }
-)  # fmt: skip
+from dissect.signin.secret_names import HARMLESS as HARMLESS
+from dissect.signin.secret_names import KINDS as KINDS
+from dissect.signin.secret_names import NAMES as NAMES
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -124,6 +58,8 @@ def secret(kind: str, value: str) -> Secret:
 def wrap(name: str, value: str) -> str | Secret:
     """`value` as a `Secret` if its name or its shape says that it is one."""
     kind = kind_of(name)
+    if kind == "session" and _GUID.fullmatch(value):
+        return value  # Azure AD's sessionId is the request id that a support desk asks for
     if kind is not None:
         return secret(kind, value) if value else value
     if name.lower() not in HARMLESS and looks_like_token(value):
@@ -192,6 +128,16 @@ def redact_url(url: str) -> Text:
             *(redact_query(fragment).parts if "=" in fragment else redact_path(fragment)),
         ]
     return Text(tuple(parts))
+
+
+def challenge(header: str) -> Secret | None:
+    """The blob of a WWW-Authenticate field (NTLM, Negotiate), which answers can be tried on
+    offline; None where the field only names a scheme or has parameters."""
+    scheme, _, rest = header.strip().partition(" ")
+    blob = rest.strip()
+    if scheme.lower() in ("ntlm", "negotiate", "kerberos") and len(blob) > 8 and " " not in blob:
+        return Secret("authorization", blob)
+    return None
 
 
 def cookies(header: str) -> Iterator[tuple[str, Secret]]:
@@ -292,7 +238,13 @@ class SecretBook:
             counts[secret.kind] = counts.get(secret.kind, 0) + 1
             labels[secret] = f"‹{secret.kind} #{counts[secret.kind]}›"
             if _worth_masking(secret):
-                for form in (secret.value, quote(secret.value, safe=""), quote_plus(secret.value)):
+                # JSON may escape half a surrogate pair, which can't be encoded.
+                value = secret.value
+                encoded = (
+                    quote(value, safe="", errors="replace"),
+                    quote_plus(value, errors="replace"),
+                )
+                for form in (value, *encoded):
                     masks.setdefault(form, labels[secret])
         self._labels = labels
         # Longest first: a token that holds another is masked whole.

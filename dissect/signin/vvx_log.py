@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from dissect.model import Event, Fact, LogEntry, Message, Secret, SipMessage
 from dissect.signin.oauth import user_code
 
+# What shows that somebody turned to a host, where no request can be read.
+_CONNECTED = frozenset({"tls.hidden", "proxy.connect.requested", "tcp.refused", "tcp.timeout"})
 _HOST = re.compile(r"https?://([^/:\s]+)")
 _FIELD = re.compile(r"([A-Za-z_]+)\s*\[([^\]]*)\]")
 
@@ -68,8 +70,8 @@ def clock_offset(
 
     Values seen in both (codes, Call-ID with CSeq) are best: the median of their differences,
     since the log has whole seconds only. Else a SIP Date header tells what the server's
-    clock said; else the only connection of the captures to the host that the log says the
-    phone asked.
+    clock said; else the captures' first connection to the host that the log says the phone
+    asked first.
     """
     seen: dict[tuple[str, str, str], int] = {}
     for event in packets:
@@ -90,9 +92,9 @@ def clock_offset(
                 return seconds * 1_000_000_000 - message.place.span.first_ns, "a SIP Date header"
     for event in log:
         host = event.facts.get("asked_host")
-        times = [p.time_ns for p in packets if p.name == "tls.hidden" and p.host == host]
-        if host and len(times) == 1:
-            return times[0] - event.time_ns, f"the only connection to {host}"
+        times = [p.time_ns for p in packets if p.name in _CONNECTED and p.host == host]
+        if host and times:
+            return min(times) - event.time_ns, f"the first connection to {host}"
     return None
 
 

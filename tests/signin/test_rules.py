@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dissect.model import Secret
-from dissect.signin import azuread, lync, oauth, wsfed
+from dissect.signin import adfs, azuread, lync, oauth, wsfed
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule
 from tests.signin.build import exchange
@@ -197,13 +197,13 @@ ASSERTION = (
 
 
 def test_adfs_shows_its_form() -> None:
-    events = found(wsfed.RULES, exchange(url=ADFS, body=FORM))
+    events = found(adfs.RULES, exchange(url=ADFS, body=FORM))
     assert set(events) == {"wsfed.signin.requested", "adfs.form.shown"}
 
 
 def test_adfs_rejects_with_status_200() -> None:
     page = '<span id="errorText">Incorrect user ID or password.</span>' + FORM
-    events = found(wsfed.RULES, exchange("POST", ADFS, form=GIVEN, body=page))
+    events = found(adfs.RULES, exchange("POST", ADFS, form=GIVEN, body=page))
     assert events["adfs.credentials.rejected"].facts["text"] == "Incorrect user ID or password."
     assert events["adfs.credentials.rejected"].facts["user"] == "x\\vera"
 
@@ -211,7 +211,7 @@ def test_adfs_rejects_with_status_200() -> None:
 def test_adfs_accepts_with_its_cookie() -> None:
     cookie = {"Set-Cookie": "MSISAuth=abcdef; path=/adfs", "Location": ADFS}
     events = found(
-        wsfed.RULES, exchange("POST", ADFS, form=GIVEN, status=302, response_headers=cookie)
+        adfs.RULES, exchange("POST", ADFS, form=GIVEN, status=302, response_headers=cookie)
     )
     assert "adfs.credentials.accepted" in events
 
@@ -222,7 +222,7 @@ def test_claims_token_in_a_form_that_posts_itself(namespace: str) -> None:
 
     value = html.escape(rstr(namespace, ASSERTION))
     page = f'<form action="https://login.test/login.srf"><input type=hidden name="wresult" value="{value}"></form>'
-    issued = found(wsfed.RULES, exchange("POST", ADFS, form=GIVEN, body=page))[
+    issued = found(adfs.RULES, exchange("POST", ADFS, form=GIVEN, body=page))[
         "wsfed.token.issued"
     ].facts
     assert issued["issuer"] == "http://sts.x.test/adfs/services/trust"
@@ -238,12 +238,12 @@ def test_claims_token_in_a_form_that_posts_itself(namespace: str) -> None:
 
 def test_encrypted_assertion_is_named_as_such() -> None:
     token = rstr(NAMESPACES[1], '<EncryptedAssertion xmlns="urn:x"><d/></EncryptedAssertion>')
-    assert wsfed.token_facts(token)["encrypted"] is True
+    assert wsfed.token_facts(token, 0)["encrypted"] is True
 
 
 def test_adfs_error_page() -> None:
     page = "<p>An error occurred. Activity ID: 00000000-0000-0000-5d00-0080000000fa</p><p>MSIS7042: loop</p>"
-    error = found(wsfed.RULES, exchange(url=ADFS, body=page))["adfs.error"].facts
+    error = found(adfs.RULES, exchange(url=ADFS, body=page))["adfs.error"].facts
     assert error["code"] == "MSIS7042"
     assert error["activity_id"] == "00000000-0000-0000-5d00-0080000000fa"
 

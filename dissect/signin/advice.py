@@ -1,0 +1,175 @@
+"""What an error means and what to do about it: the catalogue `errors.toml`, and its lookup.
+
+`error` is asked first, then the text, then the number: Azure AD's maker warns that numbers
+and texts change. An OAuth error that says little (`invalid_grant`) comes after the number.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from dissect.model import Fact
+
+_CLIENT_CODE = re.compile(r"\b0x(CAA[0-9A-F]{5})\b", re.I)  # of the Teams client
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """An entry: `text` can follow a colon; `source` says where the meaning is documented."""
+
+    code: str
+    text: str
+    cause: str = ""
+    remedy: str = ""
+    source: str = ""
+    name: str = ""
+    says: tuple[str, ...] = ()
+    general: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Entries by family and code, and the ranges of ms-diagnostics numbers."""
+
+    families: Mapping[str, Mapping[str, Advice]]
+    ranges: tuple[tuple[int, int, Advice], ...]
+
+    def get(self, family: str, code: str) -> Advice | None:
+        """The entry of exactly this code, or None."""
+        return self.families.get(family, {}).get(code)
+
+    def said(self, text: str) -> Advice | None:
+        """The sign-in entry one of whose phrases the text holds, or None."""
+        lower = text.lower()
+        return next(
+            (
+                entry
+                for family in ("oauth", "aadsts")
+                for entry in self.families[family].values()
+                if any(phrase in lower for phrase in entry.says)
+            ),
+            None,
+        )
+
+    def in_range(self, number: str) -> Advice | None:
+        """What kind of component an unknown ms-diagnostics number comes from, or None."""
+        digits = number.partition(".")[0].strip()
+        if not digits.isdecimal() or len(digits) > 6:
+            return None
+        value = int(digits)
+        return next((entry for low, high, entry in self.ranges if low <= value <= high), None)
+
+
+@lru_cache(maxsize=1)
+def catalogue() -> Catalogue:
+    """The shipped catalogue, read once."""
+    raw = tomllib.loads((files("dissect.signin") / "errors.toml").read_text("utf-8"))
+    sources: dict[str, str] = raw.pop("source")
+    ranges = []
+    for span, entry in raw.pop("range")["ms-diagnostics"].items():
+        low, _, high = span.partition("-")
+        ranges.append((int(low), int(high), Advice(span, entry["text"], source=sources["ocer"])))
+    return Catalogue(
+        families={
+            family: {code: _entry(code, entry, sources) for code, entry in entries.items()}
+            for family, entries in raw.items()
+        },
+        ranges=tuple(ranges),
+    )
+
+
+def _entry(code: str, raw: Mapping[str, object], sources: Mapping[str, str]) -> Advice:
+    says = raw.get("says", ())
+    return Advice(
+        code=code,
+        text=str(raw["text"]),
+        cause=str(raw["cause"]),
+        remedy=str(raw["remedy"]),
+        source=sources[str(raw["source"])],
+        name=str(raw.get("name", "")),
+        says=tuple(str(item) for item in says) if isinstance(says, list) else (),
+        general=bool(raw.get("general", False)),
+    )
+
+
+def sign_in(error: str = "", text: str = "", number: str = "") -> Advice | None:
+    """What an OAuth or Azure AD error means: `error` first, then the text, then the number.
+
+    `number` is the AADSTS number in digits. An error that says little comes last.
+    """
+    known = catalogue()
+    by_name = known.get("oauth", error)
+    if by_name is not None and not by_name.general:
+        return by_name
+    client = _CLIENT_CODE.search(text)
+    by_text = known.said(text) or (known.get("teams", "0x" + client[1].upper()) if client else None)
+    return by_text or known.get("aadsts", number) or by_name
+
+
+def sip(status: str, ms_error: str = "") -> Advice | None:
+    """What a SIP refusal means: the ms-diagnostics number first, then the status.
+
+    A number that only its range is known of gives that range's words with the status's
+    remedy.
+    """
+    known = catalogue()
+    number = ms_error.partition(".")[0].strip()
+    exact = known.get("diagnostics", number) if number else None
+    if exact is not None:
+        return exact
+    by_status = known.get("sip", status)
+    wide = known.in_range(number) if number else None
+    if by_status is None:
+        return wide
+    if wide is None:
+        return by_status
+    text = f"{by_status.text}; {wide.text} (ms-diagnostics {number})"
+    return Advice(by_status.code, text, by_status.cause, by_status.remedy, by_status.source)
+
+
+def of_event(name: str, facts: Mapping[str, Fact]) -> dict[str, Fact]:
+    """`meaning`, `cause` and `remedy` for the event of a failure, as far as known.
+
+    Pure; empty for events that are no failure and for codes that no entry knows.
+    """
+    found = _find(name, facts)
+    if found is None:
+        return {}
+    named = {"meaning": found.text, "cause": found.cause, "remedy": found.remedy}
+    return {key: value for key, value in named.items() if value}
+
+
+# The endings of events that say that something was refused.
+_FAILURES = (
+    ".refused", ".failed", ".error", ".rejected", ".unavailable", ".alert", ".response.sent",
+)  # fmt: skip
+
+
+def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
+    if not name.endswith(_FAILURES):
+        return None
+
+    def word(key: str) -> str:
+        value = facts.get(key)
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+    known = catalogue()
+    if name == "tls.alert":
+        return known.get("tls", word("alert"))
+    if name == "adfs.error":
+        return known.get("msis", word("code"))
+    if name.startswith("sip."):
+        if name == "sip.response.sent" and word("status")[:1] in "123":
+            return None
+        code = word("code")
+        return sip(code if known.get("sip", code) else word("status"), word("ms_error"))
+    if name.startswith(("webticket.", "certprov.", "autodiscover.")):
+        number = word("ms_error").partition(".")[0]
+        exact = known.get("diagnostics", number) or known.get("service", word("code"))
+        return exact or known.in_range(number)
+    return sign_in(word("error"), word("text"), word("code"))

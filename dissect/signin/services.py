@@ -1,0 +1,149 @@
+"""Services beside the sign-in proper (`services.toml`): Exchange autodiscover, Graph, device
+registration, Intune, Teams; and application and resource ids in words."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib.resources import files
+
+from dissect.model import Fact, Secret
+from dissect.signin import jwt, markup
+from dissect.signin.exchange import Exchange
+from dissect.signin.rule import Found, got, sent
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service: `event` begins its events' names; it is told by host patterns and path."""
+
+    event: str
+    title: str
+    path: re.Pattern[str]
+    hosts: tuple[str, ...] = ()
+
+    def serves(self, host: str | None, path: str) -> bool:
+        """Whether a request to this host and (lower case) path is one to the service."""
+        named = not self.hosts or any(fnmatchcase(host or "", pattern) for pattern in self.hosts)
+        return named and self.path.match(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What `services.toml` holds."""
+
+    applications: Mapping[str, str]
+    resources: Mapping[str, str]
+    services: tuple[Service, ...]
+
+
+@lru_cache(maxsize=1)
+def directory() -> Directory:
+    """The shipped list, read once."""
+    raw = tomllib.loads((files("dissect.signin") / "services.toml").read_text("utf-8"))
+    return Directory(
+        applications=raw["application"],
+        resources={name.lower().rstrip("/"): title for name, title in raw["resource"].items()},
+        services=tuple(
+            Service(
+                item["event"], item["title"], re.compile(item["path"]), tuple(item.get("hosts", ()))
+            )
+            for item in raw["service"]
+        ),
+    )
+
+
+def application(client_id: object) -> str | None:
+    """What an application id is, where it is a known one."""
+    return directory().applications.get(client_id.lower()) if isinstance(client_id, str) else None
+
+
+def resource_of(name: object) -> str | None:
+    """What a resource or audience is, where it is a known one."""
+    return directory().resources.get(name.lower().rstrip("/")) if isinstance(name, str) else None
+
+
+def calls(exchange: Exchange) -> Iterator[Found]:
+    """A call of one of the services, and how it was answered."""
+    if exchange.request is None or "/autodiscoverservice.svc" in exchange.path:
+        return
+    service = next(
+        (s for s in directory().services if s.serves(exchange.host, exchange.path)), None
+    )
+    if service is None:
+        return
+    facts: dict[str, Fact] = {"service": service.title}
+    scheme, _, token = (exchange.request_header("authorization") or "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        facts["access_token"] = Secret("access_token", token.strip())
+        for name in ("aud", "appid", "user", "deviceid"):
+            claim = jwt.facts(token.strip()).get(name)
+            if claim is not None:
+                facts[name] = claim
+        title = application(facts.get("appid"))
+        if title:
+            facts["application"] = title
+    yield sent(f"{service.event}.requested", **facts)
+    if exchange.response is None:
+        return
+    if exchange.status < 400:
+        yield got(f"{service.event}.answered", status=exchange.status, **facts, **_answer(exchange))
+    else:
+        yield got(f"{service.event}.refused", status=exchange.status, **facts, **_problem(exchange))
+
+
+def _answer(exchange: Exchange) -> dict[str, Fact]:
+    """Where the answer leads, as far as host names tell it."""
+    facts: dict[str, Fact] = {}
+    host = markup.host_of(exchange.location)
+    if host:
+        facts["to_host"] = host
+    text = exchange.response_text
+    if exchange.path.startswith("/autodiscover/") and text:
+        url = exchange.response_json.get("Url")
+        root = markup.xml(text) if text.lstrip()[:1] == "<" else None
+        for name, value in (
+            ("ews_host", url or markup.text_of(root, "EwsUrl")),
+            ("redirect_user", markup.text_of(root, "RedirectAddr").lower()),
+            ("to_host", markup.text_of(root, "RedirectUrl")),
+        ):
+            known = value if name == "redirect_user" else markup.host_of(value)
+            if isinstance(known, str) and known:
+                facts[name] = known
+        code = markup.text_of(root, "ErrorCode")
+        if code and code not in ("0", "NoError"):
+            facts["problem"] = f"error code {code[:40]} inside an answer of {exchange.status}"
+    return facts
+
+
+def _problem(exchange: Exchange) -> dict[str, Fact]:
+    """The code and sentence of an error: Graph's and Teams's JSON, or a SOAP fault."""
+    error = exchange.response_json.get("error")
+    facts: dict[str, Fact] = {}
+    if isinstance(error, dict):
+        code, text = error.get("code"), error.get("message")
+    else:
+        code = error or exchange.response_json.get("errorCode")
+        text = exchange.response_json.get("error_description") or exchange.response_json.get(
+            "message"
+        )
+    if isinstance(code, str | int):
+        facts["error"] = str(code)[:100]
+    if isinstance(text, str) and text:
+        facts["text"] = " ".join(text.split())[:300]
+    if exchange.response_text.lstrip()[:1] == "<" and "Fault" in exchange.response_text:
+        root = markup.xml(exchange.response_text)
+        reason = markup.text_of(root, "faultstring") or markup.text_of(root, "Text")
+        if reason:
+            facts["text"] = " ".join(reason.split())[:300]
+        sub = markup.text_of(root, "ErrorType") or markup.text_of(root, "Subcode")
+        if sub:
+            facts["error"] = " ".join(sub.split())[:100]
+    return facts
+
+
+RULES = (calls,)
