@@ -5,25 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dissect.model import Anomaly, CaptureInfo, Message
+from dissect.engines.duplicates import Shared
+from dissect.engines.traffic import Traffic
+from dissect.model import (
+    Anomaly,
+    CaptureInfo,
+    Message,
+    Opaque,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureInput:
     """A capture to read: its name ("-": standard input), its key logs (and which of them were
-    not named by the user but found), and how many ns to add to its times."""
+    not named by the user but found), files of servers' RSA keys and passwords that may open
+    them, and how many ns to add to its times."""
 
     name: str
     key_logs: tuple[str, ...] = ()
     found_key_logs: tuple[str, ...] = ()
     offset_ns: int = 0
+    rsa_keys: tuple[str, ...] = ()
+    rsa_passwords: tuple[Opaque, ...] = ()
 
 
 @dataclass(slots=True)
 class Reading:
     """What an engine made of the captures: messages in order, oddities, and the files' facts.
 
-    `warnings` are sentences for the user, such as key log lines that were no use.
+    `warnings` are sentences for the user, such as key log lines that were no use. Where
+    captures share connections `messages` tells each message once, `duplicates` holds the
+    others and `shared` says which captures they are. `traffic` has an entry a capture (none
+    by tshark); `names` are host names by address that the files themselves give.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -31,11 +44,22 @@ class Reading:
     captures: list[CaptureInfo] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     names: Mapping[str, str] = field(default_factory=dict)
+    traffic: list[Traffic] = field(default_factory=list)
+    duplicates: list[Message] = field(default_factory=list)
+    shared: list[Shared] = field(default_factory=list)
 
 
 def placed(messages: Sequence[Message]) -> list[Message]:
-    """Messages on one time line: by time, then capture and frame."""
-    return sorted(
-        messages,
-        key=lambda m: (m.place.span.first_ns, m.place.connection.capture, m.place.span.first_frame),
-    )
+    """Messages on one time line: by time, then capture and frame.
+
+    What acknowledgments prove to have come later stands later, also where the capture has
+    swapped the frames; its own time stays as it is.
+    """
+
+    def order(message: Message) -> tuple[int, bool, int, int]:
+        place = message.place
+        span = place.span
+        corrected = span.after_ns >= span.first_ns
+        return max(span.first_ns, span.after_ns), corrected, place.connection.capture, span[0]
+
+    return sorted(messages, key=order)

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dissect.capture import CaptureFile, Packet, open_capture, read_key_log
+from dissect.capture import CaptureFile, Packet, link_name, open_capture, read_key_log
 from dissect.engines import CaptureInput, Reading, placed
+from dissect.engines.duplicates import Print, prints, without_duplicates
+from dissect.engines.traffic import traffic
 from dissect.model import Anomaly, CaptureInfo, Connection, Message, StreamParser
 from dissect.protocols.base import Layer
 from dissect.protocols.sniff import open_udp, opener
@@ -16,28 +18,39 @@ from dissect.transport import Assembler
 
 
 def read(inputs: list[CaptureInput], reader: str = "walk") -> Reading:
-    """The messages of all captures on one time line.
+    """The messages of all captures on one time line, each told once.
 
     Raises CaptureError for a file that is no capture, UsageError for a missing one.
     """
     reading = Reading()
     names: dict[str, str] = {}
+    known: list[Print] = []
     for index, item in enumerate(inputs):
         source = sys.stdin.buffer if item.name == "-" else item.name
         with open_capture(source, index) as capture:
-            reading.captures.append(_read_one(capture, item, reading))
+            info, assembler = _read_one(capture, item, reading)
+            reading.captures.append(info)
+            reading.traffic.append(traffic(assembler))
+            if len(inputs) > 1:
+                known += prints(assembler)
             names.update(capture.names)
     reading.names = names
-    reading.messages = placed(reading.messages)
+    told, reading.duplicates, reading.shared = without_duplicates(reading.messages, known)
+    reading.messages = placed(told)
     return reading
 
 
-def _read_one(capture: CaptureFile, item: CaptureInput, reading: Reading) -> CaptureInfo:
+def _read_one(
+    capture: CaptureFile, item: CaptureInput, reading: Reading
+) -> tuple[CaptureInfo, Assembler]:
     store = SecretStore()
     logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
     for secrets in (*logs, *capture.secrets):
         problems = store.add_key_log(secrets.text, secrets.origin)
         reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
+    for path in item.rsa_keys:
+        key = read_key_log(path)
+        store.add_rsa_key(bytes(key.text), key.origin, item.rsa_passwords)
     known = len(capture.secrets)
 
     def emit(output: Message | Anomaly) -> None:
@@ -64,11 +77,19 @@ def _read_one(capture: CaptureFile, item: CaptureInput, reading: Reading) -> Cap
         )
     reading.anomalies += capture.anomalies
     info = capture.info()
-    return replace(
+    skipped = {_named(reason): count for reason, count in assembler.skipped.items()}
+    info = replace(
         info,
-        frames_skipped={**info.frames_skipped, **assembler.skipped},
+        frames_skipped={**info.frames_skipped, **skipped},
         key_logs=tuple(secrets.origin for secrets in (*logs, *capture.secrets)),
     )
+    return info, assembler
+
+
+def _named(reason: str) -> str:
+    """Why a frame was skipped, a link type with its name."""
+    number = reason.removeprefix("link type ")
+    return f"{reason} ({link_name(int(number))})" if number.isdigit() else reason
 
 
 def _shifted(packets: Iterator[Packet], offset_ns: int) -> Iterator[Packet]:

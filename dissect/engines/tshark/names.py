@@ -1,22 +1,23 @@
-"""The names of Wireshark's fields that this engine asks for, and where versions differ.
+"""The names of Wireshark's fields that this engine asks for.
 
-tshark refuses to start when a field given with `-e` is not known to it, so the names of the
-frame table must fit the version; a field that PDML lacks is only missing. The table of
-differences is tested against the tshark at hand and against recorded field lists.
+tshark refuses to start when a field given with `-e` is not known to it; a field that PDML
+lacks is only missing. No name differs between 4.0.17 and 4.4.5: tests compare them with the
+tshark at hand and with the recorded lists of other versions. What differs is how values are
+shown, and is taken both ways where it is read: flags are 1 or True (from 4.4 on), bodies
+are text or bytes (from 4.2 on; their raw bytes are the same).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-OLDEST = (3, 6)  # the first with tcp.reassemble_out_of_order and today's TLS field names
-NEWEST = (4, 6)  # the newest whose names were compared
+OLDEST = (3, 6)  # the oldest that still is in use on servers; older ones were never tried
 
 # One row a frame: what connections, TLS rows and the places of messages are made of.
 FRAME_FIELDS = (
     "frame.number",
     "frame.time_epoch",
     "frame.protocols",
+    "frame.len",
+    "frame.cap_len",
     "ip.src",
     "ip.dst",
     "ipv6.src",
@@ -31,12 +32,15 @@ FRAME_FIELDS = (
     "tcp.dstport",
     "tcp.flags",
     "tcp.seq",
+    "tcp.seq_raw",
+    "tcp.ack",
     "tcp.len",
     "tcp.segment",
 )
 TLS_FIELDS = (
     "tls.record.content_type",
     "tls.record.opaque_type",
+    "tls.record.length",
     "tls.handshake.type",
     "tls.handshake.version",
     "tls.handshake.random",
@@ -83,6 +87,8 @@ MESSAGE_FIELDS = (
     "sip.msg_hdr",
     "sip.msg_body",
     "sip.resend",
+    "raw_sip.line",
+    "udp.payload",
     "dns.id",
     "dns.flags.response",
     "dns.flags.rcode",
@@ -111,25 +117,8 @@ MESSAGE_FIELDS = (
 )
 
 # What tshark may leave out of PDML: it prints no other protocol's fields (`-J`).
-PROTOCOLS = "frame tcp udp tls http http2 sip dns"
+PROTOCOLS = "frame tcp udp tls http http2 sip raw_sip dns dhcp ntp tcp.segments tls.segments"
 FILTER = (
-    "http || sip || dns || http2.type == 0 || http2.type == 1 || http2.type == 3 "
+    "http || sip || dns || dhcp || ntp || http2.type == 0 || http2.type == 1 || http2.type == 3 "
     "|| http2.type == 5 || http2.type == 9"
 )
-
-
-class Renamed(NamedTuple):
-    """A field that has another name in versions before `since`."""
-
-    name: str
-    since: tuple[int, int]
-    before: str
-
-
-RENAMED: tuple[Renamed, ...] = ()
-
-
-def field_names(version: tuple[int, int], names: tuple[str, ...]) -> tuple[str, ...]:
-    """`names` as tshark `version` calls them."""
-    older = {item.name: item.before for item in RENAMED if version < item.since}
-    return tuple(older.get(name, name) for name in names)

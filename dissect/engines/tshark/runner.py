@@ -38,6 +38,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import IO, Any
 
+from packaging.version import Version
 from pyshark.capture.file_capture import FileCapture
 from pyshark.tshark.output_parser.tshark_xml import packet_from_xml_packet
 
@@ -138,9 +139,7 @@ def _one_line(text: bytes) -> str:
 class MessageCapture(FileCapture):  # type: ignore[misc]
     """pyshark's capture of the frames that hold messages; its process is a `TsharkRun`."""
 
-    def __init__(
-        self, program: Program, path: str, config: str, parameters: Sequence[str]
-    ) -> None:
+    def __init__(self, program: Program, path: str, config: str, parameters: Sequence[str]) -> None:
         super().__init__(
             path,
             keep_packets=False,
@@ -152,6 +151,10 @@ class MessageCapture(FileCapture):  # type: ignore[misc]
         )
         self._program = program
         self._config = config
+
+    def _get_tshark_version(self) -> Version:
+        # pyshark would start `tshark -v` once more for each capture.
+        return Version(self._program.release)
 
     def command(self) -> list[str]:
         """The command line, as pyshark builds it."""
@@ -184,7 +187,7 @@ def fields_command(
     """The command for a row a frame with every occurrence of some fields."""
     command = [program.path, "-n", "-r", path, *parameters, "-T", "fields"]
     command += ["-E", "occurrence=a", "-E", f"aggregator={SEPARATOR}"]
-    command += ["-E", "separator=/t", "-E", "quote=n", "-E", "escape=y"]
+    command += ["-E", "separator=/t", "-E", "quote=n"]
     for name in fields:
         command += ["-e", name]
     return command
@@ -198,5 +201,8 @@ def rows(run: TsharkRun, count: int) -> Iterator[list[list[str]]]:
         rest = lines.pop()
         for line in lines:
             cells = line.decode("utf-8", "replace").removesuffix("\r").split("\t")
-            if len(cells) == count:
-                yield [cell.split(SEPARATOR) if cell else [] for cell in cells]
+            # A name out of a hello may hold a tab or a line feed, and such names come last:
+            # what is too much is left out, and the rest of a broken line is no row.
+            if len(cells) >= count or cells[0].isdigit():
+                cells += [""] * (count - len(cells))
+                yield [cell.split(SEPARATOR) if cell else [] for cell in cells[:count]]

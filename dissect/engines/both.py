@@ -1,0 +1,52 @@
+"""One capture through both engines, compared and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dissect.engines import CaptureInput, embedded, tshark
+from dissect.engines.crosscheck import Comparison, Difference, compare
+from dissect.engines.known import Known
+from dissect.engines.reasons import explain
+from dissect.errors import CaptureError
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A capture's name, what the comparison found, the engines and their warnings."""
+
+    capture: str
+    comparison: Comparison
+    engine: str
+    warnings: tuple[str, ...] = ()
+
+
+def check(
+    item: CaptureInput,
+    decode_as: Sequence[str] = (),
+    known: Known | None = None,
+) -> Checked:
+    """Compare the engines on one capture; with `known` only its entries explain.
+
+    Raises CaptureError if the embedded engine can't read the capture, UsageError without
+    tshark. A capture that tshark can't read is a difference.
+    """
+    ours = embedded.read([item])
+    try:
+        theirs = tshark.read([item], decode_as, detected=ours)
+    except CaptureError as error:
+        frames = ours.captures[0].frames
+        refused = Difference(
+            item.name, "capture", 0, 0, "file", "frames", str(frames), "refused", note=str(error)
+        )
+        result = Comparison(differences=[refused])
+        if known is not None:
+            known.explain(result.differences)
+        return Checked(item.name, result, "tshark", (str(error),))
+    result = compare(ours, theirs, [item.name])
+    if known is None:
+        explain(result, ours, theirs)
+    else:
+        known.explain(result.differences)
+    return Checked(item.name, result, theirs.captures[0].reader, tuple(theirs.warnings))

@@ -1,0 +1,42 @@
+"""DHCP and NTP: tshark says which frames hold them, dissect's own parsers read the payload.
+
+They are a few fields that a phone's start is judged by; a second reading of them from
+tshark's fields would compare little. `crosscheck` leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dissect.engines.tshark.frames import FrameTable, Key
+from dissect.engines.tshark.layers import Unit
+from dissect.model import Anomaly, Message, StreamParser
+from dissect.protocols.base import Layer
+from dissect.protocols.dhcp import DhcpParser
+from dissect.protocols.ntp import NtpParser
+
+PARSERS: dict[str, Callable[[Layer], StreamParser]] = {"dhcp": DhcpParser, "ntp": NtpParser}
+
+
+class Datagrams:
+    """A parser for each pair of endpoints; an NTP answer needs its request."""
+
+    def __init__(self, table: FrameTable) -> None:
+        self._table = table
+        self._parsers: dict[Key, StreamParser] = {}
+
+    def take(self, unit: Unit) -> list[Message]:
+        """The messages of a datagram. What its parser finds odd is not told: with this
+        engine oddities are tshark's."""
+        key = unit.frame.key
+        place = self._table.place(unit.first, unit.frame, False)
+        parser = self._parsers.get(key)
+        if parser is None:
+            layer = Layer(place.connection, _nothing_inside)
+            parser = self._parsers[key] = PARSERS[unit.name](layer)
+        found = parser.data(place.direction, unit.payload, place.span)
+        return [item for item in found if not isinstance(item, Anomaly)]
+
+
+def _nothing_inside(layer: Layer) -> StreamParser:
+    raise AssertionError(f"a datagram of {layer.connection} carries no other protocol")

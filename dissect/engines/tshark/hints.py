@@ -1,0 +1,64 @@
+"""Telling tshark what the embedded engine has recognised by content.
+
+tshark goes by ports first: TLS on 443 is HTTP to it, also when a Lync Edge speaks SIP
+there, and a port that another protocol has registered is never tried for TLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dissect.model import DnsMessage, Message, SipMessage, TcpConnection, TlsConnection
+
+# Ports that tshark's defaults take for TLS, and for SIP.
+TLS_PORTS = frozenset((443, 636, 853, 989, 990, 992, 993, 994, 995, 5061))
+DNS_PORT, SIP_PORT, SIPS_PORT = 53, 5060, 5061
+MAX_HINTS = 400  # a command line has its limits; 32 KB on Windows
+
+
+def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:
+    """`-d` selectors for connections that tshark would not recognise, and warnings.
+
+    A connection is named by its client's port, which is its own; the port of a server may
+    serve several protocols. A client port that connections of different protocols have
+    used one after the other can't be given.
+    """
+    wanted: dict[str, set[str]] = {}
+    plain: set[int] = set()
+    tls_streams: set[int] = set()
+    clients: dict[int, set[int]] = {}
+    for message in messages:
+        connection = message.place.connection
+        client, server = connection.client.port, connection.server.port
+        if isinstance(message, TcpConnection):
+            if any(message.payload):
+                clients.setdefault(client, set()).add(connection.stream)
+        elif isinstance(message, SipMessage):
+            port, over = client, connection.transport
+            if message.transport == "tls" and SIPS_PORT not in (client, server):
+                wanted.setdefault(f"tls.port=={port}", set()).add("sip")
+            elif message.transport in ("tcp", "udp") and SIP_PORT not in (client, server):
+                wanted.setdefault(f"{over}.port=={port}", set()).add("sip")
+        elif isinstance(message, DnsMessage):
+            if DNS_PORT not in (client, server):
+                wanted.setdefault(f"{connection.transport}.port=={server}", set()).add("dns")
+        elif isinstance(message, TlsConnection) and not (message.inside or message.quic):
+            tls_streams.add(connection.stream)
+            if server not in TLS_PORTS and client not in TLS_PORTS:
+                wanted.setdefault(f"tcp.port=={client}", set()).add("tls")
+        elif connection.transport == "tcp" and not message.place.encrypted:
+            plain.add(connection.stream)
+    hints, warnings = [], []
+    for selector, protocols in wanted.items():
+        port = int(selector.partition("==")[2])
+        streams = clients.get(port, set())
+        if selector.startswith("tcp") and "tls" in protocols:
+            if streams <= tls_streams & plain:
+                continue  # TLS in a CONNECT tunnel: tshark follows the proxy's answer
+            if not streams <= tls_streams:
+                warnings.append(f"port {port} is used by TLS and by others: tshark may miss TLS")
+                continue
+        hints += [f"{selector},{protocol}" for protocol in sorted(protocols)]
+    if len(hints) > MAX_HINTS:
+        warnings.append(f"tshark is told of the first {MAX_HINTS} of {len(hints)} odd ports")
+    return hints[:MAX_HINTS], warnings
