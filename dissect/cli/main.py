@@ -19,9 +19,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tls": ("dissect.cli.tables", "tls", "TLS connections, and why one stayed shut."),
     "dns": ("dissect.cli.tables", "dns", "DNS questions and answers."),
     "events": ("dissect.cli.tables", "events", "Messages as steps of sign-in protocols."),
+    "redirects": ("dissect.cli.redirects", "redirects", "A sign-in from host to host."),
     "info": ("dissect.cli.info", "info", "What is in the captures, and what could be decrypted."),
     "check": ("dissect.cli.check", "check", "Regression test: the flows against a golden file."),
+    "crosscheck": (
+        "dissect.cli.crosscheck",
+        "crosscheck",
+        "dissect against tshark, message by message.",
+    ),
     "diff": ("dissect.cli.check", "diff", "Two sign-ins step by step: where they parted."),
+    "report": ("dissect.cli.report", "report", "One self-contained page for the ticket."),
+    "export": ("dissect.cli.export", "export", "Only the sign-in's packets, as a pcapng."),
     "flows": ("dissect.cli.flows", "flows", "The flow definitions that are installed."),
     "plugins": ("dissect.cli.flows", "plugins", "The plugins that are installed."),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -17,45 +17,82 @@ _CLOCK = re.compile(r"([+-]?)(?:(\d+):(\d{1,2}):)?(\d+(?:\.\d{1,9})?)(ns|us|ms|s
 _UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1_000_000_000}
 
 
-def inputs(required: bool = True) -> Callable[[F], F]:
-    """CAPTURE..., -k, --no-auto-keys, --reveal, --clock."""
+_SECRETS = (
+    click.option(
+        "-k",
+        "--keylog",
+        "key_logs",
+        multiple=True,
+        metavar="[CAPTURE:]FILE",
+        help="TLS key log (SSLKEYLOGFILE format), for all captures or one.",
+    ),
+    click.option(
+        "--no-auto-keys",
+        is_flag=True,
+        help="Use no key log that lies beside a capture or that SSLKEYLOGFILE names.",
+    ),
+    click.option(
+        "--rsa-key",
+        "rsa_keys",
+        multiple=True,
+        metavar="PEM",
+        help="A server's RSA private key (PEM, DER, PKCS#12), for TLS with RSA key exchange.",
+    ),
+    click.option(
+        "--rsa-password",
+        "rsa_password",
+        metavar="FILE",
+        help="Passwords of --rsa-key files, one a line; else a terminal is asked.",
+    ),
+)
+_DECODE_AS = click.option(
+    "--decode-as",
+    "decode_as",
+    multiple=True,
+    metavar="SELECTOR",
+    help="For tshark: what a port carries, such as tcp.port==5070,sip.",
+)
+_ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["embedded", "tshark"]),
+    default="embedded",
+    show_default=True,
+    help="Who reads the packets: dissect itself, or an installed tshark.",
+)
+_CLOCKS = click.option(
+    "--clock",
+    "clocks",
+    multiple=True,
+    metavar="CAPTURE=OFFSET",
+    help="Add to a capture's times: seconds (-1.5), or h:mm:ss.",
+)
+_PLUGINS = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    help="A plugin: its rules and flows join the built-in ones.",
+)
+_REVEAL = click.option(
+    "--reveal", is_flag=True, help="Show secrets. Never paste that into a ticket."
+)
 
+
+def inputs(required: bool = True) -> Callable[[F], F]:
+    """CAPTURE..., key logs and keys, engine, --clock, --plugin, --reveal."""
+    captures = click.argument("captures", nargs=-1, required=required, metavar="CAPTURE...")
+    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, _PLUGINS, _REVEAL)
+
+
+def sources(function: F) -> F:
+    """CAPTURE..., key logs and keys, --decode-as: what both engines read."""
+    captures = click.argument("captures", nargs=-1, required=True, metavar="CAPTURE...")
+    return _all(captures, *_SECRETS, _DECODE_AS)(function)
+
+
+def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
-        for option in reversed(
-            (
-                click.argument("captures", nargs=-1, required=required, metavar="CAPTURE..."),
-                click.option(
-                    "-k",
-                    "--keylog",
-                    "key_logs",
-                    multiple=True,
-                    metavar="[CAPTURE:]FILE",
-                    help="TLS key log (SSLKEYLOGFILE format), for all captures or one.",
-                ),
-                click.option(
-                    "--no-auto-keys",
-                    is_flag=True,
-                    help="Use no key log that lies beside a capture or that SSLKEYLOGFILE names.",
-                ),
-                click.option(
-                    "--clock",
-                    "clocks",
-                    multiple=True,
-                    metavar="CAPTURE=OFFSET",
-                    help="Add to a capture's times: seconds (-1.5), or h:mm:ss.",
-                ),
-                click.option(
-                    "--plugin",
-                    "plugins",
-                    multiple=True,
-                    metavar="FILE.py",
-                    help="A plugin: its rules and flows join the built-in ones.",
-                ),
-                click.option(
-                    "--reveal", is_flag=True, help="Show secrets. Never paste that into a ticket."
-                ),
-            )
-        ):
+        for option in reversed(options):
             function = option(function)
         return function
 
@@ -72,8 +109,13 @@ def session(
     flows: Sequence[str] = (),
     roles: Sequence[str] = (),
     plugins: Sequence[str] = (),
+    rsa_keys: Sequence[str] = (),
+    rsa_password: str | None = None,
+    engine: Literal["embedded", "tshark"] = "embedded",
+    decode_as: Sequence[str] = (),
 ) -> Session:
     """A session for these options. Raises UsageError for those that can't be read."""
+    from dissect.cli.passwords import passwords
     from dissect.pipeline import Options, Session
 
     if list(captures).count("-") > 1:
@@ -87,6 +129,10 @@ def session(
             phone_logs=tuple(phone_logs),
             flows=tuple(flows),
             plugins=tuple(plugins),
+            rsa_keys=tuple(rsa_keys),
+            rsa_passwords=passwords(rsa_keys, rsa_password),
+            engine=engine,
+            decode_as=tuple(decode_as),
             auto_keys=not no_auto_keys,
             reveal=reveal,
             roles=dict(_split(item, "--role") for item in roles),

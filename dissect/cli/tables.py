@@ -7,21 +7,35 @@ from typing import Any
 
 import click
 
+from dissect.cli.body import option as body_option
+from dissect.cli.body import print_body
+from dissect.cli.filters import chosen, fields, filters, take
 from dissect.cli.options import inputs, session, warn
 
 FORMATS = click.Choice(["table", "json", "csv"])
+_COMMON = ("stream", "time", "actor", "fields")
 
 
-def _command(name: str, help_: str, columns: Sequence[str], rows: str) -> click.Command:
-    """A table command; `rows` names the function of `dissect.rows` that makes its rows."""
+def _command(
+    name: str, help_: str, columns: Sequence[str], *offered: str, body: bool = False
+) -> Callable[..., None]:
+    """A table command; `name` is also that of the function of `dissect.rows` that makes its
+    rows, `offered` are its filters before those that every table has."""
 
-    @click.command(name, help=help_)
     @inputs()
     @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
+    @filters(*offered, *_COMMON)
     def command(captures: tuple[str, ...], format_: str, **options: Any) -> None:
-        _print(rows, captures, format_, columns, options)
+        asked = options.pop("body", None)
+        if asked is not None:
+            _print_body(name, captures, format_, asked, options)
+        elif options.pop("dialogs", False):
+            _print("sip_dialogs", captures, format_, DIALOG_COLUMNS, options)
+        else:
+            _print(name, captures, format_, columns, options)
 
-    return command
+    command.__doc__ = help_
+    return body_option(command) if body else command
 
 
 def _print(
@@ -34,55 +48,109 @@ def _print(
     from dissect import rows as makers
     from dissect.cli.output import print_rows
 
+    wanted, chosen_by = options.pop("fields", None), take(options)
     run = session(captures, **options)
     make: Callable[..., Iterator[dict[str, Any]]] = getattr(makers, rows)
-    found = list(make(run))
+    found = list(chosen(make(run), chosen_by, run))
+    if wanted is not None:
+        found = fields(found, wanted)
+        columns = [name.strip() for name in wanted.split(",") if name.strip()]
     warn(run)
     print_rows(found, format_, columns)
 
 
-http = _command(
-    "http",
-    "HTTP exchanges of CAPTURE..., requests paired with their responses.",
-    (
-        "time",
-        "stream",
-        "first_frame",
-        "client",
-        "method",
+def _print_body(
+    kind: str, captures: tuple[str, ...], format_: str, asked: str, options: dict[str, Any]
+) -> None:
+    if options.pop("fields", None) or any(take(options).values()) or options.pop("dialogs", None):
+        raise click.UsageError("--body shows one message: no filters, no --fields, no --dialogs")
+    run = session(captures, **options)
+    warn(run)
+    print_body(run, kind, asked, format_)
+
+
+DIALOG_COLUMNS = (
+    "time",
+    "stream",
+    "first_frame",
+    "method",
+    "from",
+    "to",
+    "state",
+    "status",
+    "media",
+)
+
+http = click.command("http")(
+    _command(
+        "http",
+        "HTTP exchanges of CAPTURE..., requests paired with their responses.",
+        (
+            "time",
+            "stream",
+            "first_frame",
+            "client",
+            "method",
+            "host",
+            "path",
+            "status",
+            "response_type",
+        ),
         "host",
-        "path",
+        "method",
         "status",
-        "response_type",
-    ),
-    "http",
+        body=True,
+    )
 )
-sip = _command(
-    "sip",
-    "SIP messages of CAPTURE...",
-    ("time", "stream", "first_frame", "client", "method", "status", "reason", "cseq", "auth"),
-    "sip",
+sip = click.command("sip")(
+    click.option("--dialogs", is_flag=True, help="One row a dialog (a call, a subscription).")(
+        _command(
+            "sip",
+            "SIP messages of CAPTURE...",
+            (
+                "time",
+                "stream",
+                "first_frame",
+                "client",
+                "method",
+                "status",
+                "reason",
+                "cseq",
+                "auth",
+            ),
+            "host",
+            "method",
+            "status",
+            body=True,
+        )
+    )
 )
-tls = _command(
-    "tls",
-    "TLS connections of CAPTURE..., and for each that stayed shut the reason.",
-    (
-        "stream",
-        "first_frame",
-        "client",
-        "server_name",
-        "version",
-        "cipher_suite",
-        "decrypted",
-        "reason",
-    ),
-    "tls",
+tls = click.command("tls")(
+    _command(
+        "tls",
+        "TLS connections of CAPTURE..., and for each that stayed shut the reason.",
+        (
+            "stream",
+            "first_frame",
+            "client",
+            "server_name",
+            "version",
+            "cipher_suite",
+            "decrypted",
+            "reason",
+            "sentence",
+        ),
+        "host",
+    )
 )
-dns = _command(
-    "dns",
-    "DNS questions and answers of CAPTURE...",
-    ("time", "stream", "first_frame", "client", "kind", "name", "type", "rcode", "answers"),
-    "dns",
+dns = click.command("dns")(
+    _command(
+        "dns",
+        "DNS questions and answers of CAPTURE...",
+        ("time", "stream", "first_frame", "client", "kind", "name", "type", "rcode", "answers"),
+        "host",
+        "status",
+    )
 )
 
 
@@ -90,6 +158,7 @@ dns = _command(
 @inputs(required=False)
 @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
 @click.option("--list", "list_", is_flag=True, help="Name every event that there can be.")
+@filters("host", *_COMMON)
 def events(captures: tuple[str, ...], format_: str, list_: bool, **options: Any) -> None:
     from dissect.cli.output import print_rows
 

@@ -1,4 +1,6 @@
-"""SequenceChart → text, JSON, PNG, SVG, PDF. Renderers decide coordinates and colours only.
+"""SequenceChart → text, pictures, diagrams, documents, data.
+
+Renderers decide coordinates and colours only.
 
 A format is one `Renderer` in `FORMATS`; its module is imported when it is first used, so
 that text costs nothing of matplotlib. All formats understand the same `Options`.
@@ -10,10 +12,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from dissect.errors import UsageError
 from dissect.model import CaptureInfo, SequenceChart
+from dissect.render.details import Details
 
 DEFAULT_WIDTH = 100
 
@@ -23,7 +26,9 @@ class Options:
     """What may be asked of a renderer; each takes what concerns it.
 
     `width` (terminal cells), `color` (ANSI) and `ascii` concern text; `theme` and `dpi`
-    the pictures. `captures` and `diagnostics` are the run's, beyond those of the charts.
+    the pictures. `captures` and `diagnostics` are the run's, beyond those of the charts;
+    `details` are what an HTML report shows of its messages. `anonymous` says that names and
+    addresses were replaced.
     """
 
     width: int = DEFAULT_WIDTH
@@ -33,24 +38,39 @@ class Options:
     dpi: int = 150
     captures: tuple[CaptureInfo | str, ...] = ()
     diagnostics: tuple[str, ...] = ()
+    details: Details | None = None
+    anonymous: bool = False
 
 
 Render = Callable[[Sequence[SequenceChart], Options], "str | bytes"]
+Parts = Callable[[Sequence[SequenceChart], Options], "list[tuple[str, str]]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """A format: its name, file extensions, and `module:function` that draws it."""
+    """A format: its name, file extensions, and `module:function` that draws it.
+
+    `parts` names the function that gives what the format's own limits left out of the
+    drawing: (suffix of a file name, content) for each further file.
+    """
 
     name: str
     extensions: tuple[str, ...]
     media_type: str
     binary: bool
     target: str
+    parts: str | None = None
 
     def load(self) -> Render:
-        module, _, function = self.target.partition(":")
-        return getattr(import_module(module), function)  # type: ignore[no-any-return]
+        return cast(Render, _load(self.target))
+
+    def load_parts(self) -> Parts | None:
+        return cast(Parts, _load(self.parts)) if self.parts else None
+
+
+def _load(target: str) -> Any:
+    module, _, function = target.partition(":")
+    return getattr(import_module(module), function)
 
 
 FORMATS: dict[str, Renderer] = {}
@@ -67,6 +87,26 @@ for _renderer in (
     Renderer("png", ("png",), "image/png", True, "dissect.render.mpl:png"),
     Renderer("svg", ("svg",), "image/svg+xml", True, "dissect.render.mpl:svg"),
     Renderer("pdf", ("pdf",), "application/pdf", True, "dissect.render.mpl:pdf"),
+    Renderer(
+        "mermaid",
+        ("mmd", "mermaid"),
+        "text/vnd.mermaid",
+        False,
+        "dissect.render.mermaid:render",
+        "dissect.render.mermaid:parts",
+    ),
+    Renderer(
+        "plantuml",
+        ("puml", "plantuml"),
+        "text/x-plantuml",
+        False,
+        "dissect.render.plantuml:render",
+    ),
+    Renderer(
+        "markdown", ("md", "markdown"), "text/markdown", False, "dissect.render.markdown:render"
+    ),
+    Renderer("html", ("html", "htm"), "text/html", False, "dissect.render.html:render"),
+    Renderer("csv", ("csv",), "text/csv", False, "dissect.render.csv:render"),
 ):
     register(_renderer)
 

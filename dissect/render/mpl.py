@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font, LoadFlags
@@ -23,6 +25,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch, Polygon, Rectangle
 from matplotlib.text import Text as MplText
 from matplotlib.transforms import Affine2D, Transform
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import dissect
 from dissect.model import SequenceChart
@@ -43,13 +47,14 @@ from dissect.render.primitives import (
     Tip,
 )
 from dissect.render.svg import titled
-from dissect.render.theme import THEMES, Theme
+from dissect.render.theme import THEMES, Theme, palette
 from dissect.render.words import NO_BREAK
 
 PRODUCT = f"dissect {dissect.__version__}"
 MAX_ARROWS_PICTURE = 600  # a picture of more is taller than viewers open
 MAX_ARROWS_PDF = 3000
 MAX_PIXELS = 60_000  # a side; Agg ends at 2**16
+_BAND = 2048  # rows of pixels looked at together
 DASHES = (4.0, 2.5)
 
 _SETTINGS: Any = {
@@ -123,9 +128,37 @@ def png(charts: Sequence[SequenceChart], options: Options) -> bytes:
     dpi = min(float(options.dpi), MAX_PIXELS * POINTS_PER_INCH / longest)
     with _settings():
         figure = draw(page, THEMES[options.theme])
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=dpi, metadata={"Software": PRODUCT})
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    information = PngInfo()
+    information.add_text("Software", PRODUCT)
+    out = io.BytesIO()
+    picture = _indexed(drawn, palette(THEMES[options.theme]))
+    picture.save(out, "png", optimize=True, dpi=(dpi, dpi), pnginfo=information)
     return out.getvalue()
+
+
+def _indexed(drawn: np.ndarray[Any, Any], colors: Sequence[int]) -> Image.Image:
+    """The pixels as the nearest of the palette's colours: a fifth of the bytes."""
+    known = np.array(colors, dtype=np.int32).reshape(-1, 3)
+    height, width = drawn.shape[:2]
+    indexes = np.empty((height, width), dtype=np.uint8)
+    nearest = np.zeros(1 << 24, dtype=np.uint8)
+    for top in range(0, height, _BAND):
+        band = drawn[top : top + _BAND].astype(np.uint32)
+        packed = band[:, :, 0] << 16 | band[:, :, 1] << 8 | band[:, :, 2]
+        seen = np.zeros(1 << 24, dtype=bool)
+        seen[packed] = True
+        found = np.flatnonzero(seen)
+        there = np.stack([found >> 16, found >> 8 & 0xFF, found & 0xFF], axis=1).astype(np.int32)
+        apart = there[:, None, :] - known[None, :, :]
+        nearest[found] = (apart * apart).sum(axis=2).argmin(axis=1)
+        indexes[top : top + _BAND] = nearest[packed]
+    picture = Image.fromarray(indexes, "P")
+    picture.putpalette(list(colors))
+    return picture
 
 
 def svg(charts: Sequence[SequenceChart], options: Options) -> bytes:

@@ -92,7 +92,9 @@ class Pager:
         fresh = self.limit - MARGIN - heads
         room = self.room - (heads if self.full_heads else 0)
         first = sum(block.height for block in group.blocks[:3])
-        if blocks > room and (blocks <= fresh or first > room) and self.y > self.begin:
+        # The first page is not left with the header alone: its step may be torn.
+        whole = blocks <= fresh and not (self.full_heads and room > fresh / 2)
+        if blocks > room and (whole or first > room) and self.y > self.begin:
             self.cut(heads=True)
         elif self.full_heads:
             self.heads()

@@ -96,3 +96,31 @@ DARK = _theme(
 )
 
 THEMES: Mapping[str, Theme] = {"light": LIGHT, "dark": DARK}
+
+
+_LEVELS = (0.2, 0.4, 0.6, 0.8)  # of antialiased edges, between a stroke and its ground
+
+
+def palette(theme: Theme) -> list[int]:
+    """256 colours (red, green, blue one after the other) that a drawing in `theme` is made of.
+
+    All of the theme exactly, and blends of what is drawn with what lies under it.
+    """
+    grounds = dict.fromkeys([theme.paper, *theme.fill.values()])
+    inks = dict.fromkeys(theme.ink.values())
+    blends = dict.fromkeys([*grounds, *inks])
+    pairs = [(ink, theme.paper) for ink in inks]
+    pairs += [(theme.ink[name], theme.fill[f"band-{name}"]) for name in STATUSES]
+    pairs += [(theme.ink["ink"], theme.fill[f"band-{name}"]) for name in STATUSES]
+    pairs += [(theme.paper, theme.fill[f"badge-{name}"]) for name in STATUSES]
+    pairs += [(theme.ink[role], theme.fill["head"]) for role in ("ink", "soft")]
+    for level in (0.5, *_LEVELS):
+        for over, under in pairs:
+            blends.setdefault(_blend(over, under, level))
+    values = [channel for color in list(blends)[:256] for channel in bytes.fromhex(color[1:])]
+    return values + values[:3] * (256 - len(values) // 3)
+
+
+def _blend(over: str, under: str, share: float) -> str:
+    pairs = zip(bytes.fromhex(over[1:]), bytes.fromhex(under[1:]), strict=True)
+    return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in pairs)

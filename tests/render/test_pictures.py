@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
@@ -132,6 +132,16 @@ def test_pages_are_a4_numbered_with_heads_repeated() -> None:
 @pytest.mark.parametrize("name", ["success", "failure", "long_labels", "wide"])
 def test_a_step_is_not_torn_if_a_page_holds_it(name: str) -> None:
     assert not any("(continued)" in text for page in paged(name, False) for text in texts(page))
+
+
+def test_the_first_page_has_more_than_the_header() -> None:
+    """A first step that fills a page begins below the header all the same."""
+    chart = charts.many(26)
+    chart = replace(chart, steps=(chart.steps[2],), diagnostics=())
+    found = pages(chart, dejavu(substitute=True), "dissect 0", tall=False, max_arrows=600)
+    assert len(found) == 2
+    assert any(text.startswith("REGISTER #") for text in texts(found[0]))
+    assert "Registration that never ends (continued)" in texts(found[1])
 
 
 def test_every_arrow_is_drawn_once() -> None:
@@ -326,3 +336,32 @@ def test_streams_hold_no_hostile_bytes() -> None:
     data = render(charts.hostile(), "pdf")
     assert isinstance(data, bytes)
     assert b"\x1b[31m" not in pdf_streams(data)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_png_keeps_its_colours_in_a_palette(theme: str) -> None:
+    """Every status has its colour, exactly; no pixel is far from what was drawn."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    chart = charts.ALL["failure"]()
+    picture = Image.open(io.BytesIO(render(chart, "png", theme=theme)))  # type: ignore[arg-type]
+    assert picture.mode == "P"
+    shown = np.asarray(picture.convert("RGB")).astype(int)
+    there = {f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.unique(shown.reshape(-1, 3), axis=0)}
+    colours = THEMES[theme]  # type: ignore[index]
+    for status in {step.status for step in chart.steps}:
+        assert colours.ink[status] in there
+        assert colours.fill[f"band-{status}"] in there
+    (page,) = pages(chart, dejavu(substitute=True), mpl.PRODUCT, tall=True, max_arrows=600)
+    with mpl._settings():
+        figure = draw(page, colours)
+        figure.set_dpi(150)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        drawn = np.asarray(canvas.buffer_rgba())[:, :, :3].astype(int)
+    assert drawn.shape == shown.shape
+    assert np.abs(drawn - shown).max() <= 60
+    assert np.abs(drawn - shown).mean() < 0.3

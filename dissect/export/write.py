@@ -1,0 +1,212 @@
+"""From a session to the file: which streams, which names, which comments, which keys."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dissect
+from dissect.capture import Packet, open_capture
+from dissect.engines import CaptureInput
+from dissect.errors import UsageError
+from dissect.export.locate import Locator, Stream
+from dissect.export.pcapng import Writer
+from dissect.export.secrets import key_log
+from dissect.model import DnsMessage, SequenceChart, Source, TlsConnection
+from dissect.pipeline import Session, bind_key_logs
+from dissect.render import words
+from dissect.render.escape import visible
+
+MAX_COMMENTS = 20  # on one frame
+MAX_SOURCES = 200  # of one folded arrow that get a comment
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was written: frames by capture, streams, sessions whose keys are inside."""
+
+    frames: dict[str, int] = field(default_factory=dict)
+    streams: int = 0
+    keys: int = 0
+    comments: int = 0
+
+
+def export(run: Session, path: str, with_secrets: bool) -> Exported:
+    """Write the packets of the streams that the session's charts used to `path` (mode 0600).
+
+    With `with_secrets` the file opens decrypted: it has the keys of these sessions, and of
+    no others. Raises UsageError: nothing to export, standard input, `path` can't be written.
+    """
+    streams = used_streams(run)
+    if not any(streams.values()):
+        raise UsageError("no packets to export: the flow was seen in logs only")
+    inputs = bind_key_logs(run.options)
+    if any(item.name == "-" for item in inputs):
+        raise UsageError("export reads the captures again, so it can't take standard input")
+    _not_an_input(path, inputs)
+    frames = {index: _frames(inputs[index], index, wanted) for index, wanted in streams.items()}
+    logs = b""
+    if with_secrets:
+        for index, wanted in frames.items():
+            chosen = _chosen(inputs[index], index, wanted, shift=False)
+            logs += key_log(inputs[index], index, (packet for packet in chosen))
+    comments = frame_comments(run, frames)
+    result = Exported(
+        frames={inputs[index].name: len(wanted) for index, wanted in frames.items()},
+        streams=sum(len(wanted) for wanted in streams.values()),
+        keys=len({line.split()[1] for line in logs.splitlines()}),
+        comments=sum(len(found) for found in comments.values()),
+    )
+    target = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".export-")
+    except OSError as error:
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    try:
+        # mkstemp made it readable by its owner alone; it keeps that mode under its new name.
+        with os.fdopen(handle, "wb") as file:
+            writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run.charts))
+            writer.names(_names(run, streams))
+            if logs:
+                writer.secrets(logs)
+            for index, packet in _merged(inputs, frames):
+                frame, ns, link, buf, start, caplen, length = packet
+                writer.packet(
+                    Path(inputs[index].name).name, link, ns, bytes(buf[start : start + caplen]),
+                    length, comments.get((index, frame), ()),
+                )  # fmt: skip
+        os.replace(temporary, target)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return result
+
+
+def _not_an_input(path: str, inputs: Sequence[CaptureInput]) -> None:
+    for item in inputs:
+        if os.path.exists(path) and os.path.samefile(path, item.name):
+            raise UsageError(f"{path} is one of the captures: give another name")
+
+
+def used_streams(run: Session) -> dict[int, frozenset[Stream]]:
+    """By capture index: the streams of all arrows and of the causes' evidence."""
+    index_of = {name: index for index, name in enumerate(run.options.captures)}
+    found: dict[int, set[Stream]] = {}
+    for source in _sources(run.charts):
+        if source.stream is not None and source.capture in index_of:
+            streams = found.setdefault(index_of[source.capture], set())
+            streams.add((source.transport, source.stream))
+    return {index: frozenset(streams) for index, streams in sorted(found.items())}
+
+
+def _sources(charts: Sequence[SequenceChart]) -> Iterator[Source]:
+    for chart in charts:
+        for step in chart.steps:
+            for arrow in step.arrows:
+                yield arrow.source
+                yield from arrow.sources
+        if chart.cause:
+            yield from chart.cause.evidence
+
+
+def _frames(item: CaptureInput, index: int, wanted: frozenset[Stream]) -> frozenset[int]:
+    with open_capture(item.name, index) as capture:
+        locator = Locator(index, wanted)
+        locator.feed(capture.packets())
+    return frozenset(locator.frames)
+
+
+def _chosen(
+    item: CaptureInput, index: int, wanted: frozenset[int], shift: bool = True
+) -> Iterator[Packet]:
+    """The wanted packets of a capture, its clock's offset added."""
+    offset = item.offset_ns if shift else 0
+    with open_capture(item.name, index) as capture:
+        for packet in capture.packets():
+            if packet[0] in wanted:
+                frame, ns, link, buf, start, caplen, length = packet
+                yield frame, ns + offset, link, buf, start, caplen, length
+
+
+def _merged(
+    inputs: Sequence[CaptureInput], frames: dict[int, frozenset[int]]
+) -> Iterator[tuple[int, Packet]]:
+    """All chosen packets by time; those of one capture stay in the order of its file."""
+
+    def of(index: int) -> Iterator[tuple[int, Packet]]:
+        return ((index, packet) for packet in _chosen(inputs[index], index, frames[index]))
+
+    return heapq.merge(*(of(index) for index in frames), key=lambda item: item[1][1])
+
+
+def _verdicts(charts: Sequence[SequenceChart]) -> str:
+    lines = []
+    for chart in charts:
+        lines.append(f"{chart.title}: {words.verdict(chart)}")
+        if chart.cause:
+            lines.append(f"{words.sentence(chart.cause.text)} [{chart.cause.code}]")
+    return "\n".join(visible(line) for line in lines)
+
+
+def frame_comments(
+    run: Session, frames: dict[int, frozenset[int]]
+) -> dict[tuple[int, int], list[str]]:
+    """(capture, frame) → what that frame proves; on the frame that made it readable."""
+    index_of = {name: index for index, name in enumerate(run.options.captures)}
+    found: dict[tuple[int, int], list[str]] = {}
+
+    def add(source: Source, text: str) -> None:
+        index = index_of.get(source.capture)
+        if index is None or source.first_frame is None:
+            return
+        last = source.last_frame or source.first_frame
+        frame = last if last in frames.get(index, ()) else source.first_frame
+        known = found.setdefault((index, frame), [])
+        if text not in known and len(known) < MAX_COMMENTS:
+            known.append(text)
+
+    for chart in run.charts:
+        for step in chart.steps:
+            for arrow in step.arrows:
+                status = "" if arrow.status == "ok" else f" ({arrow.status})"
+                note = f"; {arrow.note}" if arrow.note else ""
+                text = visible(f"Step {step.number}{status}: {arrow.label}{note}")
+                for source in (arrow.sources or (arrow.source,))[:MAX_SOURCES]:
+                    where = f" [{Path(source.capture).name} frame {source.first_frame}]"
+                    add(source, text + visible(where))
+        if chart.cause:
+            text = visible(f"Cause: {words.sentence(chart.cause.text)} [{chart.cause.code}]")
+            for source in chart.cause.evidence:
+                add(source, text)
+    return found
+
+
+def _names(run: Session, streams: dict[int, frozenset[Stream]]) -> dict[str, str]:
+    """Address → name for the servers of the exported streams: from DNS, TLS, the captures."""
+    names: dict[str, str] = {}
+    addresses: set[str] = set()
+    for message in run.messages:
+        connection = message.place.connection
+        if (connection.transport, connection.stream) in streams.get(connection.capture, ()):
+            addresses |= {connection.client.address, connection.server.address}
+            if isinstance(message, TlsConnection) and message.server_name:
+                names.setdefault(connection.server.address, message.server_name)
+    for message in run.messages:
+        if isinstance(message, DnsMessage) and message.questions:
+            for _, kind, data in message.answers:
+                if kind in ("A", "AAAA"):
+                    names.setdefault(data, message.questions[0][0].rstrip("."))
+    for address, name in run.reading.names.items():
+        names.setdefault(address, name)
+    return {
+        address: visible(run.book.scrub(names[address]))
+        for address in sorted(addresses)
+        if address in names
+    }

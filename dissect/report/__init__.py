@@ -1,0 +1,1 @@
+"""What a ticket needs beside the chart: details of messages, redacted; HAR; the report page."""

@@ -1,0 +1,192 @@
+"""Pseudonyms for people and machines, the same in all of a report: for tickets that leave
+the house.
+
+Replaced are user names with their domain (SIP addresses, UPNs, e-mail), the customers'
+domains in host names, display names in SIP, IP and MAC addresses. IP addresses keep their
+common prefixes (the scheme of Crypto-PAn: whether a bit is flipped depends on the bits before
+it), private ones stay private. The key is random, so nothing can be turned back, and
+two reports can't be compared. A name in a sentence looks like any word, so bodies of messages
+are left out.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from dissect.model import SequenceChart
+from dissect.render.details import Details
+from dissect.report.shown import mapped
+
+Value = TypeVar("Value")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_AT = r"(?:@|%40|%2540|&#64;)"
+_USER = re.compile(rf"(?<![\w.+%-])([\w.+-]{{1,64}}?)({_AT})((?:[\w-]+\.)+[A-Za-z][\w-]*)")
+_AT_ADDRESS = re.compile(
+    rf"(?<![\w.+%-])([\w.+-]{{1,64}}?)({_AT})(?=\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\[)"
+)
+_BACKSLASH = re.compile(r"(?<![\w\\])([A-Za-z][\w.-]{0,15})(\\{1,2}|%5[Cc])([\w.-]{2,64})(?!\w)")
+_DISPLAY = re.compile(r'"([^"<>\\]{1,100})"(\s*<sips?:)', re.I)
+_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+_IPV6 = re.compile(
+    r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:])"
+)
+_MAC = re.compile(
+    r"(?<![0-9A-Fa-f:-])((?:[0-9A-Fa-f]{2}[:-]){3})"
+    r"((?:[0-9A-Fa-f]{2}[:-]){2}[0-9A-Fa-f]{2})(?![0-9A-Fa-f:-])"
+)
+# Without separators a MAC is told by its vendor: Polycom, whose phones write it so.
+_BARE_MAC = re.compile(
+    r"(?<![0-9A-Fa-f])(0004[Ff]2|64167[Ff]|482567)([0-9A-Fa-f]{6})(?![0-9A-Fa-f])"
+)
+_PRIVATE = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fe80::/10", "fc00::/7",
+    )
+)  # fmt: skip
+
+
+class Anonymizer:
+    """Learns who is there, then replaces. Unknown names of the same kind are never mixed up."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+        self._users: dict[str, str] = {}
+        self._locals: dict[str, str] = {}
+        self._domains: dict[str, str] = {}
+        self._people: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
+        self._hosts: re.Pattern[str] | None = None
+
+    def learn(self, text: str) -> str:
+        """Note the users and domains in a text; returns it unchanged."""
+        for user, _, domain in _USER.findall(text):
+            self._user(user, domain)
+        return text
+
+    def _domain(self, domain: str) -> str:
+        name = domain.lower()
+        if name not in self._domains:
+            self._domains[name] = f"org{len(self._domains) + 1}.example"
+            self._hosts = None
+        return self._domains[name]
+
+    def _user(self, user: str, domain: str) -> str:
+        name = f"{user}@{domain}".lower()
+        found = self._users.setdefault(name, f"user{len(self._users) + 1}")
+        self._locals.setdefault(user.lower(), found)
+        self._domain(domain)
+        return found
+
+    def _local(self, user: str) -> str:
+        """A user at a machine's address, as in a SIP Contact: the one of that name, if known."""
+        name = user.lower()
+        if name not in self._locals:
+            self._locals[name] = self._users.setdefault(name, f"user{len(self._users) + 1}")
+        return self._locals[name]
+
+    def replace(self, text: str) -> str:
+        """`text` with pseudonyms for all that is known and all that looks like it."""
+        if not any(sign in text for sign in '@%.:\\"') and not _BARE_MAC.search(text):
+            return text
+        text = _DISPLAY.sub(lambda m: f'"{self._person(m[1])}"{m[2]}', text)
+        text = _USER.sub(lambda m: f"{self._user(m[1], m[3])}{m[2]}{self._domain(m[3])}", text)
+        text = _AT_ADDRESS.sub(lambda m: f"{self._local(m[1])}{m[2]}", text)
+        text = _BACKSLASH.sub(self._backslash, text)
+        if self._domains:
+            text = self._host_pattern().sub(lambda m: self._domains[m[0].lower()], text)
+        text = _MAC.sub(lambda m: m[1] + self._mac(m[2]), text)
+        text = _BARE_MAC.sub(lambda m: m[1] + self._mac(m[2]), text)
+        text = _IPV4.sub(lambda m: self._address(m[0]), text)
+        return _IPV6.sub(lambda m: self._address(m[0]), text)
+
+    def _person(self, name: str) -> str:
+        return self._people.setdefault(name.lower(), f"Person {len(self._people) + 1}")
+
+    def _backslash(self, match: re.Match[str]) -> str:
+        """DOMAIN\\user; one of them alone says nothing of whose it is."""
+        if len(match[3]) < 3 or match[3].isdigit() or re.fullmatch(r"[xuU][0-9a-f]{2,8}", match[3]):
+            return match[0]  # an escape, not a name
+        name = f"{match[3]}@{match[1]}".lower()
+        return f"ORG{match[2]}{self._users.setdefault(name, f'user{len(self._users) + 1}')}"
+
+    def _host_pattern(self) -> re.Pattern[str]:
+        if self._hosts is None:
+            names = sorted(self._domains, key=len, reverse=True)
+            joined = "|".join(map(re.escape, names))
+            self._hosts = re.compile(rf"(?<![\w-])(?:{joined})(?![\w-]|\.[A-Za-z])", re.I)
+        return self._hosts
+
+    # ------------------------------------------------------------- addresses
+
+    def _address(self, text: str) -> str:
+        known = self._addresses.get(text)
+        if known is None:
+            try:
+                address = ipaddress.ip_address(text)
+            except ValueError:
+                return text  # a version or a time, no address
+            known = self._addresses[text] = str(self._mapped_address(address))
+        return known
+
+    def _mapped_address(self, address: Address) -> Address:
+        if address.is_loopback or address.is_multicast or address.is_unspecified:
+            return address
+        if int(address) == (1 << address.max_prefixlen) - 1:
+            return address
+        bits = address.max_prefixlen
+        keep = next((net.prefixlen for net in _PRIVATE if address in net), 0)
+        value, result = int(address), 0
+        for index in range(bits):
+            bit = value >> (bits - 1 - index) & 1
+            if index >= keep:
+                prefix = value >> (bits - index)
+                word = f"{bits}/{index}/{prefix:x}".encode()
+                bit ^= hmac.digest(self._key, word, "sha256")[0] & 1
+            result = result << 1 | bit
+        return type(address)(result)
+
+    def _mac(self, tail: str) -> str:
+        """The second half of a MAC address; the first names the vendor only."""
+        digits = re.sub(r"[:-]", "", tail).lower()
+        digest = hmac.digest(self._key, b"mac/" + digits.encode(), "sha256").hex()[:6]
+        separator = tail[2] if len(tail) == 8 else ""
+        return separator.join(digest[i : i + 2] for i in (0, 2, 4))
+
+
+class Anonymous:
+    """The charts and details of a run, and its lines, under pseudonyms."""
+
+    def __init__(self, charts: Sequence[SequenceChart], details: Details, lines: Sequence[str]):
+        self._anonymizer = Anonymizer()
+        bare = replace(
+            details,
+            messages={
+                key: tuple(
+                    replace(view, body=None, body_note=_left_out(view.body_note)) for view in views
+                )
+                for key, views in details.messages.items()
+            },
+        )
+        everything = (tuple(charts), bare, tuple(lines))
+        mapped(everything, self._anonymizer.learn)
+        self.charts, self.details, self.lines = mapped(everything, self._replace)
+
+    @property
+    def _replace(self) -> Callable[[str], str]:
+        return self._anonymizer.replace
+
+    def text(self, value: Value) -> Value:
+        """More of the same run, such as its HAR."""
+        return mapped(mapped(value, self._anonymizer.learn), self._replace)
+
+
+def _left_out(note: str) -> str:
+    return f"{note}; bodies are left out with --anonymize" if note else ""

@@ -1,0 +1,130 @@
+"""A folder of captures: which belong together, and the index page of their reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dissect.errors import UsageError
+from dissect.model import CaptureInfo, SequenceChart
+
+SUFFIXES = (".pcap", ".pcapng", ".cap")
+WRAPPERS = (".gz", ".zst", ".lz4")
+MAX_RUNS = 2000
+_NAME = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Captures that are read together, and what came of it. `page` is the report's name."""
+
+    name: str
+    captures: tuple[str, ...]
+    phone_logs: tuple[str, ...] = ()
+    page: str = ""
+    charts: tuple[SequenceChart, ...] = ()
+    start_ns: int | None = None
+    problem: str = ""
+
+    def read(
+        self, page: str, charts: Sequence[SequenceChart], captures: Sequence[CaptureInfo]
+    ) -> Run:
+        starts = [capture.start_ns for capture in captures if capture.start_ns is not None]
+        start = min(starts, default=None)
+        return replace(self, page=page, charts=tuple(charts), start_ns=start)
+
+    def failed(self, problem: str) -> Run:
+        return replace(self, problem=problem)
+
+
+def runs(folder: Path) -> list[Run]:
+    """A run for each capture right in `folder`, and one for each subfolder that has some.
+
+    Raises UsageError for a folder that can't be read.
+    """
+    try:
+        inside = sorted(folder.iterdir())
+        found = [Run(_stem(path), (str(path),)) for path in inside if _is_capture(path)]
+        for sub in (path for path in inside if path.is_dir()):
+            files = sorted(sub.iterdir())
+            captures = tuple(str(path) for path in files if _is_capture(path))
+            if captures:
+                logs = tuple(str(path) for path in files if _is_phone_log(path))
+                found.append(Run(_NAME.sub("-", sub.name), captures, logs))
+    except OSError as error:
+        raise UsageError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
+    return _named_apart(found[:MAX_RUNS])
+
+
+def _named_apart(found: list[Run]) -> list[Run]:
+    taken: set[str] = {"index"}
+    result = []
+    for run in found:
+        name, number = run.name, 2
+        while name.lower() in taken:
+            name, number = f"{run.name}-{number}", number + 1
+        taken.add(name.lower())
+        result.append(replace(run, name=name))
+    return result
+
+
+def _bare(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in WRAPPERS else path
+
+
+def _stem(path: Path) -> str:
+    return _NAME.sub("-", _bare(path).stem) or "capture"
+
+
+def _is_capture(path: Path) -> bool:
+    return path.is_file() and _bare(path).suffix.lower() in SUFFIXES
+
+
+def _is_phone_log(path: Path) -> bool:
+    from dissect.engines import phone_log
+
+    if not path.is_file() or path.suffix.lower() not in (".log", ".txt"):
+        return False
+    try:
+        phone_log.read(str(path), 0, 1970)
+    except UsageError:
+        return False  # some other program's log
+    return True
+
+
+def _cause(chart: SequenceChart) -> str:
+    from dissect.render.words import sentence
+
+    return f"{sentence(chart.cause.text)} ({chart.cause.code})" if chart.cause else ""
+
+
+def index(title: str, found: Sequence[Run]) -> str:
+    """The index page."""
+    from dissect.render.html import index_page
+    from dissect.render.words import rfc3339, sentence, verdict
+
+    rows = []
+    for run in found:
+        files = [Path(name).name for name in (*run.captures, *run.phone_logs)]
+        start = rfc3339(run.start_ns)[:19] + "Z" if run.start_ns is not None else ""
+        flows = [
+            {
+                "status": chart.status,
+                "verdict": sentence(verdict(chart)),
+                "title": chart.title,
+                "subject": chart.subject or "",
+                "cause": f"{sentence(chart.cause.text)} ({chart.cause.code})"
+                if chart.cause
+                else "",
+            }
+            for chart in run.charts
+        ]
+        rows.append(
+            {
+                "name": run.name, "page": run.page, "files": files, "start": start,
+                "flows": flows, "problem": run.problem,
+            }
+        )  # fmt: skip
+    return index_page(title, rows)
