@@ -5,8 +5,9 @@ PYTHON ?= python3
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 OUT    ?= out
 SAMPLE := captures/web-signin
+GALLERY := txt svg png pdf md mmd puml json csv har
 
-.PHONY: demo test lint test-long lab-test captures bench picture clean
+.PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -24,6 +25,10 @@ lint: $(VENV)/.tested-with
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# dissect against tshark over all captures, and over FOLDERS of your own (FOLDERS="a b").
+crosscheck: $(VENV)/.tested-with
+	$(BIN)/python -m tests.engines.survey reports/crosscheck.md $(FOLDERS)
 
 # What takes minutes.
 test-long: $(VENV)/.tested-with
@@ -64,3 +69,15 @@ clean:
 picture: $(VENV)/.installed
 	@cd $(SAMPLE) && ../../$(BIN)/dissect flow phone.pcapng browser.pcapng \
 		--phone-log phone.log -o ../../reports/web-signin.png
+
+# Each scenario in each format, and the page that lists them.
+gallery: $(VENV)/.installed
+	@cd captures && for folder in */; do \
+		test -e $$folder/phone.pcapng || continue; \
+		out=../../reports/gallery/$$folder; \
+		( cd $$folder && mkdir -p $$out && ../../$(BIN)/dissect report phone.pcapng browser.pcapng \
+			$$(test -e phone.log && echo --phone-log phone.log) $(GALLERY:%=-o $$out/chart.%) \
+			2>/dev/null || test $$? -eq 1 ) || exit 1; \
+	done
+	@cd captures && ../$(BIN)/dissect report . -o ../reports/gallery 2>/dev/null || test $$? -eq 1
+	@du -sh reports/gallery

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from dissect.engines import CaptureInput, Reading
 from dissect.errors import UsageError
 from dissect.flow.definition import Definition, load
 from dissect.flow.match import match
-from dissect.model import Event, Message, SequenceChart
+from dissect.model import Event, Message, Opaque, SequenceChart
 from dissect.plugins import Registry, registry
 from dissect.signin.recognise import Recogniser
 from dissect.signin.redaction import SecretBook
@@ -32,6 +33,8 @@ class Options:
 
     `key_logs` may bind a log to a capture (`phone.pcapng:phone.keys`). `clocks` are ns to
     add to a capture's times, by its name as given. `roles` are actor by address.
+    `rsa_keys` are files of servers' private keys, `rsa_passwords` may open them.
+    `decode_as` are Wireshark's selectors (`tcp.port==5070,sip`), for the engine tshark.
     """
 
     captures: tuple[str, ...]
@@ -39,6 +42,10 @@ class Options:
     phone_logs: tuple[str, ...] = ()
     flows: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    rsa_keys: tuple[str, ...] = ()
+    rsa_passwords: tuple[Opaque, ...] = ()
+    engine: Literal["embedded", "tshark"] = "embedded"
+    decode_as: tuple[str, ...] = ()
     auto_keys: bool = True
     reveal: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +78,12 @@ class Session:
         inputs = bind_key_logs(options)
         if not inputs:
             return Reading()
+        if options.engine == "tshark":
+            from dissect.engines import tshark
+
+            return tshark.read(inputs, options.decode_as)
+        if options.decode_as:
+            raise UsageError("--decode-as is for --engine tshark; the embedded engine looks inside")
         from dissect.engines import embedded
 
         return embedded.read(inputs)
@@ -82,7 +95,9 @@ class Session:
     @cached_property
     def events(self) -> list[Event]:
         """The events of captures and phone logs, on the captures' clock."""
-        recogniser = Recogniser(self.names, self.book, self.registry.rules)
+        recogniser = Recogniser(
+            self.names, self.book, self.registry.rules, names=self.reading.names
+        )
         for message in self.messages:
             recogniser.add(message)
         packets = recogniser.finish()
@@ -92,7 +107,7 @@ class Session:
             for event in self._log_events(path, len(self.options.captures) + index, packets)
         ]
         merged = [*packets, *from_logs]
-        merged.sort(key=lambda e: (e.time_ns, e.source.capture, e.source.first_frame or 0))
+        merged.sort(key=lambda event: event.order)
         return merged
 
     @cached_property
@@ -150,7 +165,7 @@ def _modified_ns(path: str) -> int:
 def bind_key_logs(options: Options) -> list[CaptureInput]:
     """Which key logs belong to which capture.
 
-    Raises UsageError for a named key log that does not exist.
+    Raises UsageError for a named key log or RSA key that does not exist.
     """
     common: list[str] = []
     bound: dict[str, list[str]] = {}
@@ -159,6 +174,9 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
         if not Path(path).exists():
             raise UsageError(f"{path}: no such key log")
         (common if capture is None else bound.setdefault(capture, [])).append(path)
+    for path in options.rsa_keys:
+        if not Path(path).exists():
+            raise UsageError(f"{path}: no such RSA key")
     unknown = set(options.clocks) - set(options.captures)
     if unknown:
         raise UsageError(f"--clock: {sorted(unknown)[0]} is none of the captures given")
@@ -168,6 +186,8 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
             key_logs=(*common, *bound.get(name, ())),
             found_key_logs=tuple(_found_beside(name)) if options.auto_keys else (),
             offset_ns=options.clocks.get(name, 0),
+            rsa_keys=options.rsa_keys,
+            rsa_passwords=options.rsa_passwords,
         )
         for name in options.captures
     ]

@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from dissect.model import (
-    CLIENT_TO_SERVER,
+    Certificate,
     DnsMessage,
+    HttpRequest,
+    HttpResponse,
     Place,
     SipMessage,
     TlsConnection,
 )
 from dissect.pipeline import Session
+from dissect.protocols import sdp
+from dissect.protocols.authentication import SignedIn, legs, schemes
+from dissect.protocols.sip_diagnostics import Diagnostic, diagnostics
+from dissect.protocols.sip_dialogs import Ladder, Position, calls
 from dissect.render.words import rfc3339
-from dissect.signin import harvest, registration
+from dissect.report.fields import header
+from dissect.signin import advice, harvest
 from dissect.signin.exchange import Exchange, pair
 from dissect.signin.redaction import redact_url
 
@@ -40,17 +47,21 @@ def http(run: Session) -> Iterator[Row]:
     _ = run.events  # the rules have met every secret, so all of them can be masked
     exchanges = pair(run.messages)
     exchanges.sort(key=lambda item: (item.place.span.first_ns, item.place.span.first_frame))
+    signed_in = SignedIn()
     for exchange in exchanges:
-        yield _http_row(run, exchange)
+        yield _http_row(run, exchange, signed_in)
 
 
-def _http_row(run: Session, exchange: Exchange) -> Row:
+def _http_row(run: Session, exchange: Exchange, signed_in: SignedIn) -> Row:
     request, response = exchange.request, exchange.response
     place = exchange.place
     span = place.span.to(response.place.span) if response else place.span
     row = _common(run, Place(place.connection, place.direction, span, place.encrypted))
     message = request or response or exchange.interim[0]
     location = exchange.location
+    asked = legs(request.headers) if request else ()
+    offered = legs(response.headers) if response else ()
+    silent = tuple(signed_in.exchange(place.connection, asked, exchange.status))
     row.update(
         version=message.version,
         method=request.method if request else None,
@@ -66,8 +77,21 @@ def _http_row(run: Session, exchange: Exchange) -> Row:
         server_name=message.server_name,
         via=request.via if request else None,
         pushed=request.pushed if request else False,
+        auth=schemes((*asked, *silent, *offered)),
+        auth_legs=[str(leg) for leg in (*asked, *silent, *offered)],
+        problem=_problem(request, response),
     )
     return row
+
+
+def _problem(request: HttpRequest | None, response: HttpResponse | None) -> str | None:
+    """What lacks of an exchange's bodies, in words."""
+    said = [
+        f"{name}: {message.body.problem}"
+        for name, message in (("request", request), ("response", response))
+        if message is not None and message.body.problem
+    ]
+    return "; ".join(said) or None
 
 
 def _media_type(header: str | None) -> str | None:
@@ -76,27 +100,87 @@ def _media_type(header: str | None) -> str | None:
 
 def sip(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
+    _ = run.events  # as in `http`
+    ladder = Ladder()
     for message in run.messages:
-        if not isinstance(message, SipMessage):
+        if isinstance(message, SipMessage):
+            yield _sip_row(run, message, ladder.add(message))
+
+
+def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
+    row = _common(run, message.place)
+    found = legs(message.headers, message.tls_dsk)
+    raw = next(filter(None, map(message.header, _DIAGNOSTIC_FIELDS)), None)
+    reasons = diagnostics(message)
+    media = [
+        str(item)
+        for described in sdp.descriptions(message.header("content-type"), message.body.text)
+        for item in described.media
+    ]
+    row.update(
+        kind=message.kind,
+        method=message.method,
+        status=message.status,
+        reason=run.book.scrub(message.reason) if message.kind == "response" else None,
+        call_id=message.header("call-id"),
+        cseq=message.header("cseq"),
+        **{"from": _address(run, message, "from"), "to": _address(run, message, "to")},
+        transport=message.transport,
+        auth=schemes(found),
+        diagnostics=run.book.scrub(raw) if raw else None,
+        retransmission=message.retransmission,
+        auth_legs=[str(leg) for leg in found],
+        explanation=_explanation(run, message, reasons),
+        transaction=position.transaction,
+        dialog=position.dialog,
+        media=[run.book.scrub(item) for item in media],
+        problem=message.body.problem,
+        sender=str(message.place.sender),
+    )
+    return row
+
+
+_DIAGNOSTIC_FIELDS = ("ms-diagnostics", "ms-diagnostics-public", "warning")
+
+
+def _address(run: Session, message: SipMessage, name: str) -> str | None:
+    """A From or To value; a password in its URI is masked."""
+    value = message.header(name)
+    return run.book.show(header(name, value)) if value is not None else None
+
+
+def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -> str | None:
+    """A refusal in words: what the message says, then what that means."""
+    said = [str(item) for item in reasons]
+    if message.status is not None and (message.status >= 400 and message.status not in (401, 407)):
+        number = next((str(r.code) for r in reasons if r.field.startswith("ms-")), "")
+        known = advice.sip(str(message.status), number)
+        if known is not None:
+            said.append(known.text)
+    return run.book.scrub("; ".join(said)) or None
+
+
+def sip_dialogs(run: Session) -> Iterator[Row]:
+    """One row a SIP dialog: a call, a subscription; by time of its first message."""
+    _ = run.events  # as in `http`
+    for dialog in calls(m for m in run.messages if isinstance(m, SipMessage)):
+        if dialog.first is None:
             continue
-        harvest.sip(message, run.book)
-        row = _common(run, message.place)
-        diagnostics = message.header("ms-diagnostics") or message.header("ms-diagnostics-public")
+        row = _common(run, dialog.first.place)
         row.update(
-            kind=message.kind,
-            method=message.method,
-            status=message.status,
-            reason=message.reason if message.kind == "response" else None,
-            call_id=message.header("call-id"),
-            cseq=message.header("cseq"),
-            **{"from": message.header("from"), "to": message.header("to")},
-            transport=message.transport,
-            auth=list(registration.challenge_schemes(message)),
-            diagnostics=run.book.scrub(diagnostics) if diagnostics else None,
-            retransmission=message.retransmission,
+            dialog=dialog.number,
+            method=dialog.method,
+            call_id=dialog.call_id,
+            **{"from": run.book.scrub(dialog.caller), "to": run.book.scrub(dialog.callee)},
+            state=dialog.state,
+            status=dialog.status,
+            answered=rfc3339(dialog.answered_ns) if dialog.answered_ns is not None else None,
+            ended=rfc3339(dialog.ended_ns) if dialog.ended_ns is not None else None,
+            ended_by=dialog.ended_by,
+            messages=dialog.messages,
+            media=[run.book.scrub(item) for item in dialog.media],
         )
-        if message.place.direction != CLIENT_TO_SERVER:
-            row["sender"] = str(message.place.sender)
+        row["last_frame"] = dialog.last_frame
         yield row
 
 
@@ -118,8 +202,54 @@ def tls(run: Session) -> Iterator[Row]:
             secret_source=message.secret_source,
             certificates=[certificate.subject for certificate in message.certificates],
             alerts=[f"{alert.level} {alert.description}" for alert in message.alerts],
+            inside=message.inside,
+            quic=message.quic,
+            **_hellos(message),
+            bytes_decrypted=message.bytes_decrypted,
+            certificate_chain=[
+                _certificate(item, message.place.span.first_ns) for item in message.certificates
+            ],
+            client_certificates=[
+                _certificate(item, message.place.span.first_ns)
+                for item in message.client_certificates
+            ],
+            alert_senders=["server" if alert.direction else "client" for alert in message.alerts],
+            alert_frames=[alert.frame for alert in message.alerts],
         )
         yield row
+
+
+def _hellos(message: TlsConnection) -> Row:
+    """What the hellos of a TLS connection say."""
+    return {
+        "group": message.group,
+        "groups": list(message.groups),
+        "alpn_offered": list(message.alpn_offered),
+        "retried": message.retried,
+        "early_data": message.early_data,
+        "ech": message.ech,
+        "round_trips_ns": list(message.round_trips_ns),
+        "ja3": message.ja3,
+        "ja3s": message.ja3s,
+        "ja4": message.ja4,
+        "ja4s": message.ja4s,
+    }
+
+
+def _certificate(item: Certificate, time_ns: int) -> Row:
+    """A certificate; `valid` tells whether it was so when the connection began."""
+    begins, ends = rfc3339(item.not_before_ns), rfc3339(item.not_after_ns)
+    late = time_ns > item.not_after_ns
+    valid = "not yet" if time_ns < item.not_before_ns else "expired" if late else "yes"
+    return {
+        "subject": item.subject,
+        "issuer": item.issuer,
+        "names": list(item.names),
+        "not_before": begins,
+        "not_after": ends,
+        "valid": valid if item.not_after_ns else None,
+        "key": item.key,
+    }
 
 
 def dns(run: Session) -> Iterator[Row]:
@@ -158,5 +288,6 @@ def events(run: Session) -> Iterator[Row]:
             "peer": event.host
             if event.host and not (event.client and event.receiver == event.client.address)
             else event.receiver,
+            "host": event.host,
             "facts": facts,
         }

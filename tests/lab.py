@@ -18,7 +18,14 @@ from typing import Any
 import pytest
 
 CAPTURES = Path(__file__).resolve().parents[1] / "captures"
-SCENARIOS = sorted(path.parent.name for path in CAPTURES.glob("*/truth.json"))
+ALL = sorted(path.parent.name for path in CAPTURES.glob("*/truth.json"))
+# Those that every test runs over; what is slow runs over the rest in `make test-long`.
+FIRST = (
+    "code-expired", "no-keys", "sip-forbidden", "web-signin", "web-signin-renamed",
+    "web-signin-tls13", "wrong-password", "wrong-password-managed",
+)  # fmt: skip
+SCENARIOS = [name for name in ALL if name in FIRST]
+REST = [pytest.param(name, marks=pytest.mark.long) for name in ALL if name not in FIRST]
 SEPARATOR = "\x1f"
 
 

@@ -17,7 +17,8 @@ from dissect.cli.main import cli
 from dissect.model import Opaque, Secret, Text
 from tests.lab import SCENARIOS, scenario
 
-TABLES = ("http", "sip", "tls", "dns", "events")
+EXTENSIONS = ("txt", "json", "png", "svg", "pdf", "html", "md", "mmd", "puml", "csv")
+TABLES = ("http", "sip", "tls", "dns", "events", "redirects")
 
 
 def spellings(value: str) -> set[bytes]:
@@ -82,11 +83,19 @@ def outputs(name: str, folder: Path) -> dict[str, bytes]:
         keep(f"flow {extra[:1]}", run("flow", *item.captures, *extra))
         keep(f"flow json {extra[:1]}", run("flow", *item.captures, *extra, "--format", "json"))
     keep("flow, log only", run("flow", "--phone-log", item.phone_log))
-    files = [folder / f"chart.{extension}" for extension in ("txt", "json", "png", "svg", "pdf")]
+    files = [folder / f"chart.{extension}" for extension in EXTENSIONS]
     targets = [word for path in files for word in ("-o", str(path))]
     keep("flow -o", run("flow", *item.captures, *log, *targets))
     for path in files:
         found[path.name] = unpacked(path.read_bytes())
+    for form in ("mermaid", "plantuml", "markdown", "csv"):
+        keep(f"flow {form}", run("flow", *item.captures, *log, "--format", form))
+    archive, small = folder / "report.har", folder / "small.pcapng"
+    keep("report", run("report", *item.captures, *log, "-o", str(archive)))
+    keep("report of a folder", run("report", str(item.folder), "-o", str(folder / "all")))
+    keep("export", run("export", *item.captures, "-o", str(small)))
+    for path in (archive, small, folder / "all" / "phone.html", folder / "all" / "index.html"):
+        found[path.name] = path.read_bytes()
     for table in TABLES:
         for form in ("table", "json", "csv"):
             keep(f"{table} {form}", run(table, *item.captures, "--format", form))
@@ -95,12 +104,17 @@ def outputs(name: str, folder: Path) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+# Every scenario takes seconds; these have every kind of secret between them.
+SHORT = ("web-signin", "web-signin-tls13", "wrong-password", "sip-forbidden")
+ALL = [pytest.param(n, marks=() if n in SHORT else pytest.mark.long) for n in SCENARIOS]
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_no_secret_in_any_output(name: str, tmp_path: Path) -> None:
     secrets = scenario(name).truth["secrets"]
     assert len(secrets) > 5
     produced = outputs(name, tmp_path)
-    assert len(produced) > 20
+    assert len(produced) > 40
     leaks = [
         (label, secret["kind"], secret["value"][:4] + "…")
         for secret in secrets

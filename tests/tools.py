@@ -1,4 +1,4 @@
-"""Which programs the tests want, and where they are. `--install` asks apt for the missing.
+"""Which programs the tests want, and where they are. `--install` asks apt and npm for the missing.
 
 Run by `make test`; it says plainly what is missing, and tests that need it say so again.
 """
@@ -9,12 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 # program → Debian package, what is skipped without it
 WANTED = {
     "tshark": ("tshark", "comparison with tshark"),
     "openssl": ("openssl", "TLS with real peers"),
     "pdftoppm": ("poppler-utils", "pages of the PDF as pictures"),
+    "plantuml": ("plantuml", "diagrams drawn by PlantUML"),
+    "chromium": ("chromium", "the report and Mermaid diagrams in a browser"),
+    "chromedriver": ("chromium-driver", "the report and Mermaid diagrams in a browser"),
+    "npm": ("npm", "Mermaid, axe and the HAR schemas"),
 }
 
 
@@ -43,9 +48,28 @@ def install(programs: list[str]) -> None:
         print(f"apt-get, try {attempt}: {result.stderr.strip()[-500:]}", flush=True)
 
 
+def install_packages() -> None:
+    """npm's packages of tests/web/package.json, beside this Python: see tests/web.py."""
+    npm = shutil.which("npm")
+    target = Path(sys.prefix) / "web"
+    wanted = Path(__file__).parent / "web" / "package.json"
+    there = target / wanted.name
+    if npm is None or (there.exists() and there.read_text() == wanted.read_text()):
+        return
+    target.mkdir(exist_ok=True)
+    command = [npm, "install", "--no-package-lock", "--no-fund", "--no-audit", "--loglevel=error"]
+    shutil.copy(wanted, there)
+    result = subprocess.run(command, cwd=target, capture_output=True, text=True, check=False)
+    if result.returncode:
+        there.unlink()
+        print(f"npm: {result.stderr.strip()[-500:]}", flush=True)
+
+
 def main() -> None:
     if "--install" in sys.argv and missing():
         install(missing())
+    if "--install" in sys.argv:
+        install_packages()
     for program in missing():
         package, skipped = WANTED[program]
         print(f"MISSING: {program} (package {package}); skipped: {skipped}", flush=True)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from dissect.flow.correlate import Candidate
-from dissect.flow.definition import HIDDEN, Definition, StepDef
+from dissect.flow.definition import HIDDEN, TROUBLE, Definition, StepDef
 from dissect.flow.texts import fill
 from dissect.flow.verdict import Show, StepState, Verdict
 from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
 
+CORRECTED = "order corrected by ack"
 SOURCES_KEPT = 200  # of a folded arrow; its count is exact, its list of frames is bounded
 
 
@@ -88,16 +89,18 @@ def _step(
     for item in members:
         if item.step.number != state.step.number:
             continue
+        if item.arrow.key.startswith(TROUBLE):
+            continue  # drawn below, in the step that it fails
         if item.arrow.key.startswith(HIDDEN):
             if state.status != "hidden":
                 continue  # the step is known from elsewhere: shut connections add nothing
             _add(drawn, _shut(item, show), "shut " + str(item.event.host))
         else:
             _add(drawn, _arrow(item, show), item.arrow.key if item.arrow.fold else None)
-    for trouble, event in state.trouble:
-        client, server = state.step.between[0], state.step.between[1]
-        label = fill(trouble.label, event, show)
-        _add(drawn, _base(event, client, server, label, "failed"), None)
+    for trouble, item in state.trouble:
+        label = fill(trouble.label, item.event, show)
+        arrow = _base(item.event, item.arrow.from_, item.arrow.to, label, "failed")
+        _add(drawn, arrow, f"trouble {trouble.code}")
     arrows = [_closed(item) for item in drawn]
     gesture = state.step.gesture
     if gesture is not None and state.status in ("done", "inferred", "failed") and members:
@@ -161,6 +164,8 @@ def _arrow(item: Candidate, show: Show) -> Arrow:
         status,
     )
     note = fill(definition.note, item.event, show)
+    if item.event.after_ns >= item.event.time_ns:
+        note = f"{note}; {CORRECTED}" if note else CORRECTED
     return replace(arrow, note=note or None)
 
 
@@ -192,8 +197,10 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
         event = item.event
         if event.source.line is not None or item.arrow.either:
             continue  # a log names its device, not an address; either side proves nothing
+        if item.arrow.key.startswith(TROUBLE) and event.host is None:
+            continue  # a name that could not be resolved has no address
         for ident, address in ((item.arrow.from_, event.sender), (item.arrow.to, event.receiver)):
-            if item.arrow.key.startswith(HIDDEN):
+            if item.arrow.key.startswith((HIDDEN, TROUBLE)):
                 # A shut connection is one row: its sender is the client, whoever sent first.
                 end = event.client if kinds[ident] == "client" else event.server
                 address = end.address if end else address

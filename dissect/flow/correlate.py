@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, ArrowDef, Definition, StepDef
+from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, TROUBLE, ArrowDef, Definition, StepDef
 from dissect.flow.roles import Roles
 from dissect.model import Event, Secret
 
@@ -74,6 +74,10 @@ def candidates(definition: Definition, events: Sequence[Event], roles: Roles) ->
             if shut is not None:
                 found.append(Candidate(index, event, *shut))
             continue
+        wrong = _trouble(definition, event, roles)
+        if wrong is not None:
+            found.append(Candidate(index, event, *wrong))
+            continue
         for step, arrow in by_name.get(event.name, ()):
             if arrow.matches(event) and (not arrow.at or roles.is_server(arrow.at, event)):
                 found.append(Candidate(index, event, step, arrow))
@@ -90,6 +94,23 @@ def _hidden(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef
             if server is not None:
                 key = HIDDEN + server
                 return step, ArrowDef(HIDDEN_EVENT, client, server, "", id=key)
+    return None
+
+
+def _trouble(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef, ArrowDef] | None:
+    """Something that went wrong below the protocols, as an arrow of the first step between
+    its ends."""
+    trouble = next((item for item in definition.trouble if item.matches(event)), None)
+    if trouble is None:
+        return None
+    client = roles.shut_client(event)
+    for step in definition.step:
+        if len(step.between) > 1 and step.between[0] == client:
+            server = roles.server_of(event, step.between[1:])
+            if server is not None:
+                return step, ArrowDef(
+                    event.name, client, server, trouble.label, id=TROUBLE + server
+                )
     return None
 
 
@@ -114,7 +135,7 @@ def instances(
         loose = _place(loose, more)
         found += more
     for group in found:
-        group.members.sort(key=lambda item: (item.event.time_ns, item.index))
+        group.members.sort(key=lambda item: (item.event.order_ns, item.index))
     left_out = [
         f"{_who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
         for group in loose
@@ -229,16 +250,23 @@ def _by_address(group: Group, instance: Group) -> bool:
 
 
 def _by_clue(group: Group, instance: Group) -> bool:
-    return bool(group.clues & instance.clues) and _near(group, instance)
+    """The same user, say, and nobody else in the same part: one user may have two phones."""
+    shared = bool(group.clues & instance.clues)
+    return shared and not _rival(group, instance) and _near(group, instance)
 
 
 def _by_time(group: Group, instance: Group) -> bool:
     """Nothing speaks against it: no other user, no other address for the same actor."""
+    rival = _rival(group, instance)
+    return not _differ(group, instance) and not rival and _near(group, instance)
+
+
+def _rival(group: Group, instance: Group) -> bool:
+    """Both have a client that plays the same actor, at different addresses."""
     actors = {actor for actor, _ in instance.clients}
-    rival = (
+    return (
         any(actor in actors for actor, _ in group.clients) and not group.clients & instance.clients
     )
-    return not _differ(group, instance) and not rival and _near(group, instance)
 
 
 def _near(group: Group, instance: Group) -> bool:

@@ -24,6 +24,8 @@ Value = str | int | bool
 # Not an arrow of any definition but of every step: traffic that could not be decrypted.
 HIDDEN_EVENT = "tls.hidden"
 HIDDEN = "hidden:"
+# Nor is this: something below the protocols that went wrong between two actors.
+TROUBLE = "trouble:"
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -138,7 +140,7 @@ class Instance(_Strict, frozen=True):
     """How events become one sign-in: equal values of the facts in `keys` tie them, `clues`
     help to choose. A sign-in has one of the arrows `anchors`; events that belong to none
     make one of their own if they have one of `fallback`. "hidden:ACTOR" stands for shut
-    traffic with that actor."""
+    traffic with that actor, "trouble:ACTOR" for a `trouble` with it."""
 
     keys: tuple[str, ...]
     anchors: tuple[str, ...]
@@ -267,7 +269,7 @@ def _line_of(text: str, key: str) -> int | None:
 def _check_references(definition: Definition, text: str, origin: str) -> None:
     actors = {actor.id for actor in definition.actor}
     keys = {arrow.key for _, arrow in definition.arrows}
-    keys |= {HIDDEN + actor for actor in actors}
+    keys |= {prefix + actor for prefix in (HIDDEN, TROUBLE) for actor in actors}
 
     def demand(ok: bool, word: str, problem: str) -> None:
         if not ok:

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dissect.model import Event, Fact
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
-# What is asked of an optional fact: "[ for {user}]" vanishes where there is no user.
+# What is asked of an optional fact: "[ for {user}]" vanishes where there is no user, and
+# "[{remedy}|Look it up.]" is the first alternative whose facts are all there.
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
 def fill(template: str, event: Event, show: Callable[[Fact | None], str]) -> str:
     """`{fact}` becomes the fact as `show` gives it (never a secret's value), or nothing;
-    a part in square brackets vanishes if a fact in it is missing."""
+    a part in square brackets vanishes if a fact in it is missing, or becomes the first of
+    its alternatives (`[a|b]`) in which none is."""
 
     def value(name: str) -> str:
         if name == "host":
@@ -24,8 +26,10 @@ def fill(template: str, event: Event, show: Callable[[Fact | None], str]) -> str
         return show(event.facts.get(name))
 
     def optional(match: re.Match[str]) -> str:
-        names = _FIELD.findall(match.group(1))
-        return match.group(1) if all(value(name) for name in names) else ""
+        for part in match.group(1).split("|"):
+            if all(value(name) for name in _FIELD.findall(part)):
+                return part
+        return ""
 
     text = _OPTIONAL.sub(optional, template)
     return _FIELD.sub(lambda match: value(match.group(1)), text)

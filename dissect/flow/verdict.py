@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dissect.flow.correlate import Candidate
-from dissect.flow.definition import HIDDEN, ArrowDef, Definition, Failure, StepDef, Trouble
+from dissect.flow.definition import HIDDEN, TROUBLE, ArrowDef, Definition, Failure, StepDef, Trouble
 from dissect.flow.texts import fill
 from dissect.model import Cause, Event, Fact, StepStatus
 
@@ -31,7 +31,7 @@ class StepState:
     refused: list[str] = field(default_factory=list)
     explanation: str | None = None
     hidden_by: list[Candidate] = field(default_factory=list)
-    trouble: list[tuple[Trouble, Event]] = field(default_factory=list)
+    trouble: list[tuple[Trouble, Candidate]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,12 @@ class Verdict:
     cause: Cause | None
 
 
-def judge(
-    definition: Definition,
-    members: Sequence[Candidate],
-    troubles: Sequence[tuple[Trouble, Event, str, str]],
-    show: Show,
-) -> Verdict:
-    """The verdict on one sign-in; `members` in time order, `troubles` with their client and
-    server actors."""
+def judge(definition: Definition, members: Sequence[Candidate], show: Show) -> Verdict:
+    """The verdict on one sign-in; `members` in time order."""
     states = {step.number: StepState(step) for step in definition.step}
     _read(definition, members, states, show)
     _settle_rest(members, states)
-    _trouble(definition, troubles, states, show)
+    _trouble(definition, members, states, show)
     _explain(definition, members, states, show)
     ordered = tuple(states[step.number] for step in definition.step)
     return _conclude(definition, ordered, members, show)
@@ -69,7 +63,7 @@ def _read(
 ) -> None:
     times: dict[str, list[int]] = {}
     for item in members:
-        times.setdefault(item.arrow.key, []).append(item.event.time_ns)
+        times.setdefault(item.arrow.key, []).append(item.event.order_ns)
     latest: dict[str, Event] = {}
     for item in members:
         key = item.arrow.key
@@ -100,8 +94,8 @@ def _out_of_order(
 ) -> str | None:
     """An event that must follow another that only came later can't be what it seems."""
     for key in item.arrow.after:
-        earliest = min(times.get(key, [item.event.time_ns]))
-        if earliest > item.event.time_ns:
+        earliest = min(times.get(key, [item.event.order_ns]))
+        if earliest > item.event.order_ns:
             return (
                 f"“{_title(item.arrow, definition)}” ({_frames(item.event)}) came before "
                 f"“{_title_of(key, definition)}”, which it must follow, and does not count"
@@ -168,18 +162,22 @@ def _settle_rest(members: Sequence[Candidate], states: Mapping[int, StepState]) 
 
 def _trouble(
     definition: Definition,
-    troubles: Sequence[tuple[Trouble, Event, str, str]],
+    members: Sequence[Candidate],
     states: Mapping[int, StepState],
     show: Show,
 ) -> None:
-    for trouble, event, client, server in troubles:
+    for item in members:
+        if not item.arrow.key.startswith(TROUBLE):
+            continue
+        event, client, server = item.event, item.arrow.from_, item.arrow.to
+        trouble = next(entry for entry in definition.trouble if entry.matches(event))
         for state in states.values():
             parties = state.step.between
             if not parties or parties[0] != client or server not in parties[1:]:
                 continue
             if state.status in ("missing", "hidden") or state.trouble:
                 state.status = "failed"
-                state.trouble.append((trouble, event))
+                state.trouble.append((trouble, item))
                 failure = Failure(trouble.code, trouble.text, trouble.remedy)
                 state.cause = _cause(failure, event, definition, show)
                 state.explanation = state.cause.text
@@ -256,7 +254,7 @@ def _conclude(
         return Verdict(states, "complete", None, None)
     last_done = max((i for i, state in enumerate(states) if state.status == "done"), default=-1)
     open_ = next((s for s in states[last_done + 1 :] if s.status in ("missing", "hidden")), None)
-    readable = [item for item in members if not item.arrow.key.startswith(HIDDEN)]
+    readable = [item for item in members if not item.arrow.key.startswith((HIDDEN, TROUBLE))]
     cause = None
     if readable:
         latest = readable[-1]
