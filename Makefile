@@ -7,7 +7,7 @@ OUT    ?= out
 SAMPLE := captures/web-signin
 GALLERY := txt svg png pdf md mmd puml json csv har
 
-.PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean
+.PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean tls-matrix
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -41,6 +41,10 @@ lab-test: $(VENV)/.lab
 # Records all scenarios into captures/ (root).
 captures: $(VENV)/.lab
 	$(BIN)/python captures/lab --out captures
+
+# TLS of every version, suite and feature that the peers here have, against what they sent.
+tls-matrix: $(VENV)/.tested-with
+	$(BIN)/python -W ignore -m tests.protocols.tls.matrix reports/tls-matrix.md
 
 bench: $(VENV)/.tested-with
 	$(BIN)/python benchmarks/run.py

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from dissect.protocols.tls.handshake import (
@@ -24,12 +25,15 @@ from dissect.protocols.tls.handshake import (
 SUPPORTED_GROUPS = 10
 POINT_FORMATS = 11
 SIGNATURE_ALGORITHMS = 13
+MAX_CACHED = 4096  # bytes of the extensions of a hello that is remembered
 MOST = 99  # the largest number that fits the two digits of a count
 
 Transport = Literal["t", "q"]  # TLS over TCP, QUIC
 
 _VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
 _NOTHING = "000000000000"
+# The extensions whose contents count; of the others only that they are there.
+_READ = (SUPPORTED_GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS)
 
 
 def is_grease(number: int) -> bool:
@@ -47,6 +51,28 @@ def numbers(data: bytes | None, width: int) -> tuple[int, ...]:
         return ()
     size = min(int.from_bytes(data[:width]), len(data) - width) // 2
     return struct.unpack_from(f"!{max(size, 0)}H", data, width) if size > 0 else ()
+
+
+def of_client(hello: ClientHello, transport: Transport) -> tuple[str | None, str | None]:
+    """JA3 and JA4; remembered, for the same clients come with every connection."""
+    bodies = tuple(hello.extensions.get(kind) for kind in _READ)
+    if sum(len(body) for body in bodies if body) > MAX_CACHED:
+        return ja3(hello), ja4(hello, transport)
+    return _of_client(hello.version, hello.suites, tuple(hello.extensions), bodies, transport)
+
+
+@lru_cache(maxsize=256)
+def _of_client(
+    version: int,
+    suites: tuple[int, ...],
+    kinds: tuple[int, ...],
+    bodies: tuple[bytes | None, ...],
+    transport: Transport,
+) -> tuple[str | None, str | None]:
+    extensions = dict.fromkeys(kinds, b"")
+    extensions |= {kind: body for kind, body in zip(_READ, bodies, strict=True) if body}
+    hello = ClientHello(version, b"", b"", suites, extensions)
+    return ja3(hello), ja4(hello, transport)
 
 
 def ja3(hello: ClientHello) -> str | None:

@@ -31,7 +31,9 @@ Phase = Literal["clear", "early", "handshake", "application"]
 class Key:
     """A key for one direction, and what it was made of.
 
-    `traffic` is set in TLS 1.3, `master` (the session's master secret) before it.
+    `traffic` is set in TLS 1.3, `master` (the session's master secret) before it. `random`
+    is set where the secret is logged for another client random than that of the hello: only
+    a tag can tell whether it is this connection's (Encrypted Client Hello).
     """
 
     opener: Opener
@@ -39,6 +41,7 @@ class Key:
     origin: str | None = None
     traffic: TrafficSecret | None = None
     master: bytes | None = None
+    random: bytes | None = None
 
 
 class Half:

@@ -10,6 +10,8 @@ from dissect.protocols.tls.rsa_keys import matches
 from dissect.protocols.tls.secrets import SecretStore
 from dissect.protocols.tls.suites import Suite
 
+MAX_STRANGERS = 16  # unused secrets tried for one direction
+
 Master = tuple[bytes, "str | None"]  # a master secret and its key log
 
 # (label of what the client sends, label of what the server sends)
@@ -33,6 +35,25 @@ def traffic_keys(
         if len(logged.secret) == size:
             traffic = TrafficSecret(logged.secret, suite)
             keys.append(Key(traffic.opener(), phase, logged.origin, traffic))
+    return keys
+
+
+def strangers(store: SecretStore, suite: Suite, phase: Phase, role: int) -> list[Key]:
+    """TLS 1.3: keys of secrets that no connection has used so far, of any client random.
+
+    Secrets of a connection with Encrypted Client Hello are logged under the random of the
+    inner hello, which nobody sees on the wire (RFC 9849 §5).
+    """
+    label = LABELS[phase][role]
+    size = 48 if suite.prf == "sha384" else 32
+    keys: list[Key] = []
+    for random, logged in store.unclaimed(label):
+        if len(keys) >= MAX_STRANGERS or store.guesses <= 0:
+            break
+        if len(logged.secret) == size:
+            store.guesses -= 1
+            traffic = TrafficSecret(logged.secret, suite)
+            keys.append(Key(traffic.opener(), phase, logged.origin, traffic, random=random))
     return keys
 
 

@@ -41,6 +41,7 @@ class Negotiation:
         self.retried = False
         self.finished = [False, False]  # whether a Finished was read: client, server
         self.guessed: bytes | None = None  # client random, where its hello is missing
+        self._inner: bytes | None = None  # that of the inner hello of ECH, once it is proven
         self._full = False  # TLS 1.2: the server sent a whole flight
         self._agreement: Agreement | None = None
         self._premaster: bytes | None = None  # as encrypted by the client
@@ -196,12 +197,12 @@ class Negotiation:
         half.waits = False
         early = hello.early_data and not self.retried
         if early and accepted is not False:
-            keys = keyring.traffic_keys(self.store, hello.random, suite_, "early", 0)
+            keys = keyring.traffic_keys(self.store, self._random(hello), suite_, "early", 0)
             if keys:
                 half.use(keys)
                 return
             half.why = keyring.why_no_secret(
-                self.store, hello.random, secrets.CLIENT_EARLY, self.facts.resumed
+                self.store, self._random(hello), secrets.CLIENT_EARLY, self.facts.resumed
             )
         self._install(half, ("handshake", "application"))
         if early and half.key is not None:
@@ -220,14 +221,23 @@ class Negotiation:
             half.close("cipher_unsupported", suite_.name)
             return
         for number, phase in enumerate(phases):
-            keys = keyring.traffic_keys(self.store, hello.random, suite_, phase, role)
+            keys = keyring.traffic_keys(self.store, self._random(hello), suite_, phase, role)
             if keys:
                 half.use(keys)
                 half.tolerate = MAX_EARLY_RECORDS if number else 0
                 return
+        if hello.ech and self._inner is None and not self.store.labels_for(hello.random):
+            keys = keyring.strangers(self.store, suite_, phases[0], role)
+            if keys:
+                half.use(keys)
+                return
         wanted = keyring.LABELS[phases[-1]][role]
-        reason = keyring.why_no_secret(self.store, hello.random, wanted, self.facts.resumed)
+        reason = keyring.why_no_secret(self.store, self._random(hello), wanted, self.facts.resumed)
         half.close(*reason)
+
+    def _random(self, hello: wire.ClientHello) -> bytes:
+        """The client random that secrets are logged for."""
+        return self._inner or hello.random
 
     def guess(self, half: Half, header: bytes, payload: bytes) -> bool:
         """Try to open a record of a connection without a beginning; see `blind`."""
@@ -347,7 +357,14 @@ class Negotiation:
         if key is None or hello is None:
             return
         self.facts.origin = self.facts.origin or key.origin
-        self.store.claim(hello.random, self.facts.server_name or "")
+        if key.random is not None and self._inner is None:
+            self._inner = key.random
+            other = self.halves[half.direction ^ 1]
+            keys = [*([other.key] if other.key else []), *other.rivals]
+            ours = [one for one in keys if one.random == self._inner]
+            if ours and not other.proven:
+                other.use(ours)
+        self.store.claim(self._random(hello), self.facts.server_name or "")
         if key.master is not None and self._master is None:
             self._master = (key.master, key.origin)
             self._remember_session()
@@ -377,7 +394,8 @@ class Negotiation:
         keys: list[Key] = []
         phases: tuple[Phase, ...] = ("handshake", "application")
         for phase in phases[phases.index(half.phase) + 1 if half.phase in phases else 0 :]:
-            keys += keyring.traffic_keys(self.store, hello.random, suite_, phase, self.role(half))
+            random = self._random(hello)
+            keys += keyring.traffic_keys(self.store, random, suite_, phase, self.role(half))
         if half.key is not None:
             updated = keyring.updated_key(half.key)
             if updated is not None:

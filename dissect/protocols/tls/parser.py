@@ -21,6 +21,7 @@ from dissect.protocols.tls.blind import MAX_GUESSED
 from dissect.protocols.tls.half import MAX_FAILURES, Half
 from dissect.protocols.tls.handshake import parse_cut_client_hello
 from dissect.protocols.tls.inside import Inside, Results
+from dissect.protocols.tls.keyring import LABELS
 from dissect.protocols.tls.negotiation import Negotiation
 from dissect.protocols.tls.records import LOST, VERSION2_HELLO, Record, RecordReader
 from dissect.protocols.tls.resync import Resync
@@ -298,7 +299,10 @@ class TlsParser:
         lost = bool(half.search)
         half.search += lost
         if lost or half.failures > MAX_FAILURES or not half.proven:
-            if half.failures > MAX_FAILURES or not lost:
+            if half.key is not None and half.key.random is not None:
+                wanted = LABELS["application"][self._talk.role(half)]
+                half.close("no_secret_for_random", wanted)  # a guess that was none
+            elif half.failures > MAX_FAILURES or not lost:
                 tags = f"{half.failed} of {half.failed + half.opened}"
                 half.close("lost_segment" if half.gaps else "wrong_secret", tags)
             return

@@ -13,7 +13,7 @@ from dissect.protocols.base import Layer
 from dissect.protocols.tls import groups, words
 from dissect.protocols.tls.certificates import read_chain
 from dissect.protocols.tls.facts import Facts
-from dissect.protocols.tls.fingerprints import Transport, ja3, ja3s, ja4, ja4s
+from dissect.protocols.tls.fingerprints import Transport, ja3s, ja4s, of_client
 from dissect.protocols.tls.half import Half
 from dissect.protocols.tls.handshake import PRE_SHARED_KEY, ClientHello
 from dissect.protocols.tls.negotiation import Negotiation
@@ -74,7 +74,7 @@ def hello_fields(facts: Facts, transport: Transport = "t") -> dict[str, Any]:
         found["groups"] = groups.offered(client)
         found["alpn_offered"] = _tolerant(client)
         found["ech"] = client.ech
-        found["ja3"], found["ja4"] = ja3(client), ja4(client, transport)
+        found["ja3"], found["ja4"] = of_client(client, transport)
     if server is not None:
         if client is not None and client.early_data and PRE_SHARED_KEY not in server.extensions:
             found["early_data"] = "rejected"  # nothing was resumed whose data it could be

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from .gnutls_peers import Record
+from ..drive import Part
 from .nginx_peer import PAGE, serve
 from .nginx_peer import here as nginx_here
+from .peers import Recorded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 here = CHROMIUM is not None and nginx_here
@@ -27,7 +28,7 @@ PATIENCE = 60.0  # seconds; a browser takes its time to start
 _LOG = "log_format sizes '$connection $request_length $bytes_sent $request';\n"
 
 
-def record(folder: Path, directives: str) -> Record:
+def record(folder: Path, directives: str) -> Recorded:
     """The connection on which the page came; sizes that differ from nginx's are an error."""
     assert CHROMIUM is not None
     log, keys = folder / "sizes.log", folder / "chromium.keys"
@@ -50,37 +51,47 @@ def record(folder: Path, directives: str) -> Record:
         total[1] += int(given)
         if "/page" in request:
             wanted = connection
-    # The relay's connections come in the order of nginx's.
-    parts = relay.recordings[sorted(sizes, key=int).index(wanted)] if len(
-        sizes) == len(relay.recordings) else max(relay.recordings, key=_size)  # fmt: skip
-    return (
-        parts, keys.read_bytes(), (b"GET /page HTTP/1.1\r\n", PAGE), False, [],
-        (sizes[wanted][0], sizes[wanted][1]),
-    )  # type: ignore[return-value]  # fmt: skip
+    # What the page came on has most bytes; sizes are those of that connection alone.
+    parts = max(relay.recordings, key=_size)
+    return Recorded(
+        parts,
+        keys.read_bytes(),
+        (b"GET /page HTTP/1.1\r\n", PAGE),
+        whole=False,
+        sizes=(sizes[wanted][0], sizes[wanted][1]),
+    )
 
 
-def _size(parts: list[tuple[int, bytes | int]]) -> int:
+def _size(parts: list[Part]) -> int:
     return sum(len(flight) for _, flight in parts if isinstance(flight, bytes))
 
 
-def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Record]]]:
+SUITES12 = (
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-AES128-SHA",
+    "AES128-GCM-SHA256",
+)
+SUITES13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+
+
+def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Recorded]]]:
     """(version, suite, feature, how to record it)"""
     if not here:
         return
-    for suite in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
-                  "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES128-SHA", "AES128-GCM-SHA256"):  # fmt: skip
+    for suite in SUITES12:
         yield (
             "TLS 1.2",
             suite,
             "plain",
             _later(f"ssl_protocols TLSv1.2; ssl_ciphers {suite}:@SECLEVEL=0;\n"),
         )
-    for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
-                  "TLS_CHACHA20_POLY1305_SHA256"):  # fmt: skip
+    for suite in SUITES13:
         only = f"ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites {suite};\n"
         yield "TLS 1.3", suite, "plain", _later(only)
         yield "TLS 1.3", suite, "HelloRetryRequest", _later(only + "ssl_ecdh_curve secp384r1;\n")
 
 
-def _later(directives: str) -> Callable[[Path], Record]:
+def _later(directives: str) -> Callable[[Path], Recorded]:
     return lambda folder: record(folder, directives)

@@ -16,11 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ..drive import Part
 from .openssl_peers import PATIENCE, Relay
-from .peers import SERVER_NAME, Unsupported, certificate
-
-Record = tuple[list[Part], bytes, tuple[bytes, bytes], bool, list[list[Part]]]
+from .peers import SERVER_NAME, Recorded, Unsupported, certificate
 
 here = shutil.which("gnutls-serv") is not None and shutil.which("gnutls-cli") is not None
 needs_gnutls = pytest.mark.skipif(not here, reason="gnutls-bin is not installed")
@@ -49,7 +46,7 @@ def priority(version: str, exchange: str, cipher: str, mac: str, groups: str = "
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
@@ -80,11 +77,11 @@ def talk(
     connections: int = 1,
     text: bytes = TEXT,
     sent: bytes | None = None,
-) -> Record:
+) -> Recorded:
     """The last of `connections` that one gnutls-cli makes; `sent` differs from what is typed
     where that holds commands."""
     _, pem = certificate(kind)
-    port, keys = _free_port(), folder / "gnutls.keys"
+    port, keys = free_port(), folder / "gnutls.keys"
     serving = subprocess.Popen(
         ["gnutls-serv", "--quiet", "--echo", "--port", str(port), "--x509certfile", str(pem),
          "--x509keyfile", str(pem), "--priority", server_allowed or allowed, *server],
@@ -109,10 +106,10 @@ def talk(
     if done.returncode or not keys.exists() or len(recordings) < connections:
         raise Unsupported(done.stderr.decode(errors="replace")[-200:])
     plain = text if sent is None else sent
-    return recordings[-1], keys.read_bytes(), (plain, plain), True, recordings[:-1]
+    return Recorded(recordings[-1], keys.read_bytes(), (plain, plain), earlier=recordings[:-1])
 
 
-def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Record]]]:
+def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Recorded]]]:
     """(version, suite, feature, how to record it)"""
     if not here:
         return
@@ -142,14 +139,14 @@ def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Record]]]:
             yield "TLS 1.3", cipher, feature, record
 
 
-def _plain(version: str, exchange: str, cipher: str, mac: str) -> Callable[[Path], Record]:
+def _plain(version: str, exchange: str, cipher: str, mac: str) -> Callable[[Path], Recorded]:
     kind = "ec" if exchange.endswith("ECDSA") else "rsa"
     return lambda folder: talk(folder, priority(version, exchange, cipher, mac), kind=kind)
 
 
 def _features12(
     exchange: str, cipher: str, mac: str
-) -> Iterator[tuple[str, Callable[[Path], Record]]]:
+) -> Iterator[tuple[str, Callable[[Path], Recorded]]]:
     allowed = priority("TLS 1.2", exchange, cipher, mac)
     pem = str(certificate("rsa")[1])
     mine = ("--x509certfile", pem, "--x509keyfile", pem)
@@ -170,7 +167,7 @@ def _features12(
     yield "renegotiation", lambda folder: talk(folder, allowed, client=("--rehandshake",))
 
 
-def _features13(cipher: str) -> Iterator[tuple[str, Callable[[Path], Record]]]:
+def _features13(cipher: str) -> Iterator[tuple[str, Callable[[Path], Recorded]]]:
     # GnuTLS wants a key exchange named, though TLS 1.3 has none.
     allowed = priority("TLS 1.3", "ECDHE-RSA", cipher, "AEAD")
     pem = str(certificate("rsa")[1])

@@ -11,18 +11,16 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 
 from dissect.model import TlsConnection
-from dissect.protocols.tls.suite_names import read_names
-from dissect.protocols.tls.suites import suite
 
 from ..drive import C, Part, S
 from . import chromium_peer, gnutls_peers, nginx_peer, openssl_peers
-from .peers import Peers, Unsupported, certificate, look, store_of
+from .peers import Peers, Recorded, Unsupported, certificate, look, store_of
 
 ETM_OFF, EMS_OFF, TICKETS_OFF = 1 << 19, 1 << 0, int(ssl.OP_NO_TICKET)
 TALK = ((C, b"GET / HTTP/1.1\r\n\r\n"), (S, bytes(range(256)) * 80), (C, b"more"), (S, b"bye"))
@@ -49,22 +47,6 @@ SOME12 = (
     "AES256-SHA",
     "AES128-CCM8",
 )
-
-
-@dataclass
-class Recorded:
-    """One connection: its parts, the key log, and what client and server sent.
-
-    `sent` may be pieces that the plaintext must hold where the rest is a peer's own
-    (`whole` False); `earlier` are connections that came before on the same key log.
-    """
-
-    parts: list[Part]
-    keys: str | bytes
-    sent: tuple[bytes, bytes]
-    whole: bool = True
-    earlier: list[list[Part]] = field(default_factory=list)
-    sizes: tuple[int, int] | None = None  # of all that each sent, where only that is known
 
 
 @dataclass(frozen=True)
@@ -283,13 +265,7 @@ def tries() -> list[Try]:
     modules = (("GnuTLS", gnutls_peers), ("nginx", nginx_peer), ("Chromium", chromium_peer))
     for peers, module in modules:
         for version, name, feature, record in module.tries():
-
-            def made(
-                folder: Path, record: Callable[[Path], tuple[object, ...]] = record
-            ) -> Recorded:
-                return Recorded(*record(folder))  # type: ignore[arg-type]
-
-            found.append(Try(peers, version, name, feature, made))
+            found.append(Try(peers, version, name, feature, record))
     return found
 
 
@@ -326,7 +302,8 @@ def table(results: list[tuple[Try, Cell | None]]) -> str:
         "with its key log. ✓: the plaintext of both sides is byte for byte what the peers say "
         "they sent, all of it decrypted, nothing odd. `u`: the cipher is one that the library "
         "of primitives lacks; the row names it (`cipher_unsupported`). Empty: the peers don't "
-        "do it, or it was not tried.",
+        "do it, or it was not tried. Of Chromium are known the request line, the page, and "
+        "from nginx how many bytes of plaintext each side sent: these must agree.",
         "",
         f"{len(done)} connections: {equal} equal, {named} unsupported by name, "
         f"{len(done) - equal - named} otherwise. Made by `make tls-matrix`.",
@@ -361,12 +338,6 @@ def _mark(cell: Cell) -> str:
     if cell.outcome == "equal":
         return "✓"
     return "u" if cell.outcome.startswith("cipher_unsupported") else cell.outcome
-
-
-def known(name: str) -> bool:
-    """Whether a suite is one that can be opened, by its registered name."""
-    codes = {text: code for code, text in read_names().items()}
-    return suite(codes[name]).cipher is not None
 
 
 def main() -> int:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from .gnutls_peers import Record, _free_port
+from .gnutls_peers import free_port
 from .openssl_peers import PATIENCE, Relay
-from .peers import SERVER_NAME, certificate
+from .peers import SERVER_NAME, Recorded, certificate
 
 here = shutil.which("nginx") is not None
 needs_nginx = pytest.mark.skipif(not here, reason="nginx is not installed")
@@ -34,7 +34,7 @@ def serve(
 ) -> Iterator[Relay]:
     """`directives` stand in the server's block, `outside` in that around it."""
     _, pem = certificate(kind)
-    port = _free_port()
+    port = free_port()
     (folder / "page").write_bytes(PAGE)
     folder.chmod(0o755)
     conf = folder / "nginx.conf"
@@ -86,7 +86,7 @@ def ask(relay: Relay, context: ssl.SSLContext, session: ssl.SSLSession | None = 
         return got, tls.session
 
 
-def record(folder: Path, version: str, cipher: str | None, feature: str) -> Record:
+def record(folder: Path, version: str, cipher: str | None, feature: str) -> Recorded:
     from .matrix import VERSIONS
 
     _, pem = certificate("rsa")
@@ -112,10 +112,11 @@ def record(folder: Path, version: str, cipher: str | None, feature: str) -> Reco
             got, _ = ask(relay, context, session)
     assert got.count(b"HTTP/1.1 ") == 2
     keys = (folder / "client.keys").read_bytes()
-    return relay.recordings[-1], keys, (REQUEST + LAST, got), True, relay.recordings[:-1]
+    *earlier, last = relay.recordings
+    return Recorded(last, keys, (REQUEST + LAST, got), earlier=earlier)
 
 
-def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Record]]]:
+def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Recorded]]]:
     """(version, suite, feature, how to record it)"""
     if not here:
         return
@@ -132,5 +133,5 @@ def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Record]]]:
         yield "TLS 1.3", "default", feature, _later("TLS 1.3", None, feature)
 
 
-def _later(version: str, cipher: str | None, feature: str) -> Callable[[Path], Record]:
+def _later(version: str, cipher: str | None, feature: str) -> Callable[[Path], Recorded]:
     return lambda folder: record(folder, version, cipher, feature)

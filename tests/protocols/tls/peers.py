@@ -127,6 +127,22 @@ class Session:
         return self.sent[0], self.sent[1]
 
 
+@dataclass
+class Recorded:
+    """One connection: its parts, the key log, and what client and server sent.
+
+    `sent` may be pieces that the plaintext must hold where the rest is a peer's own
+    (`whole` False); `earlier` are connections that came before on the same key log.
+    """
+
+    parts: list[Part]
+    keys: str | bytes
+    sent: tuple[bytes, bytes]
+    whole: bool = True
+    earlier: list[list[Part]] = field(default_factory=list)
+    sizes: tuple[int, int] | None = None  # of all that each sent, where only that is known
+
+
 @cache
 def certificate(kind: str = "ec") -> tuple[bytes, Path]:
     """A self-signed certificate (DER) and a file with it and its key (PEM)."""
