@@ -88,6 +88,9 @@ def test_every_event_of_the_catalogue_is_in_the_rules() -> None:
     folder = Path(next(iter(package.__path__)))
     code = "".join(p.read_text("utf-8") for p in folder.glob("*.py") if p.name != "catalogue.py")
     named = {name for name in EVENTS if f'"{name}"' in code}
+    services = tomllib.loads((folder / "services.toml").read_text("utf-8"))["service"]
+    for service in services:
+        named |= {f"{service['event']}.{what}" for what in ("requested", "answered", "refused")}
     made_of_the_outcome = {"tcp.refused", "tcp.timeout"}
     assert set(EVENTS) - named <= made_of_the_outcome
 
