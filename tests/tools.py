@@ -15,6 +15,7 @@ from pathlib import Path
 WANTED = {
     "tshark": ("tshark", "comparison with tshark"),
     "openssl": ("openssl", "TLS with real peers"),
+    "gnutls-cli": ("gnutls-bin", "TLS with GnuTLS's tools"),
     "pdftoppm": ("poppler-utils", "pages of the PDF as pictures"),
     "plantuml": ("plantuml", "diagrams drawn by PlantUML"),
     "chromium": ("chromium", "the report and Mermaid diagrams in a browser"),

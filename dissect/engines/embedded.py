@@ -10,7 +10,14 @@ from dissect.capture import CaptureFile, Packet, link_name, open_capture, read_k
 from dissect.engines import CaptureInput, Reading, placed
 from dissect.engines.duplicates import Print, prints, without_duplicates
 from dissect.engines.traffic import traffic
-from dissect.model import Anomaly, CaptureInfo, Connection, Message, StreamParser
+from dissect.model import (
+    Anomaly,
+    CaptureInfo,
+    Connection,
+    Message,
+    StreamParser,
+    TlsConnection,
+)
 from dissect.protocols.base import Layer
 from dissect.protocols.sniff import open_udp, opener
 from dissect.protocols.tls.secrets import SecretStore
@@ -69,8 +76,13 @@ def _read_one(
 
     assembler = Assembler(capture.index, open_tcp, open_datagrams, emit)
     packets = capture.packets()
+    if item.name == "-":  # elsewhere all secrets are known before the first packet
+        packets = _learning(packets, capture, store, reading)
+    first = len(reading.messages)
     assembler.feed(_shifted(packets, item.offset_ns) if item.offset_ns else packets)
     assembler.finish()
+    if store.too_late:
+        reading.messages[first:] = _told_late(reading.messages[first:], store.too_late)
     if len(capture.secrets) > known:
         reading.warnings.append(
             f"{capture.name}: the TLS secrets stand after the packets and came too late"
@@ -84,6 +96,38 @@ def _read_one(
         key_logs=tuple(secrets.origin for secrets in (*logs, *capture.secrets)),
     )
     return info, assembler
+
+
+def _learning(
+    packets: Iterator[Packet], capture: CaptureFile, store: SecretStore, reading: Reading
+) -> Iterator[Packet]:
+    """The packets; secrets that come between them serve the connections that follow."""
+    known = len(capture.secrets)
+    for packet in packets:
+        if len(capture.secrets) > known:
+            known = _learn(known, capture, store, reading)
+        yield packet
+    _learn(known, capture, store, reading)
+
+
+def _learn(known: int, capture: CaptureFile, store: SecretStore, reading: Reading) -> int:
+    for secrets in capture.secrets[known:]:
+        problems = store.add_key_log(secrets.text, secrets.origin)
+        reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
+    return len(capture.secrets)
+
+
+def _told_late(messages: list[Message], streams: frozenset[int]) -> list[Message]:
+    from dissect.protocols.tls.verdict import came_late
+
+    return [
+        came_late(item)
+        if isinstance(item, TlsConnection)
+        and item.reason == "no_secret_for_random"
+        and item.place.connection.stream in streams
+        else item
+        for item in messages
+    ]
 
 
 def _named(reason: str) -> str:

@@ -87,7 +87,9 @@ class Recogniser:
         self._sip = Transactions()
         self._events: list[Event] = []
         self._names: dict[str, str] = {}  # address → name, from DNS answers
-        self._servers: dict[tuple[int, int], str] = {}  # (capture, tcp stream) → TLS server name
+        self._servers: dict[
+            tuple[int, str, int], str
+        ] = {}  # (capture, transport, stream) → TLS server name
         self._late: list[TcpConnection] = []
         self.exchanges: list[Exchange] = []
 
@@ -162,7 +164,8 @@ class Recogniser:
         connection = row.place.connection
         if row.server_name and connection.transport == "tcp":
             self._servers.setdefault(
-                (connection.capture, connection.stream), row.server_name.lower()
+                (connection.capture, connection.transport, connection.stream),
+                row.server_name.lower(),
             )
         for name, facts in network.tls(row):
             place = row.place
@@ -211,7 +214,8 @@ class Recogniser:
                 after_ns=place.span.after_ns,
                 sender=place.sender.address,
                 receiver=place.receiver.address,
-                host=host or self._servers.get((connection.capture, connection.stream)),
+                host=host
+                or self._servers.get((connection.capture, connection.transport, connection.stream)),
                 source=self._source(place),
                 facts=dict(facts),
                 client=None if self._is_log(connection) else connection.client,

@@ -52,7 +52,7 @@ def test_balanced_lines_are_not_more(text: str, limit: int) -> None:
         ("漢字漢字", 5, ["漢字", "漢字"]),
         ("5\u00a0s and 6\u00a0s", 7, ["5\u00a0s and", "6\u00a0s"]),
         (
-            "/x/‹opaque_value\u00a0#1›/root/user",
+            "/x/‹opaque_value\u00a0#1›/svc/user",
             20,
             ["/x/", "‹opaque_value\u00a0#1›/", "root/user"],
         ),

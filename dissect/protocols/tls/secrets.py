@@ -89,6 +89,8 @@ class SecretStore:
         self._claimed: dict[bytes, str] = {}
         self.origins: list[str] = []
         self.rsa_keys: list[RsaKey] = []
+        # Connections that lacked a secret: client random → stream. It may come too late.
+        self.missed: dict[bytes, int] = {}
         self.guesses = MAX_GUESSES  # what is left of them for this capture
         self.count = 0
 
@@ -181,6 +183,18 @@ class SecretStore:
             raise
 
     # ------------------------------------------------------------- look-up
+
+    def miss(self, client_random: bytes, stream: int) -> None:
+        """Note that a connection has ended without a secret."""
+        if len(self.missed) < MAX_SECRETS:
+            self.missed[client_random] = stream
+
+    @property
+    def too_late(self) -> frozenset[int]:
+        """The streams of connections whose secrets came when they had ended."""
+        return frozenset(
+            stream for random, stream in self.missed.items() if random in self._by_random
+        )
 
     def lookup(self, label: str, key: bytes) -> tuple[LoggedSecret, ...]:
         """The secrets of a label for a client random (`RSA`: for the key given above)."""

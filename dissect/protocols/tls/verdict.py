@@ -5,6 +5,7 @@ Every reason is one of the codes of `TlsReason` with a sentence that tells what 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dissect.errors import ProtocolError
@@ -24,6 +25,11 @@ MAX_NAMED = 3  # servers named in a sentence
 _NO_SECRET = ("no_secret_for_random", "secret_incomplete", "resumed_without_secret")
 
 Why = tuple[TlsReason | None, str | None]
+_LATE: tuple[TlsReason, str] = (
+    "secrets_after_packets",
+    "the secrets stand behind the packets in the capture, and it was read only once; save it to "
+    "a file and read that",
+)
 
 
 def describe(
@@ -87,6 +93,11 @@ def _tolerant(client: ClientHello) -> tuple[str, ...]:
         return client.protocols
     except ProtocolError:  # told as an anomaly when it was read
         return ()
+
+
+def came_late(row: TlsConnection) -> TlsConnection:
+    """The row of a connection whose secrets came after it had ended."""
+    return replace(row, reason=_LATE[0], sentence=_LATE[1])
 
 
 def _span(halves: tuple[Half, Half]) -> Span:
@@ -172,10 +183,9 @@ def _given_up(talk: Negotiation, store: SecretStore, half: Half) -> Why | None:
         return None
     reason, detail = half.why
     if reason in _NO_SECRET and _came_late(talk, store, detail):
-        return "secrets_after_packets", (
-            "the secrets stand behind the packets in the capture, and it was read only once; "
-            "save it to a file and read that"
-        )
+        return _LATE
+    if reason == "no_secret_for_random" and talk.client_hello is not None:
+        store.miss(talk.client_hello.random, talk.stream)
     if reason == "lost_segment":
         reason = _loss(half)
     return reason, _sentence(reason, detail, talk, half, store)
@@ -201,8 +211,9 @@ def _damaged(talk: Negotiation, client: Half, server: Half) -> Why | None:
     if not failed:
         return None
     return "wrong_secret", (
-        f"{failed} of {failed + client.opened + server.opened} records fail their integrity "
-        "check, the others don't: the capture holds other bytes than were sent"
+        f"the secret opens the connection, but {failed} of "
+        f"{failed + client.opened + server.opened} records fail their integrity check: the "
+        "capture holds other bytes than were sent; these records are left out"
     )
 
 

@@ -133,7 +133,7 @@ def python_try(version: str, cipher: str | None, feature: str, flags: int = 0) -
             session, ticket = peers.talk(TALK)
             if feature.startswith("resumed"):
                 first, lines = session.wire, len(session.keys.splitlines())
-                session, _ = peers.talk(TALK, session=ticket)
+                session = peers.talk(TALK, session=ticket)[0]
                 keys = session.keys
                 if "without its secret" in feature:
                     keys = "\n".join(keys.splitlines()[:lines])

@@ -210,7 +210,7 @@ class Peers:
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.server.load_cert_chain(pem)
-        self.server.load_dh_params(dh_parameters())
+        self.server.load_dh_params(str(dh_parameters()))
         if self.trust:
             self.client.load_verify_locations(pem)
         if self.client_certificate:

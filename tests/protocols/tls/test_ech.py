@@ -11,12 +11,17 @@ import ssl
 
 import pytest
 
+from dissect.model import Direction
 from dissect.protocols.tls.secrets import SecretStore
 
-from ..drive import C, Part
+from ..drive import C, Part, S
 from .peers import SERVER_NAME, Peers, Session, look, store_of
 
-TALK = ((0, b"GET / HTTP/1.1\r\n\r\n"), (1, b"x" * 40_000), (0, b"y"))
+TALK: tuple[tuple[Direction, bytes], ...] = (
+    (C, b"GET / HTTP/1.1\r\n\r\n"),
+    (S, b"x" * 40_000),
+    (C, b"y"),
+)
 
 
 def outer(session: Session, kind: int = 0) -> list[Part]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,32 @@ def test_which_files_need_a_password() -> None:
         assert not needs_password(stored(form)[0])
     assert not needs_password(b"no key")
     assert not needs_password(b"-----BEGIN nothing-----")
+
+
+def test_option_of_the_commands(shared_captures: Path, tmp_path: Path) -> None:
+    """A locked key and a file of passwords; the password is in no output."""
+    capture = shared_captures / "tls/wireshark-rsasnakeoil2.pcap"
+    plain = load_pem_private_key(capture.with_suffix(".key").read_bytes(), None)
+    locked, words = tmp_path / "locked.pem", tmp_path / "passwords"
+    locked.write_bytes(
+        plain.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"of the key")
+        )
+    )
+    words.write_text("another\nof the key\n")
+
+    def tls(*options: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "dissect", "tls", str(capture), "--format", "json", *options],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    code, text = tls("--rsa-key", str(locked), "--rsa-password", str(words))
+    assert code == 0
+    assert [json.loads(line)["decrypted"] for line in text.splitlines()] == ["full", "full"]
+    assert "of the key" not in text
+    code, text = tls("--rsa-key", str(locked))
+    assert (code, "--rsa-password" in text) == (2, True)
+    code, text = tls("--rsa-key", str(locked), "--rsa-password", str(tmp_path / "absent"))
+    assert (code, "absent" in text) == (2, True)

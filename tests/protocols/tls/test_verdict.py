@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import ssl
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
 
-from dissect.capture import Packet
+from dissect.capture import Packet, source
 from dissect.engines import CaptureInput, embedded
 from dissect.model import Span, TlsConnection, TlsReason
 from dissect.protocols.base import Layer
@@ -25,6 +28,7 @@ SCAPY = "tls/scapy-tls_nss_example.pcap"  # stream 1 is TLS 1.3
 RESUMED = "tls/snet-tls13_session_resumption.pcap"
 ARIA = "tls/snet-tls12_aria256_unsupported.pcap"
 SNAKEOIL = "tls/wireshark-rsasnakeoil2.pcap"  # RSA key exchange
+WITH_SECRETS = "containers/derived-hotplace_http1_tls13_dsb.pcapng"
 BAD_CERTIFICATE = "tls/hotplace-http1_tls13.pcapng"  # stream 0 ends with an alert
 
 ETHERNET_IP = 14
@@ -49,6 +53,29 @@ def keep(wanted: Callable[[Packet], bool]) -> Change:
         return (packet for packet in packets if wanted(packet))
 
     return change
+
+
+class Pipe(io.RawIOBase):
+    """Bytes that can be read once and not sought."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        return self._rest.readinto(buffer)
+
+
+def pcapng_blocks(path: Path) -> list[bytes]:
+    """The blocks of a little-endian pcapng file."""
+    data, blocks, at = path.read_bytes(), [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        blocks.append(data[at : at + size])
+        at += size
+    return blocks
 
 
 def row_of(path: Path, key_log: bytes | None, change: Change, stream: int = 0) -> TlsConnection:
@@ -263,6 +290,25 @@ class TestReasons:
         (row,) = parser.end(S, Span(1, 1, 1, 1))
         assert isinstance(row, TlsConnection)
         check(row, "secrets_after_packets", "save it to a file")
+
+    def test_secrets_behind_a_pipe(
+        self, shared_captures: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A real capture from standard input, its secrets last and too far behind to wait."""
+        blocks = pcapng_blocks(shared_captures / WITH_SECRETS)
+        secrets = [block for block in blocks if block[:4] == b"\x0a\0\0\0"]
+        size = (1 << 20).to_bytes(4, "little")  # of a custom block that nobody knows
+        filler = b"\xad\x0b\0\0" + size + bytes((1 << 20) - 12) + size
+        packets = [block for block in blocks if block not in secrets]
+        late = [*packets, *[filler] * 9, *secrets]
+        monkeypatch.setattr(source, "SPOOL_LIMIT", 4096)
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Pipe(b"".join(late))))
+        messages = embedded.read([CaptureInput("-")]).messages
+        rows = [item for item in messages if isinstance(item, TlsConnection)]
+        assert "secrets_after_packets" in {row.reason for row in rows}
+        for row in rows:
+            if row.reason == "secrets_after_packets":
+                check(row, "secrets_after_packets", "save it to a file")
 
     def test_quic_not_decrypted(self, shared_captures: Path) -> None:
         path = shared_captures / "containers/ndpi-quic_v2_dsb.pcapng"
