@@ -5,9 +5,10 @@ All of them take a minute (`long`); a handful of telling ones runs every time.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -18,7 +19,7 @@ from dissect.pipeline import Options, Session
 from dissect.render import render
 from tests.engines import survey
 from tests.engines.build import rewritten
-from tests.lab import SCENARIOS, need_tshark, scenario
+from tests.lab import ALL, need_tshark, scenario
 
 # Interim answers, CONTINUATION, tunnels, loss, RSA keys, compressed and odd containers.
 TELLING = {
@@ -61,10 +62,10 @@ def test_lists_name_captures_that_exist() -> None:
         name
         if name in ("web-signin", "no-keys", "wrong-password")
         else pytest.param(name, marks=pytest.mark.long)
-        for name in SCENARIOS
+        for name in ALL
     ],
 )
-def test_both_engines_give_the_same_flow(name: str, tmp_path: Path) -> None:
+def test_both_engines_give_the_same_flow(name: str) -> None:
     need_tshark()
     item = scenario(name)
     charts = []
@@ -75,9 +76,26 @@ def test_both_engines_give_the_same_flow(name: str, tmp_path: Path) -> None:
             engine=engine,
         )
         run = Session(options)
-        charts.append(render(run.charts, "json"))
+        charts.append(json.loads(render(run.charts, "json"))["flows"])
         assert run.charts
+    if name in FIRST_FRAMES:
+        assert charts[0] != charts[1], f"{name}: the engines agree now"
+        charts = [_without_starts(chart) for chart in charts]
     assert charts[0] == charts[1]
+
+
+# Messages inside TLS inside a proxy's tunnel: tshark's engine finds the last of their frames
+# only (`tunnel_first_frame` in differences.toml); embedded is right. All else is equal.
+FIRST_FRAMES = {"proxy-ntlm"}
+
+
+def _without_starts(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if k not in ("first_frame", "time", "end_time")}
+        return {key: _without_starts(item) for key, item in kept.items()}
+    if isinstance(value, list):
+        return [_without_starts(item) for item in value]
+    return value
 
 
 LOST = {31, 52, 77, 93, 101}
