@@ -12,9 +12,6 @@ from tests.lab import ALL, Scenario, scenario
 
 Verdict = tuple[str, str, int | None, str | None]
 
-# What dissect says otherwise today, with the reason; an entry that is no longer so fails.
-KNOWN_WRONG: dict[str, str] = {}
-
 
 def charts(item: Scenario, with_log: bool) -> list[SequenceChart]:
     logs = sorted(map(str, item.folder.glob("phone*.log"))) if with_log else []
@@ -45,13 +42,9 @@ def test_verdicts(name: str, with_log: bool) -> None:
     item = scenario(name)
     told = [said(chart) for chart in charts(item, with_log)]
     truth = staged(item)
-    right = len(told) == len(truth) and all(
-        any(agrees(chart, verdict) for chart in told) for verdict in truth
-    )
-    if name in KNOWN_WRONG:
-        assert not right, f"{name} is right now: take it out of KNOWN_WRONG"
-    else:
-        assert right, (told, truth)
+    assert len(told) == len(truth), (told, truth)
+    for verdict in truth:
+        assert any(agrees(chart, verdict) for chart in told), (told, truth)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "no-keys"])

@@ -16,11 +16,21 @@ def charts(*captures: str, flow: str = "") -> list[SequenceChart]:
     return Session(Options(captures, flows=(flow,) if flow else ())).charts
 
 
-@pytest.mark.parametrize("flow", ["device-code", "sfb-register", "sip-register", "wsfed-passive"])
+# In this recording the phone has no token to renew, and the page's own script goes to ADFS:
+# Azure AD answers the home realm question with the address, and there is no redirect.
+FOUND = {
+    "device-code": ["done"] * 3,
+    "sfb-register": ["missing", *["done"] * 4],
+    "sip-register": ["done"],
+    "wsfed-passive": ["inferred", "done", "done"],
+}
+
+
+@pytest.mark.parametrize("flow", FOUND)
 def test_each_is_found_in_the_web_sign_in(flow: str) -> None:
     (chart,) = charts(*scenario("web-signin").captures, flow=flow)
     assert chart.status == "complete"
-    assert chart.steps[-1].status == "done"
+    assert [step.status for step in chart.steps] == FOUND[flow]
 
 
 def test_nested_ones_are_folded_into_the_more_specific() -> None:
