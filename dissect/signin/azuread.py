@@ -160,7 +160,7 @@ def password(exchange: Exchange) -> Iterator[Found]:
     elif exchange.status < 400:
         yield got("azuread.password.accepted", user=user, **facts)
     else:
-        yield got("azuread.signin.refused", user=user, code=str(exchange.status), interrupt=False)
+        yield got("azuread.signin.refused", user=user, interrupt=False)
 
 
 def device_authorisation(exchange: Exchange) -> Iterator[Found]:
@@ -183,7 +183,7 @@ def device_authorisation(exchange: Exchange) -> Iterator[Found]:
     elif exchange.status < 400:
         yield got("deviceauth.code.accepted", user_code=entered)
     else:
-        yield got("deviceauth.code.refused", user_code=entered, code=str(exchange.status))
+        yield got("deviceauth.code.refused", user_code=entered)
 
 
 _SIGNED_IN = re.compile(r"you have signed in(?: to)?\b", re.I)

@@ -23,8 +23,7 @@ def token_posted(exchange: Exchange) -> Iterator[Found]:
         return
     problem = error_facts(exchange.response_text)
     if (problem and not problem["interrupt"]) or exchange.status >= 400:
-        code = problem.get("code", str(exchange.status))
-        yield got("wsfed.token.refused", **{**problem, "code": code})
+        yield got("wsfed.token.refused", **problem)
     else:
         user = {"user": facts["user"]} if "user" in facts else {}
         yield got("wsfed.token.accepted", **user)

@@ -328,3 +328,15 @@ def test_xml_with_entities_is_not_expanded() -> None:
     text = markup.text_of(markup.xml(bomb), "Reason")
     assert "A" not in text
     assert set(text) <= set("&;bf")
+
+
+def test_a_bare_status_is_no_aadsts_number() -> None:
+    """A proxy's 500 to the claims token has no AADSTS number, and must not be given one."""
+    token = {"wa": "wsignin1.0", "wresult": rstr(NAMESPACES[0], ASSERTION)}
+    pair = exchange(
+        "POST", "https://login.test/login.srf", form=token, status=500, body="<p>oh</p>"
+    )
+    refused = found(wsfed.RULES, pair)["wsfed.token.refused"]
+    assert "code" not in refused.facts
+    typed = exchange("POST", "https://login.test/deviceauth", form={"otc": "ABCDEFGHI"}, status=502)
+    assert "code" not in found(azuread.RULES, typed)["deviceauth.code.refused"].facts
