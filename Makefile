@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 OUT    ?= out
 SAMPLE := captures/web-signin
+# A file's tests stay together, so that what one prepares serves the next.
+CORES  := -n auto --dist loadfile
 GALLERY := txt svg png pdf md mmd puml json csv har
 
 .PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean tls-matrix
@@ -18,7 +20,7 @@ demo: $(VENV)/.installed
 # Lint, types and tests; what can't be installed is named, and only its tests are skipped.
 test: $(VENV)/.tested-with lint
 	@$(BIN)/python tests/tools.py
-	$(BIN)/python -m pytest -m "not long and not lab"
+	$(BIN)/python -m pytest $(CORES) -m "not long and not lab"
 
 lint: $(VENV)/.tested-with
 	$(BIN)/ruff check .
@@ -32,7 +34,7 @@ crosscheck: $(VENV)/.tested-with
 
 # What takes minutes.
 test-long: $(VENV)/.tested-with
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -n auto --dist worksteal -m long
 
 # Records web-signin afresh (root, network namespaces) and looks at the verdict.
 lab-test: $(VENV)/.lab
