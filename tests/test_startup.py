@@ -71,7 +71,7 @@ def test_flow_engine_knows_no_flow() -> None:
                 words.add(f'"{actor["id"]}"')
         for step in definition["step"]:
             words.add(step["title"])
-            words |= {arrow["event"] for arrow in step.get("arrow", ())}
+            words |= {arrow["event"] for arrow in step.get("arrow", ()) if "event" in arrow}
         words |= {item["code"] for item in definition.get("trouble", ())}
         assert len(words) > 8
         assert [word for word in sorted(words) if word in code] == []
@@ -136,6 +136,19 @@ def test_shares_the_package_name_with_the_forensic_framework() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_installed_program_starts_in_any_folder(tmp_path: Path) -> None:
+    """An editable install too: a hook of setuptools would lose to the namespace package."""
+    program = shutil.which("dissect", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("dissect is not installed, only on the path")
+    environment = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(
+        [program, "--version"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.stdout.endswith(f"{dissect.__version__}\n"), result.stderr
 
 
 @pytest.mark.long
