@@ -46,11 +46,12 @@ class Nothing:
         return ()
 
 
-def self_signed(folder: Path) -> Path:
+def self_signed(folder: Path, *key: str) -> Path:
+    """A certificate and its key in one file; `key` are options of openssl for another kind."""
     pem = folder / "peer.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=bench", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        ["openssl", "req", "-x509", "-newkey", *(key or ("rsa:2048",)), "-nodes", "-days", "2",
+         "-subj", "/CN=bench", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
         check=True, capture_output=True,
     )  # fmt: skip
     pem.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())

@@ -97,7 +97,7 @@ def main() -> None:
     lines += [f"| {name} | {ms:.0f} |" for name, ms in processes()]
     lines += ["", "| stages in one warm process (cumulative) | ms |", "|---|---:|"]
     lines += [f"| {name} | {ms:.1f} |" for name, ms in stages()]
-    for script in ("bench_reader.py", "bench_tls.py"):
+    for script in ("bench_reader.py", "bench_tls.py", "bench_connections.py"):
         result = subprocess.run(
             [sys.executable, str(ROOT / "benchmarks" / script)],
             capture_output=True,

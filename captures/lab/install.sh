@@ -4,7 +4,9 @@
 set -u
 
 PACKAGES="iproute2 ethtool dnsmasq-base nginx kamailio kamailio-tls-modules \
-chromium chromium-driver libnss3-tools nftables wireshark-common tshark"
+chromium chromium-driver libnss3-tools nftables wireshark-common tshark \
+krb5-kdc krb5-admin-server krb5-user libfaketime \
+kamailio-websocket-modules baresip-core sip-tester rsyslog udhcpc chrony ntpsec-ntpdig"
 
 if [ "$(id -u)" -ne 0 ]; then
     echo "install.sh: needs root" >&2

@@ -1,7 +1,8 @@
 """The user at the PC: headless Chromium, driven to type address, password and code.
 
 `python -m signlab.browser RUNDIR [SEAT]`, inside the PC's namespace. Chromium starts at once and
-says so with `browser.ready`; the user begins when the phone's display shows a code. SSLKEYLOGFILE
+says so with `browser.ready`; the user begins when the phone's display shows a code, or when a
+program at the PC wants a page opened, or at once, as the scenario says. SSLKEYLOGFILE
 and HOME (with the NSS database that trusts the lab's root) come from the environment.
 """
 
@@ -10,77 +11,27 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import sys
 import time
-from typing import Any
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as shown
 from selenium.webdriver.support.ui import WebDriverWait
 
+from .chromium import start_chromium
 from .config import Run
+from .devtools import Traffic
+from .kerberos import has_realm, log_on
+from .netlog import challenges
 from .truth import Truth
 
 PAGE_SECONDS = 20
 KEYSTROKE = (0.02, 0.07)  # seconds between two keys
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--disable-extensions",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-domain-reliability",
-    "--disable-client-side-phishing-detection",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--metrics-recording-only",
-    "--no-default-browser-check",
-    "--no-first-run",
-    "--no-pings",
-    "--safebrowsing-disable-auto-update",
-    "--password-store=basic",
-)
-FEATURES_OFF = (
-    "OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,"
-    "CertificateTransparencyComponentUpdater,InterestFeedContentSuggestions"
-)
-UPGRADES = "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"
-PREFERENCES = {
-    "net.network_prediction_options": 2,
-    "safebrowsing.enabled": False,
-    "credentials_enable_service": False,
-    "search.suggest_enabled": False,
-    "alternate_error_pages.enabled": False,
-}
-
-
-def start_chromium(run: Run) -> webdriver.Chrome:
-    """A browser whose only reachable names are those of the lab's table."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or "chromium"
-    for flag in FLAGS:
-        options.add_argument(flag)
-    upgrades = "" if run.scenario.browser.https_upgrade else f",{UPGRADES}"
-    options.add_argument(f"--disable-features={FEATURES_OFF}{upgrades}")
-    known = ", ".join(f"EXCLUDE {host.name}" for host in run.names.hosts.by_role().values())
-    options.add_argument(f"--host-resolver-rules=MAP * ~NOTFOUND, {known}")
-    options.add_argument(f"--user-data-dir={run.file('profile', '')}")
-    options.add_experimental_option("prefs", PREFERENCES)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    service = Service(shutil.which("chromedriver") or "chromedriver")
-    return webdriver.Chrome(options=options, service=service)
-
-
 # What a page shows → what it is; in this order, for an error stands above the form it is about.
 # With "+" only where the element has text.
 LANDINGS = [
@@ -133,11 +84,11 @@ class Person:
         self.driver = driver
         self.truth = Truth(run, "browser")
         self.wait = WebDriverWait(driver, PAGE_SECONDS, 0.1)
-        self._pending: dict[str, dict[str, Any]] = {}
+        self.traffic = Traffic(run, driver, self.truth)
 
     def think(self, seconds: float) -> None:
         time.sleep(seconds * self.run.scenario.browser.pace)
-        self.note_traffic()
+        self.traffic.note()
 
     def field(self, element_id: str) -> WebElement:
         found: WebElement = self.wait.until(
@@ -154,69 +105,7 @@ class Person:
 
     def press(self, element_id: str) -> None:
         self.field(element_id).click()
-        self.note_traffic()
-
-    # What the browser itself says of its traffic (DevTools' network events)
-
-    def note_traffic(self) -> None:
-        """Write requests and answers since the last call into the notebook."""
-        entries: list[dict[str, Any]] = self.driver.get_log("performance")  # type: ignore[no-untyped-call]
-        for entry in entries:
-            event = json.loads(entry["message"])["message"]
-            self._note(event["method"], event["params"])
-
-    def _note(self, method: str, params: dict[str, Any]) -> None:
-        if method == "Network.requestWillBeSent":
-            before = self._pending.get(params["requestId"])
-            wall, clock = params["wallTime"], params["timestamp"]
-            if before and "redirectResponse" in params:
-                self._answered(before, params["redirectResponse"], clock)
-            request = params["request"]
-            if not request["url"].startswith("http"):
-                return
-            parts = urlsplit(request["url"])
-            facts = {
-                "method": request["method"],
-                "scheme": parts.scheme,
-                "host": parts.netloc,
-                "path": (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-            }
-            known = {"facts": facts, "sent": round(wall * 1e9), "offset": wall - clock}
-            self._pending[params["requestId"]] = known
-        elif method == "Network.requestServedFromCache":
-            self._pending.pop(params["requestId"], None)  # nothing on the wire
-        elif method == "Network.responseReceived":
-            before = self._pending.pop(params["requestId"], None)
-            if before:
-                self._answered(before, params["response"], params["timestamp"])
-
-    def _answered(self, before: dict[str, Any], response: dict[str, Any], clock: float) -> None:
-        if response.get("statusText") == "Internal Redirect":
-            return  # Chromium's own way from http to https: not on the wire
-        self._asked(before)
-        facts = {
-            **before["facts"],
-            "status": response["status"],
-            "protocol": response.get("protocol", ""),
-        }
-        moment = round((clock + before["offset"]) * 1e9)
-        self.truth.message("http", self._peer(facts["host"]), "received", facts, time_ns=moment)
-
-    def _asked(self, pending: dict[str, Any]) -> None:
-        facts, sent = pending["facts"], pending["sent"]
-        self.truth.message("http", self._peer(facts["host"]), "sent", facts, time_ns=sent)
-
-    def end_notes(self) -> None:
-        """Requests that nobody has answered until now."""
-        self.note_traffic()
-        for pending in self._pending.values():
-            self._asked(pending)
-        self._pending.clear()
-
-    def _peer(self, host: str) -> str:
-        return next(
-            (h.actor for h in self.run.names.hosts.by_role().values() if h.name == host), "unknown"
-        )
+        self.traffic.note()
 
     # What the page is, and what the user does with it
 
@@ -233,7 +122,7 @@ class Person:
                 return ""  # between two pages
 
         word = WebDriverWait(self.driver, PAGE_SECONDS, 0.1).until(look)
-        self.note_traffic()
+        self.traffic.note()
         return str(word)
 
     def give_address(self) -> None:
@@ -245,6 +134,11 @@ class Person:
         self.think(1.0)
         self.type("i0116", self.run.user.sip)
         self.press("idSIButton9")
+
+    def give_name(self, box: str) -> None:
+        """Type the account's name, unless the page knows it already."""
+        if not self.field(box).get_attribute("value"):
+            self.type(box, self.run.user.sip)
 
     def give_password(self, box: str, button: str) -> None:
         self.think(1.5)
@@ -270,15 +164,24 @@ class Person:
     def sign_in(self, screen: dict[str, str]) -> str:
         """Go from page to page until nothing is left to do; the outcome in a word."""
         knobs = self.run.scenario.browser
+        if knobs.opens == "desktop":
+            return "logged-on"
         first = "verification_url" if knobs.order == "code-first" else "website"
-        self.driver.get(screen[first])
+        if knobs.opens == "sp":
+            self.driver.get(f"https://{self.run.names.hosts.sp.name}/")
+        else:
+            self.driver.get(screen[first])
         codes = 0
         while (where := self.landed()) not in ENDS:
             if where == "address":
                 self.give_address()
             elif where == "account":
                 self.give_account()
+            elif where == "adfs-form" and self.run.scenario.adfs.asks == "certificate":
+                self.think(1.5)
+                self.press("certificateOption")
             elif where == "adfs-form":
+                self.give_name("userNameInput")
                 self.give_password("passwordInput", "submitButton")
             elif where == "password-form":
                 self.give_password("i0118", "idSIButton9")
@@ -310,20 +213,41 @@ def main(arguments: list[str]) -> None:
     try:
         person = Person(run, driver)
         run.file("browser", ".ready").touch()
-        screen = wait_for_code(run)
-        person.think(2.0)
-        outcome = person.sign_in(screen)
-        person.end_notes()
+        known = True
+        if has_realm(run):
+            wait_for(run.directory / "recording")
+            known = log_on(run, os.environ)
+        outcome = "gave-up"
+        if known:
+            screen = wait_for_code(run)
+            person.think(2.0)
+            outcome = person.sign_in(screen)
+        person.traffic.end()
         for cookie in driver.execute_cdp_cmd("Network.getAllCookies", {})["cookies"]:
             person.truth.secret("cookie", cookie["value"])
-        person.truth.outcome(outcome)
     finally:
         driver.quit()
+    if has_realm(run):
+        for challenge in challenges(run.file("netlog", ".json")):
+            person.traffic.challenged(challenge)
+    person.truth.outcome(outcome)
+
+
+def wait_for(path: Path) -> None:
+    """Until this file is there."""
+    while not path.exists():
+        time.sleep(0.1)
 
 
 def wait_for_code(run: Run) -> dict[str, str]:
-    """What the phone's display shows, once it is the code that the user is there for."""
+    """What the phone's display shows, once it is the code that the user is there for.
+
+    A user who opens a website waits only for the captures to run.
+    """
     path = run.file("screen", ".json")
+    if run.scenario.browser.opens != "screen":
+        wait_for(run.directory / "recording")
+        return {}
     while True:
         if path.exists():
             found: dict[str, str] = json.loads(path.read_text())

@@ -58,23 +58,39 @@ class Host:
     address: str
     actor: str
     zone: str = "internet"
+    web: bool = True  # whether nginx answers here
+
+
+ABSENT = Host("", "", "")
 
 
 @dataclasses.dataclass(frozen=True)
 class Hosts:
-    pairing: Host
-    websignin: Host
-    shortlink: Host
-    codepage: Host
-    azuread: Host
-    adfs: Host
-    autodiscover: Host
-    pool: Host
-    sip: Host
+    """Every server by its role; a names table has those that its scenarios need."""
+
+    pairing: Host = ABSENT
+    websignin: Host = ABSENT
+    shortlink: Host = ABSENT
+    codepage: Host = ABSENT
+    azuread: Host = ABSENT
+    adfs: Host = ABSENT
+    autodiscover: Host = ABSENT
+    pool: Host = ABSENT
+    sip: Host = ABSENT
+    graph: Host = ABSENT
+    drs: Host = ABSENT
+    intune: Host = ABSENT
+    teamsconfig: Host = ABSENT
+    teams: Host = ABSENT
+    sp: Host = ABSENT
+    kdc: Host = ABSENT
+    ntp: Host = ABSENT
+    provisioning: Host = ABSENT
 
     def by_role(self) -> dict[str, Host]:
-        """Every host under its role, in the order of the table."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        """Every host of this names table under its role, in the order of the fields."""
+        hosts = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return {role: host for role, host in hosts if host is not ABSENT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +110,26 @@ class User:
     display: str
     given: str
     family: str
+    extension: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Organisation:
+    """What is empty, the scenarios of that names table have no use for."""
+
     domain: str
     brand: str
-    directory: str
-    tenant_id: str
-    tenant_path: str
-    client_id: str
-    application: str
-    web_client_id: str
+    directory: str = ""
+    tenant_id: str = ""
+    tenant_path: str = ""
+    client_id: str = ""
+    application: str = ""
+    web_client_id: str = ""
+    native_client_id: str = ""
+    native_application: str = ""
     home_server: str
     sip_port: int
-    pairing_site: str
+    pairing_site: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +138,12 @@ class Device:
     instance: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Links:
-    website: str
-    code: str
-    graph: str
-    exchange: str
+    website: str = ""
+    code: str = ""
+    graph: str = ""
+    exchange: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +181,19 @@ def read_toml(path: Path) -> dict[str, Any]:
 def load_names(name: str) -> Names:
     """The names table names/NAME.toml. Raises ConfigError."""
     path = NAMES_DIR / f"{name}.toml"
-    return build(Names, read_toml(path), path.name)
+    return build(Names, _names_table(path), path.name)
+
+
+def _names_table(path: Path) -> dict[str, Any]:
+    """A names table; with `like`, another one in which it replaces what it names."""
+    table = read_toml(path)
+    other = table.pop("like", None)
+    if other is None:
+        return table
+    merged = _names_table(path.with_name(f"{other}.toml"))
+    for section, values in table.items():
+        merged[section] = {**merged.get(section, {}), **values}
+    return merged
 
 
 def load_scenario(name: str) -> Scenario:
@@ -188,6 +221,8 @@ class Run:
     passwords: dict[str, str]  # of each user, by SIP address
     wrong_password: str  # which the user types by mistake
     old_password: str  # which was the first user's until it was changed
+    pin: str  # of the first user
+    wrong_pin: str
     seat: int = 1
 
     @property
@@ -198,7 +233,8 @@ class Run:
 
     @property
     def device(self) -> Device:
-        return self.names.device2 if self.seat == 2 else self.names.device
+        another = self.seat == 2 and self.scenario.second.lan != "same"
+        return self.names.device2 if another else self.names.device
 
     @property
     def password(self) -> str:
@@ -211,14 +247,20 @@ class Run:
         return self.password if right else self.wrong_password
 
     @property
+    def two_phones(self) -> bool:
+        """Whether the second seat has a phone of its own."""
+        return bool(self.scenario.second.does) and self.scenario.second.lan != "same"
+
+    @property
     def seats(self) -> tuple[int, ...]:
         return (1, 2) if self.scenario.second.does else (1,)
 
     @property
-    def verdicts(self) -> list[Verdict]:
-        """Of each flow in the recording, the first phone's first."""
-        second = self.scenario.second
-        return [self.scenario.verdict, *([second.verdict] if second.verdict.status else [])]
+    def verdicts(self) -> list[tuple[int, Verdict]]:
+        """Of each flow in the recording with the seat that it is of, the first phone's first."""
+        scenario = self.scenario
+        said = [(1, scenario.verdict), (1, scenario.also), (2, scenario.second.verdict)]
+        return [(seat, verdict) for seat, verdict in said if verdict.status]
 
     def file(self, stem: str, suffix: str) -> Path:
         """A file of this seat: screen.json of the first is screen2.json of the second."""
@@ -244,6 +286,8 @@ class Run:
             },
             "wrong": secrets.token_urlsafe(8) + "?x3",
             "old": secrets.token_urlsafe(8) + "#5k",
+            "pin": str(secrets.randbelow(9 * 10**9) + 10**9),
+            "wrong-pin": str(secrets.randbelow(9 * 10**9) + 10**9),
         }
         (directory / "run.json").write_text(json.dumps(state))
         return cls.load(directory)
@@ -260,6 +304,8 @@ class Run:
             state["passwords"],
             state["wrong"],
             state["old"],
+            state["pin"],
+            state["wrong-pin"],
             seat,
         )
 

@@ -11,6 +11,7 @@ office: a router, or one with NAT. The capture is taken on its `eth0`, outside.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from typing import Self
 from .config import Run
 from .network_faults import masquerade, rules
 from .processes import LabError, feed, run
+from .services.adfs_certificate import PORT as CERTIFICATE_PORT
 
 NETNS_ETC = Path("/etc/netns")
 NAMESPACES = ("phone", "pc", "dmz", "internet")
@@ -62,7 +64,7 @@ class Network:
 
     def phone(self, seat: int) -> str:
         """The system's name of the namespace in which the phone of this seat stands."""
-        return self.name(f"handset{seat}" if self._run.scenario.second.does else "phone")
+        return self.name(f"handset{seat}" if self._run.two_phones else "phone")
 
     def __enter__(self) -> Self:
         remove_stale()
@@ -90,7 +92,7 @@ class Network:
         self._write_proc("router", "net/ipv4/ip_forward", "1")
         mac, clients = self._names.device.mac, self._names.clients
         second = self._run.scenario.second
-        if not second.does:
+        if not self._run.two_phones:
             self._join("phone", clients.phone, mac=mac)
         elif second.lan == "nat":
             self._join("phone", clients.phone)
@@ -114,11 +116,25 @@ class Network:
         script = rules(self._run)
         if script:
             feed(script, *self._inside("router", "nft", "-f", "-"))
-        handsets = ("handset1", "handset2") if second.does else ("phone",)
+        handsets = ("handset1", "handset2") if self._run.two_phones else ("phone",)
         for role in (*handsets, "pc"):
             folder = NETNS_ETC / self.name(role)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "resolv.conf").write_text(f"nameserver {self._names.clients.dns}\n")
+        if self._run.scenario.adfs.asks == "certificate":
+            self._write_policy()
+
+    def _write_policy(self) -> None:
+        """Chromium at the PC shows the user's certificate to ADFS without a question.
+
+        `ip netns exec` puts what is in the namespace's folder over /etc.
+        """
+        site = f"https://{self._names.hosts.adfs.name}:{CERTIFICATE_PORT}"
+        rule = json.dumps({"pattern": site, "filter": {}})
+        folder = NETNS_ETC / self.name("pc") / "chromium" / "policies" / "managed"
+        folder.mkdir(parents=True)
+        policy = {"AutoSelectCertificateForUrls": [rule]}
+        (folder / "lab.json").write_text(json.dumps(policy))
 
     def _join(self, role: str, address: str, *, mac: str = "") -> None:
         """A cable from the router to `role`, with the router as the default way out."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .config import Run
@@ -22,6 +23,8 @@ KEY_BITS = 2048
 SERVER_LIFE = timedelta(days=200)
 USER_LIFE = timedelta(days=180)
 EXPIRED_FOR = timedelta(days=20)
+UPN_OID = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")  # szOID_NT_PRINCIPAL_NAME
+UTF8_STRING = 0x0C  # its DER tag
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,29 @@ def user_certificate(request: x509.CertificateSigningRequest, issuer: Issuer) ->
     return builder.sign(issuer.key, hashes.SHA256())
 
 
+def personal_certificate(upn: str, issuer: Issuer) -> Issuer:
+    """A user's certificate for signing in, with the UPN as Windows writes it."""
+    key = new_key()
+    subject, parent = _name(upn), issuer.certificate.subject
+    encoded = upn.encode()
+    other = x509.OtherName(UPN_OID, bytes([UTF8_STRING, len(encoded)]) + encoded)
+    builder = _builder(subject, parent, key.public_key(), USER_LIFE)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([other]), critical=False
+    ).add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    return Issuer(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
+def upn_of(certificate: x509.Certificate) -> str:
+    """The UPN of a user's certificate; "" if it has none."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ""
+    others = names.get_values_for_type(x509.OtherName)
+    return next((o.value[2:].decode() for o in others if o.type_id == UPN_OID), "")
+
+
 def make_all(run: Run) -> None:
     """Create every certificate and key of a recording under the run's folder."""
     names = run.names
@@ -159,6 +185,21 @@ def make_all(run: Run) -> None:
     authority(f"ADFS Signing - {names.hosts.adfs.name}", brand).save(sign / "adfs")
     communications = authority("Communications Server", "Lab Voice")
     communications.save(sign / "communications")
+    enterprise = authority(f"{brand} Enterprise CA", brand)
+    enterprise.save(sign / "enterprise")
+    person = personal_certificate(names.user.sip, enterprise)
+    (run.directory / "user.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(
+            b"user",
+            person.key,
+            person.certificate,
+            [enterprise.certificate],
+            serialization.NoEncryption(),
+        )
+    )
     authority("web ticket signing", "Lab Voice").save(sign / "pool")
+    authority("MS-Organization-Access", "Lab Cloud").save(sign / "drs")
+    authority("Intune MDM Device CA", "Lab Cloud").save(sign / "intune")
+    authority("time sheets request signing", "Lab Sheets").save(sign / "sp")
     home = server(names.organisation.home_server, communications)
     home.save(sign / "home", communications)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
+from .clock import library
 from .processes import LabError, run
 
 PROGRAMS = {
@@ -21,6 +22,16 @@ PROGRAMS = {
     "certutil": "libnss3-tools",
     "dumpcap": "wireshark-common",
     "nft": "nftables",
+    "tshark": "tshark",
+    "baresip": "baresip-core",
+    "sipp": "sip-tester",
+    "rsyslogd": "rsyslog",
+    "udhcpc": "udhcpc",
+    "chronyd": "chrony",
+    "ntpdig": "ntpsec-ntpdig",
+    "krb5kdc": "krb5-kdc",
+    "kadmin.local": "krb5-admin-server",
+    "kinit": "krb5-user",
 }
 MODULES = {
     "OpenSSL": "pyOpenSSL",
@@ -31,8 +42,12 @@ MODULES = {
     "signxml": "signxml",
     "starlette": "starlette",
     "uvicorn": "uvicorn",
+    "websocket": "websocket-client",
 }
-KAMAILIO_TLS = "kamailio-tls-modules"
+KAMAILIO_MODULES = {
+    "tls.so": "kamailio-tls-modules",
+    "websocket.so": "kamailio-websocket-modules",
+}
 
 
 def _namespaces() -> str | None:
@@ -52,10 +67,10 @@ def _namespaces() -> str | None:
     return None
 
 
-def _kamailio_tls() -> bool:
-    """Whether Kamailio can load its TLS module (its own check of a two-line configuration)."""
+def _kamailio_loads(module: str) -> bool:
+    """Whether Kamailio can load a module (its own check of a two-line configuration)."""
     with tempfile.NamedTemporaryFile("w", suffix=".cfg") as file:
-        file.write('loadmodule "tls.so"\nrequest_route { exit; }\n')
+        file.write(f'loadmodule "{module}"\nrequest_route {{ exit; }}\n')
         file.flush()
         done = subprocess.run(["kamailio", "-c", "-f", file.name], capture_output=True, check=False)
     return done.returncode == 0
@@ -70,8 +85,11 @@ def missing() -> list[str]:
     for program, package in PROGRAMS.items():
         if shutil.which(program) is None:
             lines.append(f"{program}: not installed (Debian package {package})")
-    if shutil.which("kamailio") and not _kamailio_tls():
-        lines.append(f"kamailio: no TLS module (Debian package {KAMAILIO_TLS})")
+    for module, package in KAMAILIO_MODULES.items():
+        if shutil.which("kamailio") and not _kamailio_loads(module):
+            lines.append(f"kamailio: no {module} (Debian package {package})")
+    if library() is None:
+        lines.append("libfaketime: not installed (Debian package libfaketime)")
     for module, distribution in MODULES.items():
         if importlib.util.find_spec(module) is None:
             lines.append(f"{module}: not installed (Python package {distribution}, extra lab)")

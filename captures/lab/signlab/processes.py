@@ -125,11 +125,12 @@ class Supervisor:
         *,
         netns: str,
         seat: int = 1,
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
+        **more: str,
     ) -> Process:
         """Start a Python module of the lab as an actor in a namespace."""
         argv = [sys.executable, "-m", module, str(directory), str(seat)]
-        settings = {"PYTHONPATH": str(LAB), "PYTHONUNBUFFERED": "1", **environment}
+        settings = {"PYTHONPATH": str(LAB), "PYTHONUNBUFFERED": "1", **(environment or {}), **more}
         return self.start(name, argv, netns=netns, environment=settings)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .clock import true_time
 from .config import Run
 
 SCHEMA = 1
@@ -30,8 +31,12 @@ class Truth:
 
     def __init__(self, run: Run, actor: str) -> None:
         self.actor = actor
+        self._run = run
         self._seat = {} if run.seat == 1 else {"seat": run.seat}
         self._path = run.file(f"truth-{actor}", ".jsonl")
+
+    def _now(self) -> int:
+        return true_time(self._run, self.actor, time.time_ns())
 
     def _write(self, entry: dict[str, Any]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
@@ -47,7 +52,7 @@ class Truth:
         time_ns: int | None = None,
     ) -> None:
         """One message that this actor sent to `peer` or received from it, now unless said."""
-        stamp = time.time_ns() if time_ns is None else time_ns
+        stamp = self._now() if time_ns is None else time_ns
         head = {"actor": self.actor, "peer": peer, "direction": direction, "kind": kind}
         self._write({"type": "message", "ns": stamp, "value": {**head, **self._seat, **facts}})
 
@@ -55,12 +60,12 @@ class Truth:
         """Note a secret that this actor made or typed; returns it, so that it wraps the making."""
         if value:
             entry = {"kind": kind, "value": value}
-            self._write({"type": "secret", "ns": time.time_ns(), "value": entry})
+            self._write({"type": "secret", "ns": self._now(), "value": entry})
         return value
 
     def outcome(self, text: str) -> None:
         """How it ended for this actor."""
-        self._write({"type": "outcome", "ns": time.time_ns(), "value": text})
+        self._write({"type": "outcome", "ns": self._now(), "value": text})
 
 
 def read_entries(directory: Path) -> list[dict[str, Any]]:
@@ -94,10 +99,16 @@ def merge(run: Run) -> dict[str, Any]:
     }
     clients, scenario = run.names.clients, run.scenario
     places = {"phone": clients.phone, "browser": clients.browser, "dns": clients.dns}
+    if scenario.client.does:
+        places["client"] = clients.browser
+    if scenario.voice.does:
+        places["callee"] = places.pop("browser")
+    if scenario.phone.does == "pin" or scenario.voice.does == "boot":
+        places["dhcp"] = f"{clients.phone.rpartition('.')[0]}.1"
     if scenario.phone.proxy:
         places["proxy"] = clients.proxy
     if scenario.second.does:
-        outside = clients.phone if scenario.second.lan == "nat" else clients.phone2
+        outside = clients.phone2 if scenario.second.lan == "routed" else clients.phone
         places["phone2"] = outside
     for actor, address in places.items():
         names[actor] = {"host": None, "address": address, "actor": actor.rstrip("2")}
@@ -114,9 +125,7 @@ def merge(run: Run) -> dict[str, Any]:
     if scenario.second.does:
         truth["users"] = [run.at(seat).user.sip for seat in run.seats]
     if len(run.verdicts) > 1:
-        truth["verdicts"] = [
-            {"seat": seat, **verdict.as_json()} for seat, verdict in enumerate(run.verdicts, 1)
-        ]
+        truth["verdicts"] = [{"seat": seat, **verdict.as_json()} for seat, verdict in run.verdicts]
     if scenario.capture.begins != "before":
         truth["phone_capture_began"] = rfc3339(capture_start(run))
     return truth

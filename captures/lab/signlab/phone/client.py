@@ -11,6 +11,8 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from ..config import Run
 from ..tlsdsk import Identity
@@ -19,9 +21,13 @@ from .log import PhoneLog
 from .lync import LyncWeb
 from .pairing import Pairing
 from .password import PasswordSignIn
+from .pin import SIP_PORT, PinWeb
 from .proxy import ProxyRefused
 from .registration import Registration
-from .web import Refused, Web, insist, tls_context
+from .sntp import ask_the_time
+from .teams import USER_AGENT as TEAMS_AGENT
+from .teams import TeamsPhone
+from .web import USER_AGENT, Refused, Web, insist, tls_context
 
 AFTER_SIGN_IN = 1.5  # seconds it stays on the line after the last answer
 
@@ -36,18 +42,27 @@ class Phone:
         self.knobs = run.scenario.phone
         self.does = run.scenario.second.does if run.seat == 2 else self.knobs.does
         self.truth = Truth(run, "phone")
-        self.log = PhoneLog(run.file("phone", ".log"))
+        other = self.does == "teams"  # a phone of another make: other User-Agent, no log
+        owner = run if run.two_phones else run.at(1)  # whose log it is
+        self.log = PhoneLog(None if other else owner.file("phone", ".log"))
         self.context = tls_context(run)
-        self.web = Web(run, self.truth, self.context)
+        agent = TEAMS_AGENT if other else USER_AGENT
+        self.web = Web(run, self.truth, self.context, agent)
         self.pairing = Pairing(run, self.truth, self.log, self.web)
 
     def sign_in(self) -> str:
         """The whole of it; the outcome in a word."""
+        if self.knobs.clock_ahead_days:
+            ask_the_time(self.run.names.hosts.ntp.name)
         if self.does == "web-signin":
             config, error = self.pairing.pair()
             if error:
                 return error
-            return self.register(config["AutoDiscoverUrl"])
+            return self.register(config["AutoDiscoverUrl"], config)
+        if self.does == "teams":
+            return TeamsPhone(self.run, self.truth, self.web).sign_in()
+        if self.does == "pin":
+            return self.register_with_pin()
         alone = PasswordSignIn(self.run, self.truth, self.log, self.web, self.pairing)
         host = self.run.names.hosts.autodiscover.name
         autodiscover = f"https://{host}/autodiscover/autodiscoverservice.svc/root?"
@@ -61,15 +76,38 @@ class Phone:
         alone.sign_in(old=self.run.seat == 2 or self.knobs.password == "old")
         return self.register(autodiscover)
 
-    def register(self, autodiscover: str) -> str:
+    def register_with_pin(self) -> str:
+        """A phone of Skype for Business Server that DHCP has told its pool."""
+        services = PinWeb(self.run, self.truth, self.log, self.web)
+        certificates, host = services.learn_pool()
+        services.fetch_chains(certificates)
+        identity = services.user_certificate(certificates)
+        return self.talk_sip((host, SIP_PORT), lambda uri: identity)
+
+    def register(self, autodiscover: str, config: dict[str, str] | None = None) -> str:
         """Step 7: discovery, ticket, certificate, REGISTER."""
-        services = LyncWeb(self.run, self.truth, self.log, self.web, self.pairing.access_token)
+        known = {urlsplit(autodiscover).hostname: self.pairing.access_token}
+
+        def token_for(host: str) -> str:
+            """The token from the sign-in, or one for another server of the customer's own."""
+            if self.run.scenario.sfb.place == "online" or config is None:
+                return self.pairing.access_token
+            if host not in known:
+                authority, client_id = config["AadEndpointUrl"], config["ClientId"]
+                known[host] = self.pairing.token_for(authority, client_id, host)
+            return known[host]
+
+        services = LyncWeb(self.run, self.truth, self.log, self.web, token_for)
         host, port, certificates = services.discover(autodiscover)
         early: Identity | None = None
         if self.knobs.certificate == "before-sip":
             early = services.user_certificate(certificates)
-        registration = Registration(self.run, self.truth, self.log, self.context, (host, port))
-        status = registration.register(lambda uri: early or services.user_certificate(uri))
+        return self.talk_sip((host, port), lambda uri: early or services.user_certificate(uri))
+
+    def talk_sip(self, edge: tuple[str, int], identity_from: Callable[[str], Identity]) -> str:
+        """REGISTER, and a while on the line; the outcome in a word."""
+        registration = Registration(self.run, self.truth, self.log, self.context, edge)
+        status = registration.register(identity_from)
         registration.keep_alive()
         time.sleep(AFTER_SIGN_IN)
         registration.close()

@@ -17,12 +17,16 @@ SIP_LINE_SHOWN = 1000  # a log line's room; longer SIP headers are cut in the mi
 
 
 class PhoneLog:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        """`path` None: a phone that keeps no such log."""
         self._path = path
-        path.write_text("")
+        if path is not None:
+            path.touch()
 
     def write(self, component: str, level: int, text: str, *continuation: str) -> None:
         """One entry; `continuation` lines follow without a prefix."""
+        if self._path is None:
+            return
         clock = datetime.fromtimestamp(time.time(), UTC) - CLOCK_BEHIND + ZONE
         head = f"{clock:%m%d%H%M%S}|{component:<5}|{level}|00|"
         with self._path.open("a", encoding="utf-8") as file:

@@ -6,6 +6,7 @@ import base64
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from urllib.parse import quote
 
 from cryptography import x509
@@ -38,7 +39,10 @@ class CertificateRefused(Refused):
 class LyncWeb:
     """The services behind an OAuth access token."""
 
-    def __init__(self, run: Run, truth: Truth, log: PhoneLog, web: Web, access_token: str) -> None:
+    def __init__(
+        self, run: Run, truth: Truth, log: PhoneLog, web: Web, token_for: Callable[[str], str]
+    ) -> None:
+        """`token_for(host)` gives an access token that is good at a server."""
         self._run = run
         self._names = run.names
         self._knobs = run.scenario.phone
@@ -46,7 +50,7 @@ class LyncWeb:
         self._log = log
         self._web = web
         self._key = new_key()
-        self._access_token = access_token
+        self._token_for = token_for
 
     def discover(self, root: str) -> tuple[str, int, str]:
         """(SIP host, port, CertProv URL) from autodiscover."""
@@ -63,7 +67,7 @@ class LyncWeb:
             self._truth.secret("web_ticket", encoded)
             credential = {"X-MS-WebTicket": f"opaque={encoded}"}
         else:
-            credential = {"Authorization": f"Bearer {self._access_token}"}
+            credential = {"Authorization": f"Bearer {self._token_for(url.split('/')[2])}"}
         answer = self._web.request("GET", url, {**accept, **credential})
         if answer.status != 200:
             self._log.write("AuthS", 4, f"autodiscover refused: {answer.status}")
@@ -94,7 +98,7 @@ class LyncWeb:
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": f'"{SOAP_TICKET}"',
-            "Authorization": f"Bearer {self._access_token}",
+            "Authorization": f"Bearer {self._token_for(url.split('/')[2])}",
         }
         answer = self._web.request("POST", url, headers, body.encode())
         found = etree.fromstring(answer.body) if answer.status == 200 else None

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from ..config import Run
 from ..truth import Truth, outcomes
 from .log import PhoneLog, shortened
-from .web import Answer, Web
+from .web import Answer, Refused, Web
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 PENDING = ("authorization_pending", "slow_down")
@@ -30,6 +30,7 @@ class Pairing:
         self._machine = f"DevicePairingStateMachine(0x{secrets.randbits(28) | 0x40000000:x})"
         self._correlation = str(uuid.uuid4())
         self.access_token = ""
+        self._refresh_token = ""
 
     # The state machine's log lines
 
@@ -76,9 +77,11 @@ class Pairing:
         query = "" if v2 else "?api-version=1.0"
         return self._web.request("POST", url + query, headers, urlencode(form).encode())
 
-    def resource(self) -> dict[str, str]:
-        """What the tokens are to be for."""
-        resource = f"https://{self._names.hosts.autodiscover.name}"
+    def resource(self, host: str = "") -> dict[str, str]:
+        """What the tokens are to be for: `host`, or what the phone was set up with."""
+        resource = f"https://{host or self._names.hosts.autodiscover.name}"
+        if not host and self._knobs.resource == "graph":
+            resource = self._names.links.graph
         if self._knobs.oauth == "v2":
             return {"scope": f"{resource}/.default openid offline_access"}
         return {"resource": resource}
@@ -141,11 +144,23 @@ class Pairing:
     def take(self, found: dict[str, Any]) -> None:
         """Keep the tokens of an answer."""
         self.access_token = found["access_token"]
+        self._refresh_token = found["refresh_token"]
         tokens = " ".join(
             f"{kind}[{shortened(found[kind])}]"
             for kind in ("access_token", "refresh_token", "id_token")
         )
         self._log.pairing(f"parseIDRefreshTokenData: {tokens}token_type [{found['token_type']}]")
+
+    def token_for(self, authority: str, client_id: str, host: str) -> str:
+        """An access token for one server (RFC 6749 §6), bought with the refresh token."""
+        form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        form |= {"client_id": client_id, **self.resource(host)}
+        answer = self.oauth(authority, "token", form)
+        found = json.loads(answer.body)
+        if answer.status != 200:
+            raise Refused(f"azuread-{found['error_codes'][0]}")
+        self.take(found)
+        return self.access_token
 
     def pair(self) -> tuple[dict[str, str], str]:
         """Configuration and the error that ended it; a new code when the last has expired."""

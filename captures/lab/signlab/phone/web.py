@@ -9,13 +9,13 @@ import gzip
 import http.client
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from ..clock import pause
 from ..config import Run
 from ..knobs import PhoneKnobs
 from ..truth import Truth
@@ -44,7 +44,7 @@ def insist(knobs: PhoneKnobs, attempt: Callable[[], T], *failures: type[Exceptio
         try:
             return attempt()
         except failures:
-            time.sleep(knobs.retry_seconds)
+            pause(knobs.retry_seconds)
     return attempt()
 
 
@@ -105,8 +105,11 @@ def reach(host: str, port: int) -> socket.socket:
 
 
 class Web:
-    def __init__(self, run: Run, truth: Truth, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, run: Run, truth: Truth, context: ssl.SSLContext, agent: str = USER_AGENT
+    ) -> None:
         self._run = run
+        self._agent = agent
         self._truth = truth
         self._context = context
         self._connections: dict[str, Connection] = {}
@@ -118,7 +121,7 @@ class Web:
         """A TCP connection to host:port, through the proxy if the phone has been given one."""
         if self._run.scenario.phone.proxy:
             return tunnel(
-                self._run, self._truth, host, port, agent=USER_AGENT, timeout=CONNECT_TIMEOUT
+                self._run, self._truth, host, port, agent=self._agent, timeout=CONNECT_TIMEOUT
             )
         return reach(host, port)
 
@@ -140,7 +143,7 @@ class Web:
             self._connections[host] = connection
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         facts = {"method": method, "scheme": "https", "host": host, "path": path}
-        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
+        sent = {"User-Agent": self._agent, "Accept-Encoding": "gzip", **headers}
         if not self._keep:
             sent["Connection"] = "close"
         peer = self._actors[host]

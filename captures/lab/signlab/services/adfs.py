@@ -2,7 +2,8 @@
 
 A GET with wa=wsignin1.0 answers with the form; a POST of the right password with a self-posting
 form that carries `wresult` ([MS-MWBF] §3.1.5), at once or after a redirect to itself; a wrong one
-with the form again, status 200 and an error text.
+with the form again, status 200 and an error text. A SAML 2.0 AuthnRequest at the same place gets
+its Response (adfs_saml.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from ..config import Run
+from . import adfs_certificate, adfs_wia
+from .adfs_saml import read_request, respond
 from .tokens import instant, saml_assertion
 from .world import World, form_of, guid, opaque, render, set_cookie, utc_text
 
@@ -45,6 +48,7 @@ class Adfs:
         self.routes = [
             Route("/adfs/ls/", self.sign_in, methods=["GET", "POST"]),
             Route(PORTAL, self.portal),
+            Route(adfs_wia.PATH, self.windows),
         ]
 
     async def sign_in(self, request: Request) -> Response:
@@ -52,13 +56,22 @@ class Adfs:
         if self._knobs.state == "down":
             page = render("service_unavailable.html")
             return self._finish(HTMLResponse(page, 503, {"server": "Microsoft-HTTPAPI/2.0"}))
-        if query.get("wa") != "wsignin1.0" or query.get("wtrealm") != REALM:
+        if "SAMLRequest" not in query and (
+            query.get("wa") != "wsignin1.0" or query.get("wtrealm") != REALM
+        ):
             return PlainTextResponse("MSIS7001: the request is not understood.", 400)
         if request.method == "GET":
             if request.cookies.get("MSISAuth") in self._sessions:
                 return self._claims(request, self._sessions[request.cookies["MSISAuth"]])
+            if self._knobs.asks == "windows":
+                return self._finish(adfs_wia.to_wia(self._world, request))
             return self._form(request, query.get("username", ""), "")
         form = await form_of(request)
+        if form.get("AuthMethod") == adfs_certificate.METHOD:
+            user = adfs_certificate.user_of(self._world, request)
+            if user:
+                return self._signed_in(request, user)
+            return self._finish(adfs_certificate.to_port(self._world, request))
         self._truth.secret("password", form.get("Password", ""))
         user = form.get("UserName", "")
         if not is_right(self._world.run, user, form.get("Password", "")):
@@ -69,6 +82,19 @@ class Adfs:
             host = self._world.hosts.adfs.name
             target = f"https://{host}{PORTAL}?{urlencode({'username': user})}"
             return self._finish(RedirectResponse(target, 302))
+        return self._signed_in(request, user)
+
+    async def windows(self, request: Request) -> Response:
+        """Windows integrated authentication; 401 until the browser has a ticket to show."""
+        user, answer = adfs_wia.negotiated(self._world, request)
+        if not user:
+            return self._finish(adfs_wia.challenge())
+        response = self._signed_in(request, user)
+        response.headers["www-authenticate"] = f"Negotiate {answer}"
+        return response
+
+    def _signed_in(self, request: Request, user: str) -> Response:
+        """The session's cookie, and the token at once or after a redirect."""
         session = opaque(340)
         self._sessions[session] = user
         if self._world.run.scenario.adfs.answer == "redirect":
@@ -88,6 +114,7 @@ class Adfs:
             action=self._self_url(request),
             username=username,
             error=error,
+            certificates=self._knobs.asks == "certificate",
         )
         return self._finish(HTMLResponse(page))
 
@@ -122,6 +149,8 @@ class Adfs:
         names, rounds = self._world.names, self._rounds(request)
         if len(rounds) >= LOOP_LIMIT:
             return self._loop(rounds)
+        if "SAMLRequest" in request.query_params:
+            return self._saml_response(request, user)
         assertion = saml_assertion(
             self._world.key("adfs"),
             "adfs_assertion.xml",
@@ -150,6 +179,17 @@ class Adfs:
         set_cookie(response, self._truth, "MSISAuthenticated", authenticated)
         set_cookie(response, self._truth, "MSISSignOut", signed_out)
         set_cookie(response, self._truth, "MSISLoopDetectionCookie", loop)
+        return self._finish(response)
+
+    def _saml_response(self, request: Request, user: str) -> Response:
+        try:
+            asked = read_request(self._world, request.url.query)
+        except ValueError:
+            return PlainTextResponse("MSIS0037: the signature does not verify.", 400)
+        response = respond(self._world, asked, user)
+        now = datetime.now(UTC).strftime("%m/%d/%Y %I:%M:%S %p")
+        authenticated = base64.b64encode(now.encode()).decode()
+        set_cookie(response, self._truth, "MSISAuthenticated", authenticated)
         return self._finish(response)
 
     @staticmethod

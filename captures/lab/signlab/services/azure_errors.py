@@ -19,6 +19,9 @@ TEXTS = {
     53003: "Access has been blocked by Conditional Access policies. The access policy does not "
     "allow token issuance.",
     65004: "The user declined to sign in to the application on the device.",
+    500112: "The reply address does not match the one of the authorization request.",
+    501481: "The Code_Verifier does not match the code_challenge supplied in the authorization "
+    "request.",
     70000: "The provided value for the grant is not valid.",
     70002: "Error validating credentials.",
     70016: "Pending end-user authorization.",

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from ..staging import stale_refresh_token
 from .azure_errors import AadError, oauth_error, refusal
+from .azure_grants import redeem
 from .azure_state import AzureState
 from .tokens import federated_user
 from .world import World, form_of, guid, set_cookie
@@ -62,7 +63,7 @@ class AzureOAuth:
             if not form.get(name):
                 return self._refuse("invalid_request", refusal(90014, field=name))
         resource = form[field].split()[0].removesuffix("/.default")
-        flow = self._state.new_device(resource)
+        flow = self._state.new_device(resource, form["client_id"])
         knobs, names = self._world.run.scenario.azuread, self._world.names
         url = f"https://{names.hosts.shortlink.name}/{names.links.code}"
         number = str if version == "v1" else int
@@ -95,7 +96,11 @@ class AzureOAuth:
         if not flow.user:
             return self._refuse("authorization_pending", refusal(70016, correlation))
         del self._state.devices[code]
-        return JSONResponse(self._state.tokens_for(flow.user, flow.resource, version=version))
+        return JSONResponse(
+            self._state.tokens_for(
+                flow.user, flow.resource, version=version, client_id=flow.client_id
+            )
+        )
 
     def _older_grant(self, form: dict[str, str], correlation: str, version: str) -> Response:
         """Password, refresh token or SAML assertion; anything else is no grant."""
@@ -107,13 +112,35 @@ class AzureOAuth:
             self._world.run
         ):
             number = 50132  # from before the password change
+        elif grant == "refresh_token":
+            user = self._state.refreshes.get(form.get("refresh_token", ""), "")
+            number = 0 if user else 70000
+        elif grant == "authorization_code":
+            self._truth.secret("code_verifier", form.get("code_verifier", ""))
+            return self._code_grant(form, correlation, version)
         elif grant == SAML_GRANT:
             user = federated_user(self._world.key("adfs"), form.get("assertion", ""))
             number = 0 if user else 70000
         if number:
             return self._refuse("invalid_grant", refusal(number, correlation, user=user))
         resource = form.get("resource") or form.get("scope", "").split()[0]
-        return JSONResponse(self._state.tokens_for(user, resource, version=version))
+        answer = self._state.tokens_for(
+            user,
+            resource.removesuffix("/.default"),
+            version=version,
+            client_id=form.get("client_id", ""),
+        )
+        return JSONResponse(answer)
+
+    def _code_grant(self, form: dict[str, str], correlation: str, version: str) -> Response:
+        sign_in, number = redeem(self._state, form)
+        if sign_in is None:
+            return self._refuse("invalid_grant", refusal(number, correlation))
+        answer = self._state.tokens_for(
+            sign_in.user, sign_in.resource, version=version, client_id=sign_in.client_id
+        )
+        answer["scope"] = form.get("scope", answer["scope"])
+        return JSONResponse(answer)
 
 
 def dress(response: Response, world: World) -> None:

@@ -9,17 +9,20 @@ from urllib.parse import parse_qs, urlencode
 from lxml import etree
 from signxml.exceptions import InvalidInput, InvalidSignature
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from .applications import title_of
+from .azure_consent import Consent
 from .azure_errors import AadError, refusal
+from .azure_grants import granted, resource_of
 from .azure_interrupts import Interrupts
 from .azure_oauth import dress
+from .azure_realms import Realms
 from .azure_state import AzureState, SignIn
 from .tokens import SAML, UPN_PATH, verify_assertion
 from .world import TEMPLATES, World, form_of, guid, opaque, render, set_cookie
 
-MANAGED, FEDERATED = 3, 4  # EstsProperties.DomainType
 WORDS = {
     50053: "Your account is temporarily locked to prevent unauthorized use. Try again later.",
     50126: "Your account or password is incorrect.",
@@ -33,13 +36,15 @@ class AzurePages:
         self._truth = world.truth("azuread")
         self._knobs = world.run.scenario.azuread
         self._interrupts = Interrupts(world)
+        self._consent = Consent(world, state)
+        self._realms = Realms(world, state)
         tenant = f"/{world.names.organisation.tenant_path}"
         self._tenant = tenant
         both = ["GET", "POST"]
         self.routes = [
             Route(f"{tenant}/oauth2/authorize", self.authorize),
-            Route(f"{tenant}/GetCredentialType", self.credential_type, methods=["POST"]),
-            Route(f"{tenant}/userrealm/{{user}}", self.user_realm),
+            Route(f"{tenant}/oauth2/v2.0/authorize", self.authorize),
+            *self._realms.routes,
             Route(f"{tenant}/login", self.login, methods=["POST"]),
             Route("/login.srf", self.federated_login, methods=["POST"]),
             Route(f"{tenant}/oauth2/deviceauth", self.device_auth, methods=both),
@@ -47,6 +52,7 @@ class AzurePages:
             Route(f"{tenant}/SAS/ProcessAuth", self.second_factor, methods=["POST"]),
             Route("/appverify", self.confirmed, methods=["POST"]),
             Route("/shared/1.0/content/js/signin_core.js", self.script),
+            *self._consent.routes,
         ]
 
     # Pages
@@ -56,11 +62,16 @@ class AzurePages:
         sign_in = self._state.new_sign_in(
             login_hint=query.get("login_hint", ""),
             redirect_uri=query.get("redirect_uri", ""),
-            client_state=query.get("state", ""),
+            client_state=self._truth.secret("state", query.get("state", "")),
+            client_id=query.get("client_id", ""),
+            resource=query.get("resource") or resource_of(query.get("scope", "")),
+            code_challenge=query.get("code_challenge", ""),
         )
         realm = self._world.run.scenario.browser.realm
         if realm == "userrealm" and sign_in.login_hint and self._knobs.federated:
-            return self._finish(RedirectResponse(self._adfs_url(sign_in, sign_in.login_hint), 302))
+            return self._finish(
+                RedirectResponse(self._realms.adfs_url(sign_in, sign_in.login_hint), 302)
+            )
         return self._sign_in_page(sign_in)
 
     def _sign_in_page(self, sign_in: SignIn, refused: AadError | None = None) -> Response:
@@ -99,8 +110,9 @@ class AzurePages:
         )
         return self._finish(HTMLResponse(page))
 
-    def _done_page(self) -> Response:
-        application = self._world.names.organisation.application
+    def _done_page(self, sign_in: SignIn) -> Response:
+        client_id = sign_in.device.client_id if sign_in.device else ""
+        application = title_of(self._world.names, client_id)
         return self._finish(HTMLResponse(render("azure_done.html", application=application)))
 
     async def script(self, request: Request) -> Response:
@@ -109,97 +121,12 @@ class AzurePages:
         response.headers["cache-control"] = "public, max-age=31536000"
         return response
 
-    # Home realm discovery
-
-    def _adfs_url(self, sign_in: SignIn, username: str) -> str:
-        """The WS-Federation request ([MS-MWBF] §2.2.2) that sends the browser to ADFS."""
-        wctx = f"LoginOptions=3&estsredirect=2&estsrequest={sign_in.state}"
-        query = urlencode(
-            {
-                "client-request-id": sign_in.correlation_id,
-                "username": username,
-                "wa": "wsignin1.0",
-                "wtrealm": "urn:federation:MicrosoftOnline",
-                "wctx": wctx,
-            }
-        )
-        return f"https://{self._world.hosts.adfs.name}/adfs/ls/?{query}"
-
-    async def credential_type(self, request: Request) -> Response:
-        asked = json.loads(await request.body())
-        username, sign_in = asked["username"], self._sign_in_of(asked.get("originalRequest", ""))
-        known = username.lower() in self._world.run.passwords
-        federated = known and self._knobs.federated
-        credentials: dict[str, Any] = {
-            "PrefCredential": 4 if federated else 1,
-            "HasPassword": True,
-            "RemoteNgcParams": None,
-            "FidoParams": None,
-            "SasParams": None,
-            "CertAuthParams": None,
-            "GoogleParams": None,
-        }
-        if federated:
-            credentials["FederationRedirectUrl"] = self._adfs_url(sign_in, username)
-        answer = {
-            "Username": username,
-            "Display": username,
-            "IfExistsResult": 0 if known else 1,
-            "IsUnmanaged": False,
-            "ThrottleStatus": 0,
-            "Credentials": credentials,
-            "EstsProperties": {
-                "UserTenantBranding": None,
-                "DomainType": FEDERATED if federated else MANAGED,
-            },
-            "FlowToken": sign_in.flow_token,
-            "IsSignupDisallowed": True,
-            "apiCanary": self._truth.secret("canary", opaque(90)),
-        }
-        return self._finish(JSONResponse(answer))
-
-    async def user_realm(self, request: Request) -> Response:
-        user, names = request.path_params["user"], self._world.names
-        domain = names.organisation.domain
-        answer: dict[str, Any] = {
-            "Login": user,
-            "NameSpaceType": "Federated" if self._knobs.federated else "Managed",
-            "DomainName": domain,
-            "FederationBrandName": names.organisation.brand,
-            "CloudInstanceName": names.hosts.azuread.name,
-            "cloud_instance_name": names.hosts.azuread.name,
-        }
-        if self._knobs.federated:
-            query = urlencode(
-                {
-                    "username": user,
-                    "wa": "wsignin1.0",
-                    "wtrealm": "urn:federation:MicrosoftOnline",
-                    "wctx": "",
-                }
-            )
-            answer["federation_protocol"] = "WSTrust"
-            answer["AuthURL"] = f"https://{names.hosts.adfs.name}/adfs/ls/?{query}"
-        if request.query_params.get("api-version") == "1.0":  # what clients without a browser ask
-            answer["account_type"] = answer["NameSpaceType"]
-            if self._knobs.federated:
-                trust = f"https://{names.hosts.adfs.name}/adfs/services/trust"
-                answer["federation_metadata_url"] = f"{trust}/mex"
-                answer["federation_active_auth_url"] = f"{trust}/2005/usernamemixed"
-        response = JSONResponse(answer)
-        response.headers["access-control-allow-origin"] = f"https://{names.hosts.websignin.name}"
-        return self._finish(response)
-
     # Credentials
-
-    def _sign_in_of(self, state: str) -> SignIn:
-        known = self._state.sign_ins.get(state)
-        return known if known is not None else self._state.new_sign_in()
 
     async def login(self, request: Request) -> Response:
         form = await form_of(request)
         self._truth.secret("password", form.get("passwd", ""))
-        sign_in = self._sign_in_of(form.get("ctx", ""))
+        sign_in = self._state.sign_in_of(form.get("ctx", ""))
         user = form.get("login", "")
         number = self._state.check_password(user, form.get("passwd", ""))
         if number:
@@ -209,7 +136,7 @@ class AzurePages:
     async def federated_login(self, request: Request) -> Response:
         form = await form_of(request)
         wctx = parse_qs(form.get("wctx", ""))
-        sign_in = self._sign_in_of("".join(wctx.get("estsrequest", [])))
+        sign_in = self._state.sign_in_of("".join(wctx.get("estsrequest", [])))
         try:
             envelope = etree.fromstring(form.get("wresult", "").encode())
             assertion = envelope.find(f".//{{{SAML}}}Assertion")
@@ -222,7 +149,7 @@ class AzurePages:
         except (ValueError, etree.XMLSyntaxError, InvalidSignature, InvalidInput):
             return self._sign_in_page(sign_in, refusal(20012, sign_in.correlation_id))
         if not self._knobs.remembers:
-            return self._finish(RedirectResponse(self._adfs_url(sign_in, user), 302))
+            return self._finish(RedirectResponse(self._realms.adfs_url(sign_in, user), 302))
         return self._go_on(sign_in, user)
 
     def _go_on(self, sign_in: SignIn, user: str) -> Response:
@@ -233,6 +160,8 @@ class AzurePages:
             return self._finish(self._interrupts.refused(refused))
         if self._knobs.mfa and sign_in.factors < 2:
             return self._finish(self._interrupts.second_factor(sign_in))
+        if self._consent.is_needed(sign_in):
+            return self._finish(self._consent.page(sign_in))
         host = f"https://{self._world.hosts.azuread.name}"
         if sign_in.device is not None:
             self._approve(sign_in)
@@ -240,12 +169,7 @@ class AzurePages:
                 {"ctx": sign_in.state, "sessionid": sign_in.correlation_id}
             )
         else:
-            query = {
-                "code": self._truth.secret("authorization_code", "AQABAAIAAAD" + opaque(330)),
-                "state": sign_in.client_state,
-                "session_state": guid(),
-            }
-            target = f"{sign_in.redirect_uri}?{urlencode(query)}"
+            target = granted(self._world, self._state, sign_in)
         response = RedirectResponse(target, 302)
         session = self._state.new_session(user)
         set_cookie(response, self._truth, "ESTSAUTH", session)
@@ -256,7 +180,7 @@ class AzurePages:
 
     async def second_factor(self, request: Request) -> Response:
         form = await form_of(request)
-        sign_in = self._sign_in_of(form.get("request", ""))
+        sign_in = self._state.sign_in_of(form.get("request", ""))
         self._truth.secret("one_time_code", form.get("otc", ""))
         if not sign_in.user or not self._interrupts.is_right(form.get("otc", "")):
             return self._finish(self._interrupts.second_factor(sign_in))
@@ -274,19 +198,19 @@ class AzurePages:
         """What ends the sign-in of a device: the page that says so, or the question before."""
         if self._knobs.confirm:
             return self._finish(self._interrupts.confirmation(sign_in))
-        return self._done_page()
+        return self._done_page(sign_in)
 
     async def confirmed(self, request: Request) -> Response:
         """The user's answer to "Are you trying to sign in to …?"."""
         form = await form_of(request)
-        sign_in = self._sign_in_of(form.get("ctx", ""))
+        sign_in = self._state.sign_in_of(form.get("ctx", ""))
         if sign_in.device is None or not sign_in.user:
             return self._code_page(refusal(90014, field="ctx").description)
         if form.get("ContinueAuth") != "true":
             sign_in.device.declined = True
             return self._finish(self._interrupts.declined())
         sign_in.device.user = sign_in.user
-        return self._done_page()
+        return self._done_page(sign_in)
 
     async def device_auth(self, request: Request) -> Response:
         if request.method == "GET":

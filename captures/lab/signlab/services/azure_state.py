@@ -22,6 +22,7 @@ class DeviceFlow:
     user_code: str
     resource: str
     expires: float
+    client_id: str = ""
     user: str = ""
     declined: bool = False
 
@@ -43,6 +44,10 @@ class SignIn:
     device: DeviceFlow | None = None
     user: str = ""
     factors: int = 1
+    client_id: str = ""
+    resource: str = ""
+    code_challenge: str = ""
+    consented: bool = False
     correlation_id: str = field(default_factory=guid)
 
 
@@ -53,6 +58,8 @@ class AzureState:
         self.devices: dict[str, DeviceFlow] = {}
         self.sign_ins: dict[str, SignIn] = {}
         self.sessions: dict[str, str] = {}  # ESTSAUTH value → user
+        self.refreshes: dict[str, str] = {}  # refresh token → user
+        self.grants: dict[str, SignIn] = {}  # authorization code → what it was issued for
         self._wrong: dict[str, int] = {}  # user → wrong passwords so far
 
     def check_password(self, user: str, password: str) -> int:
@@ -68,12 +75,12 @@ class AzureState:
             return 50126
         return 0
 
-    def new_device(self, resource: str) -> DeviceFlow:
+    def new_device(self, resource: str, client_id: str) -> DeviceFlow:
         device_code = self._truth.secret("device_code", "HAQABAAEAAAD" + opaque(112))
         letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(9))
         user_code = self._truth.secret("user_code", letters)
         expires = time.monotonic() + self._world.run.scenario.azuread.expires_in
-        flow = DeviceFlow(device_code, user_code, resource, expires)
+        flow = DeviceFlow(device_code, user_code, resource, expires, client_id)
         self.devices[device_code] = flow
         return flow
 
@@ -92,12 +99,19 @@ class AzureState:
         self.sign_ins[sign_in.state] = sign_in
         return sign_in
 
+    def sign_in_of(self, state: str) -> SignIn:
+        """The sign-in under way that this opaque value names; a new one if it names none."""
+        known = self.sign_ins.get(state)
+        return known if known is not None else self.new_sign_in()
+
     def new_session(self, user: str) -> str:
         value = self._truth.secret("cookie", "0.AAAA" + opaque(270))
         self.sessions[value] = user
         return value
 
-    def tokens_for(self, user: str, resource: str, *, version: str) -> dict[str, Any]:
+    def tokens_for(
+        self, user: str, resource: str, *, version: str, client_id: str = ""
+    ) -> dict[str, Any]:
         """The token answer of the v1 or v2 endpoint."""
         names, now = self._world.names, int(time.time())
         tenant = names.organisation.tenant_id
@@ -116,7 +130,7 @@ class AzureState:
         }
         times = {"iat": now, "nbf": now, "exp": now + TOKEN_SECONDS + 1}
         issued = {"iss": f"https://sts.windows.net/{tenant}/", **times}
-        client = names.organisation.client_id
+        client = client_id or names.organisation.client_id
         key = self._world.key("azuread")
         access = {
             "aud": resource,
@@ -145,6 +159,7 @@ class AzureState:
                 del answer[name]
             answer["scope"] = f"{resource}/user_impersonation openid offline_access"
             answer["expires_in"] = answer["ext_expires_in"] = TOKEN_SECONDS
+        self.refreshes[answer["refresh_token"]] = user
         for kind in ("access_token", "refresh_token", "id_token"):
             self._truth.secret(kind, answer[kind])
         return answer

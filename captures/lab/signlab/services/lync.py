@@ -28,6 +28,7 @@ CERT_PATH = "/CertProv/CertProvisioningService.svc"
 ROOT_PATH = "/autodiscover/autodiscoverservice.svc/root"
 TICKET_LIFE = timedelta(hours=8)
 DISCOVER_XML = "application/vnd.microsoft.rtc.autodiscover+xml"
+INVALID_TOKEN = '28055;reason="The OAuth token is invalid.";faultcode="wsse:FailedAuthentication"'
 OCS = "{http://schemas.microsoft.com/OCS/AuthWebServices/}"
 SECEXT = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 
@@ -59,7 +60,17 @@ class Lync:
             claims = read_jwt(self._world.key("azuread"), token)
         except ValueError as error:
             raise Refused(f'28034;reason="{error}"') from None
+        if str(claims["aud"]).rstrip("/") not in self._resources(request):
+            raise Refused(INVALID_TOKEN)
         return str(claims["upn"])
+
+    def _resources(self, request: Request) -> list[str]:
+        """What a token must be for: this server, or online any of the service."""
+        hosts = self._world.hosts
+        names = [hosts.autodiscover.name, hosts.pool.name]
+        if self._world.run.scenario.sfb.place == "on-premises":
+            names = [request.headers["host"]]
+        return [f"https://{name}" for name in names]
 
     def _ticket_user(self, xml: bytes | etree._Element) -> str:
         """The user of a web ticket; Refused unless this pool signed it."""
@@ -74,7 +85,7 @@ class Lync:
 
     async def root(self, request: Request) -> Response:
         page = render("autodiscover_root.xml", host=self._world.hosts.autodiscover.name)
-        return self._finish(Response(page, media_type=f"{DISCOVER_XML};v=1"))
+        return self.finish(Response(page, media_type=f"{DISCOVER_XML};v=1"))
 
     async def user(self, request: Request) -> Response:
         names = self._world.names
@@ -92,13 +103,10 @@ class Lync:
             url = f"https://{names.hosts.autodiscover.name}{TICKET_PATH}"
             response.headers["x-ms-webticketurl"] = url
             response.headers["x-ms-webticketsupported"] = "cwt,saml"
-            response.headers["www-authenticate"] = (
-                'Bearer trusted_issuers="00000001-0000-0000-c000-000000000000@*", '
-                'client_id="00000004-0000-0ff1-ce00-000000000000"'
-            )
+            response.headers["www-authenticate"] = self._issuers()
             source = f'{refused};source="{names.organisation.home_server}"'
             response.headers["x-ms-diagnostics"] = source
-            return self._finish(response)
+            return self.finish(response)
         page = render(
             "autodiscover_user.xml",
             host=names.hosts.autodiscover.name,
@@ -106,7 +114,21 @@ class Lync:
             sip=names.hosts.sip.name,
             port=self._world.run.sip_port,
         )
-        return self._finish(Response(page, media_type=f"{DISCOVER_XML};v=1"))
+        return self.finish(Response(page, media_type=f"{DISCOVER_XML};v=1"))
+
+    def _issuers(self) -> str:
+        """Whose tokens are believed; where to get one, if that is not the same organisation's."""
+        names = self._world.names
+        local = self._world.run.scenario.sfb.place == "on-premises"
+        tenant = names.organisation.tenant_id if local else "*"
+        offer = (
+            f'Bearer trusted_issuers="00000001-0000-0000-c000-000000000000@{tenant}", '
+            'client_id="00000004-0000-0ff1-ce00-000000000000"'
+        )
+        if local:
+            host, path = names.hosts.azuread.name, names.organisation.tenant_path
+            offer += f', authorization_uri="https://{host}/{path}/oauth2/authorize"'
+        return offer
 
     # Web ticket
 
@@ -117,7 +139,11 @@ class Lync:
             return self._refuse(refused)
         if self._world.run.scenario.sfb.ticket == "fault":
             return self._fault()
-        names, question = self._world.names, etree.fromstring(await request.body())
+        return self.issue(user, etree.fromstring(await request.body()))
+
+    def issue(self, user: str, question: etree._Element) -> Response:
+        """A web ticket for `user` in answer to this RequestSecurityToken."""
+        names = self._world.names
         context = question.xpath("string(//@Context)")
         message_id = question.xpath("string(//*[local-name()='MessageID'])")
         target = question.xpath("string(//*[local-name()='AppliesTo']//*[local-name()='Address'])")
@@ -144,7 +170,7 @@ class Lync:
             until=instant(TICKET_LIFE),
             entropy=entropy,
         )
-        return self._finish(Response(page, media_type="text/xml; charset=utf-8"))
+        return self.finish(Response(page, media_type="text/xml; charset=utf-8"))
 
     # Certificate
 
@@ -168,7 +194,7 @@ class Lync:
                 entity=user,
                 request_id=question.xpath("string(//*[local-name()='RequestID'])"),
             )
-            return self._finish(Response(page, media_type="text/xml; charset=utf-8"))
+            return self.finish(Response(page, media_type="text/xml; charset=utf-8"))
         try:
             request_der = base64.b64decode(str(encoded))
             certificate = user_certificate(
@@ -184,7 +210,7 @@ class Lync:
             certificate=self._truth.secret("security_token", der),
             request_id=question.xpath("string(//*[local-name()='RequestID'])"),
         )
-        return self._finish(Response(page, media_type="text/xml; charset=utf-8"))
+        return self.finish(Response(page, media_type="text/xml; charset=utf-8"))
 
     def _fault(self) -> Response:
         """HTTP 500 with a SOAP fault, as when the user's pool is not there."""
@@ -193,14 +219,16 @@ class Lync:
         response = Response(page, 500, media_type="text/xml; charset=utf-8")
         source = self._world.names.organisation.home_server
         response.headers["x-ms-diagnostics"] = f'{number};source="{source}";reason="{reason}"'
-        return self._finish(response)
+        return self.finish(response)
 
     def _refuse(self, refused: Refused) -> Response:
         response = Response("", 401)
-        response.headers["x-ms-diagnostics"] = str(refused)
-        return self._finish(response)
+        source = self._world.names.organisation.home_server
+        response.headers["x-ms-diagnostics"] = f'{refused};source="{source}"'
+        response.headers["www-authenticate"] = self._issuers()
+        return self.finish(response)
 
-    def _finish(self, response: Response) -> Response:
+    def finish(self, response: Response) -> Response:
         response.headers["server"] = "Microsoft-IIS/8.5"
         response.headers["cache-control"] = "private"
         response.headers["x-ms-server-fqdn"] = self._world.names.organisation.home_server

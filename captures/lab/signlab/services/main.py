@@ -22,9 +22,13 @@ from .adfs_active import AdfsActive
 from .azure_oauth import AzureOAuth
 from .azure_pages import AzurePages
 from .azure_state import AzureState
+from .graph import Graph
 from .lync import Lync
+from .lync_pin import PinDoor
 from .pairing import Pairing, ShortLinks, WebSignIn
 from .registrar import Registrar
+from .saml_sp import ServiceProvider
+from .teams import Intune, Registration, Teams
 from .world import Notebook, World
 
 HTTP_PORT = 8000
@@ -36,7 +40,7 @@ def routes_of_zone(world: World, zone: str) -> dict[str, list[Route]]:
     if zone == "dmz":
         return {"adfs": [*Adfs(world).routes, *AdfsActive(world).routes]}
     state = AzureState(world)
-    links, lync = ShortLinks(world), Lync(world)
+    links, lync, teams = ShortLinks(world), Lync(world), Teams(world)
     return {
         "pairing": Pairing(world).routes,
         "websignin": WebSignIn(world).routes,
@@ -44,7 +48,13 @@ def routes_of_zone(world: World, zone: str) -> dict[str, list[Route]]:
         "codepage": links.codepage_routes,
         "azuread": [*AzureOAuth(world, state).routes, *AzurePages(world, state).routes],
         "autodiscover": lync.autodiscover_routes,
-        "pool": lync.pool_routes,
+        "pool": [*PinDoor(world, lync).routes, *lync.pool_routes],
+        "graph": Graph(world).routes,
+        "drs": Registration(world).routes,
+        "intune": Intune(world).routes,
+        "teamsconfig": teams.configuration_routes,
+        "teams": teams.routes,
+        "sp": ServiceProvider(world).routes,
     }
 
 

@@ -17,6 +17,7 @@ from signxml.exceptions import InvalidInput
 from signxml.exceptions import InvalidSignature as InvalidXmlSignature
 from signxml.signer import XMLSigner
 from signxml.verifier import XMLVerifier
+from starlette.requests import Request
 
 from ..pki import Issuer
 from .world import guid, render
@@ -59,6 +60,25 @@ def read_jwt(issuer: Issuer, token: str) -> dict[str, Any]:
     return claims
 
 
+def bearer_claims(issuer: Issuer, request: Request, audience: str) -> dict[str, Any]:
+    """The claims of a request's access token (RFC 6750 §2.1) for `audience`.
+
+    Raises ValueError when there is none, it is not good, or it is for another resource.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise ValueError("Access token is missing or malformed.")
+    return audience_claims(issuer, token, audience)
+
+
+def audience_claims(issuer: Issuer, token: str, audience: str) -> dict[str, Any]:
+    """The claims of an access token for `audience`; ValueError when it is not good or not that."""
+    claims = read_jwt(issuer, token)
+    if str(claims["aud"]).rstrip("/") != audience:
+        raise ValueError("Access token validation failure. Invalid audience.")
+    return claims
+
+
 def federated_user(issuer: Issuer, encoded: str) -> str:
     """The UPN of a base64url SAML assertion that `issuer` signed; "" when it did not."""
     try:
@@ -73,9 +93,16 @@ def instant(offset: timedelta = timedelta()) -> str:
 
 
 def saml_assertion(
-    issuer: Issuer, template: str, life: timedelta = timedelta(hours=1), **values: Any
+    issuer: Issuer,
+    template: str,
+    life: timedelta = timedelta(hours=1),
+    id_attribute: str = "AssertionID",
+    **values: Any,
 ) -> str:
-    """A signed SAML 1.1 assertion from a template, as XML text without a declaration."""
+    """A signed SAML assertion from a template, as XML text without a declaration.
+
+    The attribute with its id is called AssertionID in SAML 1.1, ID in 2.0.
+    """
     text = render(
         template,
         assertion_id=f"_{guid()}",
@@ -88,17 +115,19 @@ def saml_assertion(
         etree.fromstring(text.encode()),
         key=issuer.key,
         cert=[issuer.certificate],
-        id_attribute="AssertionID",
+        id_attribute=id_attribute,
     )
     return etree.tostring(signed, encoding="unicode")
 
 
-def verify_assertion(issuer: Issuer, assertion: etree._Element) -> etree._Element:
+def verify_assertion(
+    issuer: Issuer, assertion: etree._Element, id_attribute: str = "AssertionID"
+) -> etree._Element:
     """The signed part of an assertion; signxml's InvalidSignature or InvalidInput if none."""
     result = XMLVerifier().verify(
         etree.tostring(assertion),
         x509_cert=issuer.certificate,
-        id_attribute="AssertionID",
+        id_attribute=id_attribute,
     )
     verified = result[0] if isinstance(result, list) else result
     signed = verified.signed_xml

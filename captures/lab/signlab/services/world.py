@@ -94,12 +94,14 @@ class Notebook:
             return
         headers = {k.decode(): v.decode("latin-1") for k, v in scope["headers"]}
         peer = self._world.names.client_at(headers.get("x-lab-client", ""))
+        if peer == "browser" and not headers.get("user-agent", "").startswith("Mozilla/"):
+            peer = "client"  # the other program at the PC
         query = scope["query_string"].decode("ascii")
         path = scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
         facts = {
             "method": scope["method"],
             "scheme": headers.get("x-lab-scheme", "https"),
-            "host": self._host,
+            "host": headers.get("host", self._host),
             "path": path,
         }
         self._truth.message("http", peer, "received", facts)
