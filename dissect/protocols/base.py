@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dissect.model import Connection, Direction, Place, Span, StreamParser
 from dissect.protocols.heads import Index
@@ -47,6 +47,23 @@ class Upgrade(NamedTuple):
     exchange: int
     asked: Index
     accepted: Index
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReader:
+    """A parser that a plugin adds, and which connections are its.
+
+    `begins` is asked before the built-in protocols, with the first bytes of a direction (at
+    most 64 KB) or one datagram, and the layer below, whose `connection` has the ports: True
+    if the connection is its, False if not, None if that takes more bytes. `open` gives a
+    fresh parser, which keeps to `model.StreamParser`: it raises `ProtocolError` for bytes that
+    break the protocol and returns messages, of its own protocol as `model.PluginMessage`.
+    """
+
+    name: str
+    begins: Callable[[bytes, Layer], bool | None]
+    open: Callable[[Layer], StreamParser]
+    transport: Literal["tcp", "udp"] = "tcp"
 
 
 OpenUpgrade = Callable[[Layer, Upgrade], StreamParser]

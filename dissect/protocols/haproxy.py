@@ -9,7 +9,15 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from dissect.model import Anomaly, Direction, Endpoint, Message, Span, StreamParser
+from dissect.model import (
+    Anomaly,
+    Direction,
+    Endpoint,
+    Message,
+    ProxyHeader,
+    Span,
+    StreamParser,
+)
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.outbox import Outbox
@@ -28,6 +36,7 @@ class ProxyParser:
     """A `StreamParser` that reads the header and leaves the rest to the layer's sniffer."""
 
     def __init__(self, layer: Layer) -> None:
+        self._layer = layer
         self._out = Outbox(layer)
         self._child: StreamParser = layer.child()
         self._begun: set[Direction] = set()
@@ -63,10 +72,13 @@ class ProxyParser:
         buffer = self._buffers[direction]
         self._begun.add(direction)
         if size:
-            frame = buffer.span(size).last_frame
-            client = named_client(buffer.take(size))
+            span = buffer.span(size)
+            client, server = named_ends(buffer.take(size))
             who = f"the client is {client}" if client else "the proxy speaks for itself"
-            self._out.odd("proxy_protocol.header", f"a PROXY header says that {who}", frame)
+            text = f"a PROXY header says that {who}"
+            self._out.odd("proxy_protocol.header", text, span.last_frame)
+            if client is not None:
+                self._out.add(ProxyHeader(self._layer.place(direction, span), client, server))
         for piece, span in buffer.pieces():
             self._give(direction, piece, span)
 
@@ -89,19 +101,27 @@ def header_size(data: bytes) -> int | None:
     return 0
 
 
-def named_client(header: bytes) -> Endpoint | None:
-    """The client that a whole header names, None for LOCAL, UNKNOWN and Unix sockets."""
+def named_ends(header: bytes) -> tuple[Endpoint | None, Endpoint | None]:
+    """Client and server that a whole header names, None for LOCAL, UNKNOWN and Unix sockets."""
     if header.startswith(b"PROXY "):
         match = _LINE.match(header)
         if match is None or match[1] is None:
-            return None
-        return _endpoint(match[1].decode("ascii"), int(match[3]))
+            return None, None
+        return (
+            _endpoint(match[1].decode("ascii"), int(match[3])),
+            _endpoint(match[2].decode("ascii"), int(match[4])),
+        )
     size = _ADDRESS_SIZES.get(header[13] >> 4)
     if header[12] & 15 != 1 or size is None or len(header) < _HEADER + 2 * size + 4:
-        return None
-    address = str(ipaddress.ip_address(header[_HEADER : _HEADER + size]))
-    at = _HEADER + 2 * size
-    return Endpoint(address, int.from_bytes(header[at : at + 2], "big"))
+        return None, None
+    ports = _HEADER + 2 * size
+
+    def end(index: int) -> Endpoint:
+        address = header[_HEADER + index * size : _HEADER + (index + 1) * size]
+        port = header[ports + 2 * index : ports + 2 * index + 2]
+        return Endpoint(str(ipaddress.ip_address(address)), int.from_bytes(port, "big"))
+
+    return end(0), end(1)
 
 
 def _endpoint(address: str, port: int) -> Endpoint | None:

@@ -97,6 +97,8 @@ class NtpParser:
             self._asked[data[40:48]] = _Asked(
                 span.first_ns, None if hidden else message.transmit_ns
             )
+            if hidden:
+                message = replace(message, transmit_ns=None)  # random: it tells no time
             if len(self._asked) > MAX_ASKED:
                 self._asked.popitem(last=False)
         elif message.mode == MODES[_SERVER]:

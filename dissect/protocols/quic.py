@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dissect.errors import ProtocolError
 from dissect.model import (
+    UNKNOWN_QUIC,
     Alert,
     Anomaly,
     Direction,
@@ -223,7 +224,7 @@ class _Connection:
             sentence=sentence,
             alerts=tuple(self._alerts),
             shapes=tuple(self._shapes),
-            quic=self._version.name if self._version else None,
+            quic=self._version.name if self._version else UNKNOWN_QUIC,
             retried=self._retried,
             round_trips_ns=tuple(self._trips.found_ns),
             **hello_fields(facts, "q"),
@@ -248,6 +249,11 @@ class _Connection:
         if self.facts.client is not None and not self._answered:
             return "no_server_hello", (
                 f"nobody answered the client's {name}: is UDP blocked? Clients then use TCP"
+            )
+        if self._version is None and self.facts.client is None:
+            return "quic_not_decrypted", (
+                "datagrams with the form of QUIC's short header: most likely QUIC that began "
+                "before the capture; start the capture earlier"
             )
         lacks = "" if self.facts.client is not None else ", and its client hello was not captured"
         return "quic_not_decrypted", (

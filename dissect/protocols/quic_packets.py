@@ -18,6 +18,7 @@ from dissect.protocols.tls.keys import expand_label
 
 MAX_CID = 20  # bytes of a connection id (RFC 9000 §17.2)
 TAG = 16  # bytes of an AEAD's tag
+SMALLEST_SHORT = 21  # bytes of a datagram that holds a short packet (RFC 9000 §10.3)
 SAMPLE = 16  # bytes that header protection is made of, 4 behind the packet number's start
 
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY, NEGOTIATION, SHORT = (
@@ -102,6 +103,15 @@ def is_quic_datagram(view: bytes | memoryview) -> bool:
             return False
         at += 1 + view[at]
     return at < len(view)
+
+
+def is_short_datagram(view: bytes | memoryview) -> bool:
+    """Whether a datagram has the form of a short header, of which little is in clear, and
+    not that of TURN's ChannelData, which has its length in it (RFC 8656 §12.4)."""
+    if len(view) < SMALLEST_SHORT or view[0] & 0xC0 != 0x40:
+        return False
+    padding = len(view) - 4 - int.from_bytes(view[2:4])
+    return not 0 <= padding <= 3
 
 
 def packets(datagram: bytes) -> Iterator[Packet]:

@@ -5,12 +5,12 @@ Keys in it (a=crypto, a=ice-pwd, k=) are told of, never read.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+
+from dissect.protocols import multipart
 
 MAX_LINES = 4096
 MAX_MEDIA = 64
-MAX_PARTS = 16
 
 # RFC 3551 §6: payload types that need no rtpmap.
 _STATIC = {
@@ -19,7 +19,6 @@ _STATIC = {
     26: "JPEG/90000", 31: "H261/90000", 32: "MPV/90000", 34: "H263/90000",
 }  # fmt: skip
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
-_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;]{1,70}))', re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -54,14 +53,11 @@ def descriptions(content_type: str | None, body: str) -> list[Description]:
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
         return [parse(body)]
-    if kind.startswith("multipart/") and (match := _BOUNDARY.search(content_type or "")):
-        found = []
-        for part in body.split("--" + (match[1] or match[2]))[1 : MAX_PARTS + 1]:
-            head, _, inner = part.replace("\r\n", "\n").lstrip("\n").partition("\n\n")
-            if re.search(r"^content-type\s*:\s*application/sdp\b", head, re.I | re.M):
-                found.append(parse(inner))
-        return found
-    return []
+    return [
+        parse(inner)
+        for named, inner in multipart.parts(content_type, body)
+        if named.partition(";")[0].strip().lower() == "application/sdp"
+    ]
 
 
 def parse(text: str) -> Description:

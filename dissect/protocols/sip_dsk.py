@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
+from collections.abc import Iterator
 
 from dissect.errors import ProtocolError
 from dissect.protocols.heads import Field
@@ -36,6 +38,26 @@ def tls_dsk_blobs(fields: list[Field]) -> tuple[bytes, ...]:
         except (binascii.Error, ValueError) as error:
             raise TlsDskError("sip.tls_dsk", "gssapi-data is not base64") from error
     return tuple(blobs)
+
+
+def logged_blobs(fields: list[Field]) -> Iterator[tuple[bytes, bool]]:
+    """What the gssapi-data of TLS-DSK header fields hold, and whether its end is missing.
+
+    Logs cut their lines; of a blob without its closing quote the whole bytes are given. What
+    is no base64 gives nothing.
+    """
+    for name, value in fields:
+        if value[:7].lower() != b"tls-dsk" or name.lower() not in _CARRIERS:
+            continue
+        match = _GSSAPI_DATA.search(value)
+        if match is None:
+            continue
+        cut = match.end() == len(value)
+        text = match[1][: len(match[1]) // 4 * 4] if cut else match[1]
+        with contextlib.suppress(binascii.Error, ValueError):
+            blob = base64.b64decode(text, validate=True)
+            if blob:
+                yield blob, cut
 
 
 def tls_dsk_names(fields: list[Field]) -> tuple[str, ...]:

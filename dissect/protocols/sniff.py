@@ -7,14 +7,14 @@ open their insides with. Parsers are imported when the first connection needs th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
-from dissect.protocols.base import Layer, Upgrade
+from dissect.protocols.base import Layer, StreamReader, Upgrade
 from dissect.protocols.heads import tail_of_start
-from dissect.protocols.quic_packets import is_quic_datagram
+from dissect.protocols.quic_packets import is_quic_datagram, is_short_datagram
 from dissect.protocols.recognise import (
     MORE,
     NOTHING,
@@ -33,6 +33,7 @@ MAX_DEPTH = 6  # layers on one connection: three times TLS in a CONNECT tunnel
 MAX_KEPT = 64 * 1024  # bytes of both directions kept while the protocol is not known
 MAX_SEARCH = 1024 * 1024  # bytes looked through for a start before a connection is given up
 MAX_WINDOW = 4096  # bytes of a direction looked at together with the next chunk
+QUIC_PORT = 443  # of HTTP/3, as of HTTPS
 MAX_DATAGRAMS = 64  # datagrams looked at before a pair of endpoints is given up
 
 # Multicast DNS, LLMNR and NetBIOS names look like DNS and ask nobody that a sign-in needs.
@@ -62,23 +63,35 @@ class Ignore:
         return ()
 
 
-def opener(secrets: SecretStore) -> Callable[[Layer], StreamParser]:
-    """The function that opens a parser for a layer; it is each `Layer.open_child`.
+def opener(
+    secrets: SecretStore, readers: Sequence[StreamReader] = ()
+) -> Callable[[Layer], StreamParser]:
+    """The function that opens a parser for a layer; it is each `Layer.open_child`. `readers`
+    are those of plugins.
 
     What it opens raises nothing: a parser's `ProtocolError` becomes an `Anomaly`, and the
     layers below go on.
     """
 
+    streams = [reader for reader in readers if reader.transport == "tcp"]
+
     def open_layer(layer: Layer) -> StreamParser:
         if layer.depth >= MAX_DEPTH:
             return Ignore()
-        return Sniffer(layer, lambda name: _parser(name, layer, secrets))
+        return Sniffer(layer, lambda name: _parser(name, layer, secrets), streams)
 
     return open_layer
 
 
-def open_udp(layer: Layer) -> StreamParser:
+def open_udp(layer: Layer, readers: Sequence[StreamReader] = ()) -> StreamParser:
     """A parser for a pair of UDP endpoints: by its port, else by what its datagrams say."""
+    datagrams = [reader for reader in readers if reader.transport == "udp"]
+    if datagrams:
+        return _PluginDatagrams(layer, datagrams)
+    return _open_known(layer)
+
+
+def _open_known(layer: Layer) -> StreamParser:
     ports = {layer.connection.client.port, layer.connection.server.port}
     if ports & _NOT_OURS:
         return Ignore()
@@ -162,9 +175,15 @@ class Sniffer:
     MAX_SEARCH bytes; then the port decides.
     """
 
-    def __init__(self, layer: Layer, open_parser: Callable[[str], StreamParser]) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        open_parser: Callable[[str], StreamParser],
+        readers: Sequence[StreamReader] = (),
+    ) -> None:
         self._layer = layer
         self._open = open_parser
+        self._readers = readers
         self._parser: StreamParser | None = None
         self._kept: deque[_Kept] = deque()
         self._kept_size = 0
@@ -202,6 +221,8 @@ class Sniffer:
 
     def end(self, direction: Direction, span: Span) -> Output:
         out: list[Message | Anomaly] = []
+        if self._parser is None and self._readers:
+            out += self._without_plugins()
         # Bytes that tell nothing are no message, but a TLS connection has a row of its own.
         if self._parser is None and self._kept and by_port(self._layer) == "tls":
             out += self._begin("tls")
@@ -233,7 +254,10 @@ class Sniffer:
         window = self._windows[direction]
         window += chunk
         if not self._astray[direction]:
-            verdict = recognise(bytes(window[:MAX_KEPT]), self._layer)
+            head = bytes(window[:MAX_KEPT])
+            if self._readers and (asked := self._ask(head)) is not None:
+                return asked or None
+            verdict = recognise(head, self._layer)
             if verdict not in (MORE, NOTHING):
                 return verdict
             if verdict == MORE and len(window) < MAX_KEPT:
@@ -242,6 +266,27 @@ class Sniffer:
         found = find_start(bytes(window), chunk)
         del window[: max(tail_of_start(window), len(window) - MAX_WINDOW)]
         return found
+
+    def _ask(self, head: bytes) -> str | None:
+        """The plugin's parser for this start: its name, "" if one waits for more, else None."""
+        waits = False
+        for reader in self._readers:
+            answer = reader.begins(head, self._layer)
+            if answer:
+                self._open = _opens(reader, self._layer)
+                return reader.name
+            waits = waits or answer is None
+        return "" if waits and len(head) < MAX_KEPT else None
+
+    def _without_plugins(self) -> list[Message | Anomaly]:
+        """What the bytes are if a plugin waited for more that never came."""
+        self._readers = ()
+        for direction, window in enumerate(self._windows):
+            if window and not self._astray[direction]:
+                verdict = recognise(bytes(window[:MAX_KEPT]), self._layer)
+                if verdict not in (MORE, NOTHING):
+                    return self._begin(verdict)
+        return []
 
     def _keep(self, item: _Kept) -> None:
         self._kept.append(item)
@@ -275,9 +320,54 @@ class Sniffer:
         return out
 
 
+def _opens(reader: StreamReader, layer: Layer) -> Callable[[str], StreamParser]:
+    return lambda name: reader.open(layer)
+
+
 def _listed(output: Output) -> Output:
     """Run a parser that answers with a generator while its view is valid."""
     return output if isinstance(output, (list, tuple)) else list(output)
+
+
+class _PluginDatagrams:
+    """Asks plugins for the first datagram that is theirs; all others go the usual way."""
+
+    def __init__(self, layer: Layer, readers: Sequence[StreamReader]) -> None:
+        self._layer = layer
+        self._readers = readers
+        self._known: StreamParser | None = None
+        self._parser: StreamParser | None = None
+        self._left = MAX_DATAGRAMS
+
+    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
+        if self._parser is None and self._left > 0:
+            self._left -= 1
+            head = bytes(view)
+            for reader in self._readers:
+                if reader.begins(head, self._layer):
+                    self._parser = reader.open(self._layer)
+                    break
+        parser = self._parser
+        if parser is None:
+            parser = self._known = self._known or _open_known(self._layer)
+        try:
+            return _listed(parser.data(direction, view, span))
+        except ProtocolError as error:
+            if parser is not self._parser:
+                raise
+            connection = self._layer.connection
+            place = connection.capture, span.last_frame, connection.stream
+            return [Anomaly(error.kind, str(error), *place)]
+
+    def gap(self, direction: Direction, length: int, span: Span) -> Output:
+        return ()
+
+    def end(self, direction: Direction, span: Span) -> Output:
+        out: list[Message | Anomaly] = []
+        for parser in (self._known, self._parser):
+            if parser is not None:
+                out += parser.end(direction, span)
+        return out
 
 
 class _DatagramSniffer:
@@ -287,6 +377,7 @@ class _DatagramSniffer:
         self._layer = layer
         self._parser: StreamParser | None = None
         self._left = MAX_DATAGRAMS
+        self._short: dict[Direction, tuple[bytes, Span]] | None = {}
 
     def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
         if self._parser is not None:
@@ -309,7 +400,27 @@ class _DatagramSniffer:
             return self._parser.data(direction, view, span)
         if self._left <= 0:
             self._parser = Ignore()
-        return ()
+            return ()
+        return self._maybe_quic(direction, view, span)
+
+    def _maybe_quic(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
+        """QUIC that began before the capture: on its usual port, all that both sides send
+        has the form of its short header. Nothing else about it is in clear."""
+        connection = self._layer.connection
+        usual = QUIC_PORT in (connection.server.port, connection.client.port)
+        if self._short is None or not usual or not is_short_datagram(view):
+            self._short = None
+            return ()
+        self._short.setdefault(direction, (bytes(view), span))
+        if len(self._short) < 2:
+            return ()
+        from dissect.protocols.quic import QuicParser
+
+        self._parser = QuicParser(self._layer)
+        out: list[Message | Anomaly] = []
+        for way, (datagram, where) in self._short.items():
+            out += self._parser.data(way, datagram, where)
+        return out
 
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
         return ()

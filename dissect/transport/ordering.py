@@ -192,7 +192,7 @@ class Ordering(Delivery):
             half.high, half.high_ns = piece.frame, piece.ns
         span = Span(piece.frame, piece.ns, half.high, half.high_ns)
         if piece.data is None:
-            self._gap(half, piece.end - half.offset, span)
+            self._gap(half, piece.end - half.offset, span._replace(cut=True))
             return
         peer = half.peer
         if peer.high > piece.frame and piece.ack is not None and ahead(piece.ack, peer.next) >= 0:

@@ -40,15 +40,18 @@ ENCODERS = {
 
 @pytest.mark.parametrize("coding", ENCODERS)
 def test_each_coding(coding: str) -> None:
+    """Trouble 48."""
     assert decode(ENCODERS[coding](TEXT), [coding]) == (TEXT, None)
     assert decode(ENCODERS[coding](b""), [coding]) == (b"", None)
 
 
 def test_deflate_without_its_header() -> None:
+    """Trouble 48."""
     assert decode(raw_deflate(TEXT), ["deflate"]) == (TEXT, None)
 
 
 def test_several_codings_are_undone_from_the_last() -> None:
+    """Trouble 48."""
     assert decode(brotli.compress(gzip.compress(TEXT)), ["gzip", "br"]) == (TEXT, None)
     assert decode(gzip.compress(TEXT), ["identity", "gzip", ""]) == (TEXT, None)
 
@@ -60,6 +63,7 @@ def test_several_members() -> None:
 
 @pytest.mark.parametrize("coding", ENCODERS)
 def test_wrong_label_gives_the_bytes_as_they_are(coding: str) -> None:
+    """Trouble 48."""
     data, problem = decode(b"<html>plain</html>", [coding])
     assert data == b"<html>plain</html>"
     assert problem is not None
@@ -73,6 +77,7 @@ def test_unknown_coding() -> None:
 
 @pytest.mark.parametrize("coding", ENCODERS)
 def test_cut_data_gives_what_could_be_decoded(coding: str) -> None:
+    """Trouble 48."""
     packed = ENCODERS[coding](NOISE)
     data, problem = decode(packed[:-500], [coding])
     assert NOISE.startswith(data)

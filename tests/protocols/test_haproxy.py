@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissect.model import Anomaly, HttpRequest, HttpResponse
-from dissect.protocols.haproxy import SIGNATURE, header_size, named_client
+from dissect.model import Anomaly, Endpoint, HttpRequest, HttpResponse, ProxyHeader
+from dissect.pipeline import Options, Session
+from dissect.protocols.haproxy import SIGNATURE, header_size, named_ends
+from tests.wire import conversation
 
 from . import oracle
 from .drive import C, Found, Part, S, drive, kinds, messages, same_however_cut
@@ -46,14 +48,31 @@ def told(found: Found) -> list[str]:
 )
 def test_what_follows_is_read(header: bytes, client: str) -> None:
     found = same_however_cut(lambda: on(4711), [(C, header + GET), (S, OK), (C, GET), (S, OK)])
-    assert [type(item) for item in messages(found)] == [HttpRequest, HttpResponse] * 2
+    kinds_ = [type(item) for item in messages(found) if not isinstance(item, ProxyHeader)]
+    assert kinds_ == [HttpRequest, HttpResponse] * 2
     assert told(found) == [f"a PROXY header says that {client}"]
 
 
 def test_before_tls() -> None:
     found = drive(on(443), [(C, V2 + HELLO), (S, b"\x15\x03\x03\x00\x02\x02\x28")])
-    (row,) = messages(found)
+    header, row = messages(found)
+    assert isinstance(header, ProxyHeader)
     assert type(row).__name__ == "TlsConnection"
+
+
+def test_the_actor_is_the_client_that_the_header_names(tmp_path: Path) -> None:
+    """In front of ADFS stands a balancer: who signs in is not it."""
+    ask = b"GET /adfs/ls/?wa=wsignin1.0&wtrealm=urn:x HTTP/1.1\r\nHost: sts.example\r\n\r\n"
+    answer = b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"
+    capture = conversation(tmp_path / "adfs.pcap", [(True, V2_TLV + ask), (False, answer)])
+    events = Session(Options((capture,))).events
+    found = {e.name: e for e in events if e.name in ("wsfed.signin.requested", "adfs.unavailable")}
+    assert len(found) == 2
+    assert found["wsfed.signin.requested"].sender == "192.168.0.1"
+    assert found["adfs.unavailable"].receiver == "192.168.0.1"
+    for event in found.values():
+        assert event.client == Endpoint("192.168.0.1", 56324)
+        assert event.facts["balancer"] == "192.0.2.1"
 
 
 def test_only_at_the_very_start() -> None:
@@ -103,10 +122,13 @@ def test_tshark_reads_the_same_client(header: bytes, tmp_path: Path) -> None:
         [link / TCP(**ends, seq=0, flags="S"), link / TCP(**ends, seq=1, flags="PA") / sent],
     )
     command = [str(oracle.TSHARK), "-n", "-r", str(path), "-Y", "proxy", "-T", "fields"]
-    for field in ("proxy.src.ipv4", "proxy.src.ipv6", "proxy.srcport"):
+    fields = ("src.ipv4", "src.ipv6", "srcport", "dst.ipv4", "dst.ipv6", "dstport")
+    for field in (f"proxy.{name}" for name in fields):
         command += ["-e", field]
     shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-    four, six, port = shown.decode().rstrip("\n").split("\t")
-    client = named_client(header)
+    four, six, port, to_four, to_six, to_port = shown.decode().rstrip("\n").split("\t")
+    client, server = named_ends(header)
     assert client is not None
+    assert server is not None
     assert (client.address, str(client.port)) == (four or six, port)
+    assert (server.address, str(server.port)) == (to_four or to_six, to_port)

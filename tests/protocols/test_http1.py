@@ -79,7 +79,7 @@ def test_frames_of_head_and_body() -> None:
 
 
 def test_pipelining_with_head_and_statuses_without_body() -> None:
-    """nodejs/http-parser#291: a HEAD's Content-Length is not followed by a body."""
+    """Trouble 46: nodejs/http-parser#291: a HEAD's Content-Length is not followed by a body."""
     found = same_however_cut(
         http1,
         [
@@ -141,6 +141,7 @@ def test_final_answer_instead_of_100_and_no_body() -> None:
 
 
 def test_early_response_while_the_request_is_half_sent() -> None:
+    """Trouble 46."""
     found = same_however_cut(
         http1,
         [
@@ -155,6 +156,7 @@ def test_early_response_while_the_request_is_half_sent() -> None:
 
 
 def test_chunked_with_extensions_trailers_and_gzip_split_in_its_header() -> None:
+    """Trouble 48."""
     packed = gzip.compress(b'{"access":"granted"}', mtime=0)
     body = b""
     for piece in (packed[:3], packed[3:12], packed[12:]):
@@ -319,7 +321,7 @@ def test_lost_responses_of_a_pipelining_client_keep_the_order() -> None:
 
 
 def test_a_response_captured_before_its_request_shifts_no_later_pair() -> None:
-    """Two capture queues: the first answer overtakes its request."""
+    """Trouble 34: Two capture queues: the first answer overtakes its request."""
     asked = [b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(5)]
     swapped: list[Part] = [(C, asked[0]), (S, OK), (S, OK), (C, asked[1]), (C, asked[2]), (S, OK)]
     found = drive(http1(), [*swapped, (C, asked[3]), (S, OK)])
@@ -395,6 +397,7 @@ ESTABLISHED = b"HTTP/1.1 200 Connection established\r\nContent-Length: 9\r\n\r\n
 
 
 def test_connect_hands_over_after_a_407() -> None:
+    """Trouble 38."""
     tape = _Tape()
     refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno"
     parts: list[Part] = [
@@ -447,6 +450,7 @@ def test_connect_refused_and_plain_http_follows() -> None:
 
 
 def test_websocket_is_left_alone() -> None:
+    """Trouble 47."""
     found = drive(
         http1(),
         [

@@ -65,6 +65,7 @@ SERVER_START = frame(SETTINGS, 0, 0) + frame(SETTINGS, 1, 0)
 
 
 def test_interleaved_streams_with_bodies() -> None:
+    """Trouble 50."""
     client, server = Encoder(), Encoder()
     parts: list[Part] = [
         (
@@ -107,7 +108,7 @@ def test_interleaved_streams_with_bodies() -> None:
 
 @pytest.mark.parametrize("pieces", [1, 5])
 def test_body_in_one_and_in_several_data_frames(pieces: int) -> None:
-    """KimiNewt/pyshark#422: the same JSON however it is framed."""
+    """Trouble 53: KimiNewt/pyshark#422: the same JSON however it is framed."""
     text = b'{"token_type":"Bearer"}'
     size = -(-len(text) // pieces)
     frames = [text[at : at + size] for at in range(0, len(text), size)]
@@ -126,6 +127,7 @@ def test_body_in_one_and_in_several_data_frames(pieces: int) -> None:
 
 
 def test_continuation_padding_priority_and_trailers() -> None:
+    """Trouble 51."""
     block = Encoder().encode(GET)
     server = Encoder()
     prio = b"\0\0\0\0\x10"
@@ -172,7 +174,7 @@ def test_head_frame_is_where_the_block_ends() -> None:
 
 
 def test_two_table_size_updates_in_one_block() -> None:
-    """python-hyper/hpack#95, the bytes that failed once."""
+    """Trouble 52: python-hyper/hpack#95, the bytes that failed once."""
     block = bytes.fromhex("3f613fe11f828784418a089d5c0b8170dc79a699")
     found = drive(http2(), [(C, START + frame(HEADERS, 5, 1, block))])
     (request,) = requests(found)
@@ -410,6 +412,7 @@ def test_sip_in_websocket_over_http2() -> None:
 
 
 def test_h2c_upgrade_answers_on_stream_1() -> None:
+    """Trouble 47."""
     server = Encoder()
     settings_header = base64.urlsafe_b64encode(b"\0\3\0\0\0\x64").rstrip(b"=")
     upgrade = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dissect.engines import CaptureInput, embedded
 from dissect.errors import ProtocolError
-from dissect.model import Anomaly, Direction, TlsConnection
+from dissect.model import Anomaly, Direction, Endpoint, TlsConnection
 from dissect.protocols.base import Layer
 from dissect.protocols.quic import QuicParser
 from dissect.protocols.quic_frames import Close, Crypto, CryptoStream, frames
@@ -222,6 +222,41 @@ def test_begun_before_the_capture() -> None:
     found = row([part for part in parts if part != parts[0]])
     assert (found.server_name, found.reason) == (None, "quic_not_decrypted")
     assert "client hello was not captured" in (found.sentence or "")
+
+
+def test_joined_behind_all_long_headers() -> None:
+    """Troubles 27: listed all the same. Only on port 443, and only if both sides send so."""
+    talk = Talk()
+    talk.run()
+    for number in range(3):
+        stream = talk.client.get_next_available_stream_id()
+        talk.client.send_stream_data(stream, b"question %d" % number * 9)
+        talk.go_on(talk.leaving(C), 1)
+        talk.server.send_stream_data(stream, b"answer %d" % number * 9)
+        talk.go_on(talk.leaving(C), 1)
+    late: list[Part] = [
+        (way, data) for way, data in talk.wire if isinstance(data, bytes) and data[0] < 0x80
+    ]
+    assert {way for way, _ in late} == {C, S}
+
+    def of(parts: list[Part], port: int = 443) -> list[TlsConnection]:
+        ends = replace(UDP, server=Endpoint("192.0.2.1", port))
+        found = drive(open_udp(Layer(ends, lambda _: Ignore())), parts)
+        return [item for item in found if isinstance(item, TlsConnection)]
+
+    (found,) = of(late)
+    assert (found.quic, found.reason, found.decrypted) == (
+        "unknown",
+        "quic_not_decrypted",
+        "none",
+    )
+    assert "most likely QUIC" in (found.sentence or "")
+    assert len(found.shapes) == len(late)
+    assert of(late, 5000) == []
+    assert of([part for part in late if part[0] == S]) == []
+    channel = [(way, b"\x40\0\0\x1c" + bytes(28)) for way in (C, S)]
+    assert of(channel) == []
+    assert of([(C, b"\x01" * 30), *late]) == []
 
 
 def test_two_connections_of_the_same_ports() -> None:

@@ -57,6 +57,7 @@ OPTIONS = message("OPTIONS sip:a@b SIP/2.0", "Call-ID: o", "CSeq: 9 OPTIONS", bo
 
 
 def test_request_and_response() -> None:
+    """Trouble 44."""
     found = same_however_cut(sip, [(C, REGISTER), (S, UNAUTHORIZED)])
     request, response = sips(found)
     assert (request.kind, request.method, request.uri) == (
@@ -77,7 +78,7 @@ def test_request_and_response() -> None:
 
 
 def test_three_messages_in_one_record_and_one_over_many() -> None:
-    """irontec/sngrep#466, sipcapture/heplify#313."""
+    """Troubles 39 and 40: irontec/sngrep#466, sipcapture/heplify#313."""
     found = same_however_cut(sip, [(C, REGISTER + OPTIONS + OPTIONS.replace(b"9 OPT", b"10 OPT"))])
     assert [item.method for item in sips(found)] == ["REGISTER", "OPTIONS", "OPTIONS"]
     assert [item.body.data for item in sips(found)] == [b"", b"v=0\r\n\r\nx", b"v=0\r\n\r\nx"]
@@ -90,7 +91,7 @@ def test_three_messages_in_one_record_and_one_over_many() -> None:
 
 
 def test_keep_alives_between_and_glued() -> None:
-    """irontec/sngrep#106: ping CRLFCRLF, pong CRLF, also before a start line."""
+    """Trouble 41: irontec/sngrep#106: ping CRLFCRLF, pong CRLF, also before a start line."""
     found = same_however_cut(
         sip,
         [
@@ -135,7 +136,7 @@ def test_other_methods(method: str) -> None:
 
 
 def test_no_content_length_over_a_stream_is_zero() -> None:
-    """pjsip/pjproject#3960."""
+    """Trouble 42: pjsip/pjproject#3960."""
     bare_register = REGISTER.replace(b"Content-Length: 0\r\n", b"")
     found = same_however_cut(sip, [(C, bare_register + OPTIONS)])
     assert [item.method for item in sips(found)] == ["REGISTER", "OPTIONS"]
@@ -143,7 +144,7 @@ def test_no_content_length_over_a_stream_is_zero() -> None:
 
 
 def test_framer_and_parser_agree_on_lf_and_two_lengths() -> None:
-    """siphon-project/siphon-sip#237: a bare LF ends a line for both."""
+    """Trouble 43: siphon-project/siphon-sip#237: a bare LF ends a line for both."""
     text = (
         b"OPTIONS sip:a@b SIP/2.0\r\nX-Pad: a\nContent-Length: 4\r\nContent-Length: 0\r\n\r\nAAAA"
     )
@@ -165,7 +166,7 @@ def test_invalid_content_length_finds_the_next_message(value: str) -> None:
 
 
 def test_junk_before_a_message_and_half_a_message_at_the_end() -> None:
-    """ByteHeathen/libsip#22: a cut message is given as one that is not whole."""
+    """Trouble 45: ByteHeathen/libsip#22: a cut message is given as one that is not whole."""
     cut = OPTIONS[: OPTIONS.index(b"CSeq") + 2]
     found = drive(sip(), [(C, b"\x01\x02junk\r\n" + REGISTER + cut)])
     assert [item.method for item in sips(found)] == ["REGISTER", "OPTIONS"]
@@ -190,7 +191,7 @@ def test_half_a_start_line_is_no_message() -> None:
 
 @pytest.mark.parametrize("cut", range(1, len(REGISTER)))
 def test_every_end_of_capture(cut: int) -> None:
-    """Whole, or marked as incomplete, or nothing with an anomaly: never a whole one made up."""
+    """Trouble 45: whole, or marked as incomplete, or nothing with an anomaly; none is made up."""
     found = drive(sip(), [(C, REGISTER[:cut])])
     assert all(item.body.problem for item in sips(found))
     assert kinds(found) == ["sip.incomplete"]

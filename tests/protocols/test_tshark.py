@@ -162,6 +162,7 @@ def captures() -> list[str]:
 
 @pytest.mark.parametrize("name", captures())
 def test_messages_equal_tsharks(name: str, shared_captures: Path) -> None:
+    """Trouble 49."""
     path = shared_captures / name
     ours = Counter(
         found for item in read(path) if not isinstance(item, Anomaly) and (found := row(item))

@@ -95,6 +95,7 @@ def sniffed() -> StreamParser:
 
 
 def test_sip_in_websocket() -> None:
+    """Trouble 47."""
     found = same_however_cut(sniffed, DIALOGUE)
     sip = [item for item in messages(found) if isinstance(item, SipMessage)]
     assert [(item.method, item.transport) for item in sip] == [

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dissect.protocols.tls.half import Key
+from dissect.protocols.tls.half import Key, Phase
 from dissect.protocols.tls.keyring import LABELS
 from dissect.protocols.tls.keys import TrafficSecret
 from dissect.protocols.tls.secrets import LoggedSecret, SecretStore
@@ -18,7 +18,8 @@ from dissect.protocols.tls.suites import Suite, suite
 from dissect.protocols.tls.words import APPLICATION_DATA
 
 MAX_GUESSED = 3  # records of a direction that are tried
-MAX_NUMBERS = 256  # record numbers tried for one of them
+# Record numbers tried for one of them, by what it may be protected with.
+MAX_NUMBERS: dict[Phase, int] = {"application": 256, "handshake": 16}
 MAX_CANDIDATES = 16  # unused secrets tried
 SUITES = tuple(suite(code) for code in (0x1301, 0x1302, 0x1303, 0x1304, 0x1305))
 
@@ -33,19 +34,20 @@ def guess_key(
     """
     if header[0] != APPLICATION_DATA or header[1:3] != b"\3\3":
         return None
-    for sender in (role, role ^ 1) if random is None else (role,):
-        for candidate, logged in _candidates(store, LABELS["application"][sender], random):
-            for suite_ in SUITES:
-                if len(logged.secret) != (48 if suite_.prf == "sha384" else 32):
-                    continue
-                store.guesses -= MAX_NUMBERS
-                if store.guesses < 0:
-                    return None
-                traffic = TrafficSecret(logged.secret, suite_)
-                opener = traffic.opener()
-                if opener.locate(header, payload, MAX_NUMBERS):
-                    key = Key(opener, "application", logged.origin, traffic)
-                    return key, suite_, candidate, sender
+    for phase, numbers in MAX_NUMBERS.items():
+        for sender in (role, role ^ 1) if random is None else (role,):
+            for candidate, logged in _candidates(store, LABELS[phase][sender], random):
+                for suite_ in SUITES:
+                    if len(logged.secret) != (48 if suite_.prf == "sha384" else 32):
+                        continue
+                    store.guesses -= numbers
+                    if store.guesses < 0:
+                        return None
+                    traffic = TrafficSecret(logged.secret, suite_)
+                    opener = traffic.opener()
+                    if opener.locate(header, payload, numbers):
+                        key = Key(opener, phase, logged.origin, traffic)
+                        return key, suite_, candidate, sender
     return None
 
 

@@ -114,6 +114,12 @@ class DskHandshakes:
         out += handshake.parser.data(direction, blob, span)
         return out
 
+    def lost(self, call_id: str, direction: Direction, span: Span) -> None:
+        """The end of the last blob is missing."""
+        handshake = self._open.get(call_id)
+        if handshake is not None:
+            handshake.parser.gap(direction, 0, span)
+
     def finish(self) -> list[Message | Anomaly]:
         """The connection has ended, and with it all handshakes."""
         return [item for call_id in list(self._open) for item in self._close(call_id)]

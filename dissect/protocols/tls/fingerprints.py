@@ -1,9 +1,10 @@
-"""Fingerprints of hellos: JA3 and JA4 of the client's, JA3S and JA4S of the server's.
+"""Fingerprints of hellos: JA3 and JA4 of the client's, JA3S of the server's.
 
 They tell TLS stacks apart, so phones of one model with two firmwares; who publishes a
-method defines it: JA3 and JA3S are MD5 of decimal numbers, JA4 and JA4S a readable part
-and SHA-256 of hexadecimal numbers, cut to 12 digits. GREASE (RFC 8701) never counts.
-Hellos that were cut or came in the format of SSL 2.0 have none.
+method defines it: JA3 and JA3S are MD5 of decimal numbers, JA4 a readable part and SHA-256
+of hexadecimal numbers, cut to 12 digits. GREASE (RFC 8701) never counts. Hellos that were
+cut or came in the format of SSL 2.0 have none. JA4S is left out on purpose: unlike these
+three, the licence of the JA4+ methods forbids commercial use.
 """
 
 from __future__ import annotations
@@ -117,15 +118,6 @@ def ja4(hello: ClientHello, transport: Transport = "t") -> str | None:
         f"{transport}{version}{name}{counts}{_ends(_first_protocol(hello.extensions.get(ALPN)))}"
         f"_{_sha(_hex(sorted(suites)))}_{_sha(rest)}"
     )
-
-
-def ja4s(hello: ServerHello, transport: Transport = "t") -> str:
-    """JA4S: the suite chosen, and the extensions in the order sent."""
-    version = _VERSIONS.get(hello.version, "00")
-    kinds = list(hello.extensions)
-    protocol = _ends(_first_protocol(hello.extensions.get(ALPN)))
-    count = f"{min(len(kinds), MOST):02}"
-    return f"{transport}{version}{count}{protocol}_{hello.suite:04x}_{_sha(_hex(kinds))}"
 
 
 def _first_protocol(data: bytes | None) -> bytes:

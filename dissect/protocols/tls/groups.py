@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from dissect.protocols.tls.fingerprints import SUPPORTED_GROUPS, numbers, without_grease
 from dissect.protocols.tls.handshake import KEY_SHARE, ClientHello, ServerHello
 
 MAX_GROUPS = 64  # names kept of one hello
+MAX_CACHED = 256  # bytes of a list that is remembered
 
 _FIRST = (
     "sect163k1 sect163r1 sect163r2 sect193r1 sect193r2 sect233k1 sect233r1 sect239k1 sect283k1 "
@@ -41,8 +44,18 @@ def name(number: int) -> str:
 
 def offered(hello: ClientHello) -> tuple[str, ...]:
     """The groups that the client offers, in its order, without GREASE."""
-    found = without_grease(numbers(hello.extensions.get(SUPPORTED_GROUPS), 2))
+    data = hello.extensions.get(SUPPORTED_GROUPS)
+    return _offered(data) if data and len(data) <= MAX_CACHED else _names(data)
+
+
+def _names(data: bytes | None) -> tuple[str, ...]:
+    found = without_grease(numbers(data, 2))
     return tuple(name(number) for number in found[:MAX_GROUPS])
+
+
+@lru_cache(maxsize=64)  # the same clients come with every connection
+def _offered(data: bytes) -> tuple[str, ...]:
+    return _names(data)
 
 
 def of_server_hello(hello: ServerHello) -> str | None:

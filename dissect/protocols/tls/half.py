@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dissect.model import Direction, Span, TlsReason
+from dissect.protocols.tls.compression import Inflater
 from dissect.protocols.tls.keys import TrafficSecret
 from dissect.protocols.tls.messages import MessageReader
 from dissect.protocols.tls.protection import Opened, Opener
@@ -33,7 +34,8 @@ class Key:
 
     `traffic` is set in TLS 1.3, `master` (the session's master secret) before it. `random`
     is set where the secret is logged for another client random than that of the hello: only
-    a tag can tell whether it is this connection's (Encrypted Client Hello).
+    a tag can tell whether it is this connection's (Encrypted Client Hello). `unpack` is set
+    where the content of records is compressed.
     """
 
     opener: Opener
@@ -42,6 +44,7 @@ class Key:
     traffic: TrafficSecret | None = None
     master: bytes | None = None
     random: bytes | None = None
+    unpack: Inflater | None = None
 
 
 class Half:
@@ -63,9 +66,12 @@ class Half:
         self.parked: deque[Record] = deque()
         self.parked_bytes = 0
         self.search = 0  # after a loss: how many record numbers to try
+        self.astray = False  # after a loss: the place in the stream of records is not known
+        self.behind: int | None = None  # then: bytes since the last record that was counted
         self.trials = MAX_TRIALS  # what is left of them
         self.tolerate = 0  # records that may fail unremarked: they have another key
         self.failures = 0  # records that failed in a row
+        self.changed = False  # a change of cipher, and no hello that tells what it means
         self.guessed = 0  # records tried with secrets that may not be this connection's
         self.messages = MessageReader()
         self.first: Span | None = None
@@ -74,14 +80,23 @@ class Half:
         self.records = 0
         self.opened = 0  # protected records of any kind that were opened
         self.failed = 0  # that had a key and failed their tag
+        self.bad: tuple[int, int] | None = None  # the first of them: its number, its frame
+        self.doubts: list[tuple[int, Span]] = []  # failed before the key had opened any
         self.data_opened = 0  # application data records
         self.data_shut = 0
+        self.sealed = 0  # protected records of any kind that came when it was shut
         self.bytes_opened = 0  # application data
         self.gaps = 0
         self.cuts = 0  # gaps that are ends of packets which the capture cut off
         self.blind = 0  # gaps in what was protected
         self.lost = 0  # bytes
+        self.unfinished = 0  # bytes of a protected record whose end never came
         self.ended = False
+
+    @property
+    def tags(self) -> str:
+        """How many records failed, of those that a key was tried on."""
+        return f"{self.failed} of {self.failed + self.opened}"
 
     @property
     def opener(self) -> Opener | None:
@@ -115,6 +130,7 @@ class Half:
         self.shut = True
         self.key = None
         self.rivals = []
+        self.doubts = []
         self.reader.keep = False
         if self.why is None:
             self.why = (reason, detail)
@@ -127,55 +143,78 @@ class Half:
 
     # ------------------------------------------------------------- opening
 
+    @property
+    def _keys(self) -> list[Key]:
+        return [*([self.key] if self.key else []), *self.rivals]
+
     def open(self, record: Record) -> Opened | None:
         """The content of a protected record, or None where its tag is wrong."""
-        key, payload = self.key, record.payload
-        assert key is not None
+        payload = record.payload
         assert payload is not None
-        if self.search:
-            if not self.locate(record.header, payload):
-                return None
-            key = self.key
-            assert key is not None
+        if self.search and not self.locate(record.header, payload):
+            return None
+        key = self.key
+        assert key is not None
         opened = key.opener.open(record.header, payload)
-        if opened is not None:
-            if not self.proven:
-                self.proven = True
-                self.rivals = []
-            self.failures = 0
-            self.opened += 1
-            return opened
-        if not self.proven:
-            for rival in self.rivals:
-                opened = rival.opener.open(record.header, payload)
+        if opened is None and not self.proven:
+            for key in self.rivals:
+                opened = key.opener.open(record.header, payload)
                 if opened is not None:
-                    self.key, self.rivals = rival, []
-                    self.phase = rival.phase
-                    self.proven = True
-                    self.opened += 1
-                    return opened
-        return None
+                    break
+        if opened is None:
+            return None
+        if not self.proven:
+            self.adopt(key)
+        self.failures = 0
+        self.opened += 1
+        return opened if key.unpack is None else self._unpacked(key.unpack, opened)
 
-    def locate(self, header: bytes, payload: bytes, before: bytes | None = None) -> bool:
+    def _unpacked(self, unpack: Inflater, opened: Opened) -> Opened | None:
+        content = unpack.content(opened[1])
+        if content is None:
+            self.close(
+                "lost_segment" if self.gaps else "damaged_record",
+                "records are compressed against those before them",
+            )
+            return None
+        return opened[0], content
+
+    def skip(self, record: Record) -> None:
+        """Count a record as gone by that can't be opened; what follows may have a new key."""
+        for key in self._keys:
+            if record.damaged:
+                key.opener.lost(record.length, record.payload or b"")
+            else:
+                key.opener.passed(record.payload or b"")
+            if key.unpack is not None:
+                key.unpack.broken = True
+        self.search = 1  # but how many records went by is known
+        self.astray = False
+
+    def locate(
+        self, header: bytes, payload: bytes, before: bytes | None = None, at: int = 0
+    ) -> bool:
         """After a loss: find the record's number, or the key that was taken up meanwhile.
 
         Where it is found, the key in use stands before this very record. `before` are
-        the bytes before its header, if the stream was searched for it.
+        the bytes before its header, if the stream was searched for it, `at` how many
+        were searched.
         """
         window = max(1, min(self.search, MAX_SEARCHED))
-        for key in [*([self.key] if self.key else []), *self.rivals, *self.successors()]:
+        distance = None if self.behind is None else self.behind + at
+        known = self._keys
+        for key in [*known, *self.successors()]:
             opener = key.opener
             self.trials = max(0, self.trials - window)
             if not self.trials:
                 return False
             if before is not None:
-                if not opener.restartable:
-                    continue
-                opener.restart(before)
-            if opener.locate(header, payload, window if opener.restartable else 1):
+                opener.restart(before, distance if key in known else None)
+            if opener.locate(header, payload, window):
                 if key is not self.key:
                     self.adopt(key)
                 self.search = 0
+                self.astray = False
                 return True
         return False
 
@@ -186,5 +225,9 @@ class Half:
         self.blind += self.shut or self.phase != "clear"
         held = length // SMALLEST_RECORD + 2 if length else MAX_SEARCHED
         self.search = min(self.search + held, MAX_SEARCHED)
+        self.astray = True
         self.trials = MAX_TRIALS
         self.messages.clear()
+        for key in self._keys:
+            if key.unpack is not None:
+                key.unpack.broken = True

@@ -1,8 +1,7 @@
-"""The handshake messages of TLS, written down once in `construct`.
+"""The handshake messages of TLS.
 
 Each `parse_…` takes a message's body (without its type and length) and raises
 ProtocolError("tls.handshake", …) that names the message and the field, never its value.
-Loaded by the first connection that has a handshake: `construct` takes a while to import.
 
 RFC 8446 §4, RFC 5246 §7.4, RFC 6066 (SNI), RFC 7301 (ALPN), RFC 5077 (tickets),
 RFC 8879 (compressed certificates), RFC 6101 E.2 (version 2 client hello).
@@ -10,29 +9,10 @@ RFC 8879 (compressed certificates), RFC 6101 E.2 (version 2 client hello).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from construct import (
-    Bytes,
-    Construct,
-    ConstructError,
-    GreedyBytes,
-    GreedyRange,
-    Int8ub,
-    Int16ub,
-    Int24ub,
-    Int32ub,
-    Prefixed,
-    StreamError,
-    Struct,
-    stream_read,
-    stream_read_entire,
-)
-
-from dissect.errors import ProtocolError
+from dissect.protocols.tls.vectors import PAIR, Fields
 
 # Extension numbers (IANA TLS ExtensionType values).
 SERVER_NAME = 0
@@ -50,131 +30,6 @@ ENCRYPTED_CLIENT_HELLO = 0xFE0D
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 Extensions = Mapping[int, bytes]
-_PAIR = struct.Struct("!HH")
-
-
-class _Extensions(Construct):  # type: ignore[misc]
-    """A vector of extensions as a mapping; absent altogether in old hellos.
-
-    A loop of its own, because a GreedyRange of Structs takes five times as long.
-    """
-
-    def _parse(self, stream: Any, context: Any, path: str) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
-        data = stream_read_entire(stream, path)
-        if not data:
-            return found
-        if len(data) < 2:
-            raise StreamError("extensions are cut", path=path)
-        end = 2 + int.from_bytes(data[:2])
-        if end > len(data):
-            raise StreamError("extensions are cut", path=path)
-        at = 2
-        while at < end:
-            if end - at < 4:
-                raise StreamError("an extension is cut", path=path)
-            number, length = _PAIR.unpack_from(data, at)
-            at += 4
-            if at + length > end:
-                raise StreamError("an extension is cut", path=f"{path} -> {number}")
-            found.setdefault(number, data[at : at + length])
-            at += length
-        return found
-
-    def _build(self, obj: Mapping[int, bytes], stream: Any, context: Any, path: str) -> Any:
-        raise StreamError("hellos are only read", path=path)
-
-
-class _Numbers(Construct):  # type: ignore[misc]
-    """A vector of 16-bit numbers with a 16-bit length, such as cipher suites."""
-
-    def _parse(self, stream: Any, context: Any, path: str) -> tuple[int, ...]:
-        length = int.from_bytes(stream_read(stream, 2, path))
-        if length % 2:
-            raise StreamError("a vector of pairs has an odd length", path=path)
-        return struct.unpack(f"!{length // 2}H", stream_read(stream, length, path))
-
-    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        raise StreamError("hellos are only read", path=path)
-
-
-class _Vector(Construct):  # type: ignore[misc]
-    """A vector of opaque strings, such as protocol names: the width in bytes of its own
-    length, and of that of each string, in turn. As fast as `_Extensions`, for its reason."""
-
-    def __init__(self, width: int, *item_widths: int) -> None:
-        super().__init__()
-        self._width, self._item_widths = width, item_widths
-
-    def _parse(self, stream: Any, context: Any, path: str) -> tuple[bytes, ...]:
-        length = int.from_bytes(stream_read(stream, self._width, path))
-        data = stream_read(stream, length, path)
-        widths = self._item_widths
-        items: list[bytes] = []
-        at = 0
-        while at < length:
-            start = at + widths[len(items) % len(widths)]
-            at = start + int.from_bytes(data[at:start])
-            if start > length or at > length:
-                raise StreamError("an item is cut", path=f"{path} -> {len(items)}")
-            items.append(data[start:at])
-        return tuple(items)
-
-    def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
-        raise StreamError("hellos are only read", path=path)
-
-
-_Opaque8 = Prefixed(Int8ub, GreedyBytes)
-_Opaque16 = Prefixed(Int16ub, GreedyBytes)
-_Opaque24 = Prefixed(Int24ub, GreedyBytes)
-
-_ClientHello = Struct(
-    "version" / Int16ub,
-    "random" / Bytes(32),
-    "session_id" / _Opaque8,
-    "suites" / _Numbers(),
-    "compressions" / _Opaque8,
-    "extensions" / _Extensions(),
-)
-_ServerHello = Struct(
-    "version" / Int16ub,
-    "random" / Bytes(32),
-    "session_id" / _Opaque8,
-    "suite" / Int16ub,
-    "compression" / Int8ub,
-    "extensions" / _Extensions(),
-)
-_Version2Hello = Struct(
-    "version" / Int16ub,
-    "suites_length" / Int16ub,
-    "session_length" / Int16ub,
-    "challenge_length" / Int16ub,
-    "suites" / Bytes(lambda this: this.suites_length),
-    "session_id" / Bytes(lambda this: this.session_length),
-    "challenge" / Bytes(lambda this: this.challenge_length),
-)
-# A list by its form, but there is one type of name, and one name of it (RFC 6066 §3).
-_ServerName = Struct("length" / Int16ub, "type" / Int8ub, "name" / _Opaque16)
-_Protocols = _Vector(2, 1)
-_Identities = Prefixed(Int16ub, GreedyRange(Struct("ticket" / _Opaque16, "age" / Int32ub)))
-_Versions = Prefixed(Int8ub, GreedyRange(Int16ub))
-_Certificates = _Vector(3, 3)
-_Certificates13 = Struct(
-    "context" / _Opaque8,
-    "entries" / _Vector(3, 3, 2),  # certificate, its extensions, certificate …
-)
-_CompressedCertificate = Struct("algorithm" / Int16ub, "length" / Int24ub, "data" / _Opaque24)
-_Ticket = Struct("lifetime" / Int32ub, "ticket" / _Opaque16)
-_Ticket13 = Struct("lifetime_and_age" / Bytes(8), "nonce" / _Opaque8, "ticket" / _Opaque16)
-
-
-def _parse(structure: Any, data: bytes, what: str) -> Any:
-    try:
-        return structure.parse(data)
-    except ConstructError as error:
-        where = (error.path or "").removeprefix("(parsing)").strip(" ->")
-        place = f" at {where}" if where else ""
-        raise ProtocolError("tls.handshake", f"the {what} is malformed{place}") from None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -193,10 +48,12 @@ class ClientHello:
         data = self.extensions.get(SERVER_NAME)
         if not data:
             return None
-        entry = _parse(_ServerName, data, "server name extension")
-        if entry.type != 0:
+        # A list by its form, but there is one type of name, and one name of it.
+        entry = Fields(data, "server name extension")
+        entry.number(2, "length")
+        if entry.number(1, "type") != 0:
             return None
-        return str(entry.name.decode("ascii", "backslashreplace")) or None
+        return entry.opaque(2, "name").decode("ascii", "backslashreplace") or None
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -205,13 +62,13 @@ class ClientHello:
     @property
     def versions(self) -> tuple[int, ...]:
         data = self.extensions.get(SUPPORTED_VERSIONS)
-        return tuple(_parse(_Versions, data, "supported versions")) if data else ()
+        return Fields(data, "supported versions").numbers(1, "versions") if data else ()
 
     @property
     def tickets(self) -> tuple[bytes, ...]:
         """The session tickets offered: that of RFC 5077 or the PSK identities of 1.3."""
         if data := self.extensions.get(PRE_SHARED_KEY):
-            return tuple(bytes(one.ticket) for one in _parse(_Identities, data, "PSK identities"))
+            return _identities(data)
         data = self.extensions.get(SESSION_TICKET)
         return (data,) if data else ()
 
@@ -256,15 +113,31 @@ def _protocols(extensions: Extensions) -> tuple[str, ...]:
     data = extensions.get(ALPN)
     if not data:
         return ()
-    names = _parse(_Protocols, data, "ALPN extension")
+    names = Fields(data, "ALPN extension").items(2, "protocols", 1)
     return tuple(name.decode("ascii", "backslashreplace") for name in names)
 
 
+def _identities(data: bytes) -> tuple[bytes, ...]:
+    """The PSK identities of RFC 8446 §4.2.11 without their ages, as far as they are whole."""
+    entries = data[2 : 2 + int.from_bytes(data[:2])]
+    found: list[bytes] = []
+    at = 0
+    while at + 2 <= len(entries):
+        start = at + 2
+        stop = start + int.from_bytes(entries[at:start])
+        at = stop + 4
+        if at > len(entries):
+            break
+        found.append(entries[start:stop])
+    return tuple(found)
+
+
 def parse_client_hello(body: bytes) -> ClientHello:
-    hello = _parse(_ClientHello, body, "client hello")
-    return ClientHello(
-        hello.version, hello.random, hello.session_id, hello.suites, hello.extensions
-    )
+    fields = Fields(body, "client hello")
+    version, random = fields.number(2, "version"), fields.take(32, "random")
+    session_id, suites = fields.opaque(1, "session_id"), fields.numbers(2, "suites")
+    fields.opaque(1, "compressions")
+    return ClientHello(version, random, session_id, suites, fields.extensions())
 
 
 def parse_cut_client_hello(body: bytes) -> ClientHello | None:
@@ -281,7 +154,7 @@ def parse_cut_client_hello(body: bytes) -> ClientHello | None:
         at += width + int.from_bytes(body[at : at + width])
     at += 2
     while at + 4 <= len(body):
-        number, length = _PAIR.unpack_from(body, at)
+        number, length = PAIR.unpack_from(body, at)
         at += 4
         if at + length > len(body):
             break
@@ -292,49 +165,61 @@ def parse_cut_client_hello(body: bytes) -> ClientHello | None:
 
 def parse_version2_hello(body: bytes) -> ClientHello:
     """The client hello in the format of SSL 2.0 (RFC 5246 E.2); body after its type."""
-    hello = _parse(_Version2Hello, body, "version 2 client hello")
-    kinds = (int.from_bytes(hello.suites[at : at + 3]) for at in range(0, len(hello.suites), 3))
+    fields = Fields(body, "version 2 client hello")
+    version = fields.number(2, "version")
+    sizes = [fields.number(2, f"{name} length") for name in ("suites", "session", "challenge")]
+    offered, session_id, challenge = (
+        fields.take(size, name)
+        for size, name in zip(sizes, ("suites", "session_id", "challenge"), strict=True)
+    )
+    kinds = (int.from_bytes(offered[at : at + 3]) for at in range(0, len(offered), 3))
     suites = tuple(kind for kind in kinds if kind < 0x10000)
-    random = hello.challenge[-32:].rjust(32, b"\0")
-    return ClientHello(hello.version, random, hello.session_id, suites)
+    return ClientHello(version, challenge[-32:].rjust(32, b"\0"), session_id, suites)
 
 
 def parse_server_hello(body: bytes) -> ServerHello:
-    hello = _parse(_ServerHello, body, "server hello")
+    fields = Fields(body, "server hello")
     return ServerHello(
-        hello.version,
-        hello.random,
-        hello.session_id,
-        hello.suite,
-        hello.compression,
-        hello.extensions,
+        fields.number(2, "version"),
+        fields.take(32, "random"),
+        fields.opaque(1, "session_id"),
+        fields.number(2, "suite"),
+        fields.number(1, "compression"),
+        fields.extensions(),
     )
 
 
 def parse_encrypted_extensions(body: bytes) -> tuple[str | None, bool]:
     """The protocol of ALPN and whether early data was accepted."""
-    extensions = _parse(_Extensions(), body, "encrypted extensions")
+    extensions = Fields(body, "encrypted extensions").extensions()
     return next(iter(_protocols(extensions)), None), EARLY_DATA in extensions
 
 
 def parse_certificates(body: bytes) -> tuple[bytes, ...]:
     """The chain (DER) of a Certificate message up to TLS 1.2."""
-    return tuple(_parse(_Certificates, body, "certificate message"))
+    return Fields(body, "certificate message").items(3, "certificates", 3)
 
 
 def parse_certificates13(body: bytes) -> tuple[bytes, ...]:
     """The chain (DER) of a Certificate message of TLS 1.3."""
-    return tuple(_parse(_Certificates13, body, "certificate message").entries[::2])
+    fields = Fields(body, "certificate message")
+    fields.opaque(1, "context")
+    return fields.items(3, "entries", 3, 2)[::2]  # certificate, its extensions, certificate …
 
 
 def parse_compressed_certificate(
     body: bytes, decompress: Callable[[int, bytes, int], bytes]
 ) -> tuple[bytes, ...]:
     """The chain of a CompressedCertificate; `decompress` takes algorithm, data, length."""
-    packed = _parse(_CompressedCertificate, body, "compressed certificate")
-    return parse_certificates13(decompress(packed.algorithm, packed.data, packed.length))
+    fields = Fields(body, "compressed certificate")
+    algorithm, length = fields.number(2, "algorithm"), fields.number(3, "length")
+    return parse_certificates13(decompress(algorithm, fields.opaque(3, "data"), length))
 
 
 def parse_ticket(body: bytes, tls13: bool) -> bytes:
     """The ticket of a NewSessionTicket."""
-    return bytes(_parse(_Ticket13 if tls13 else _Ticket, body, "session ticket").ticket)
+    fields = Fields(body, "session ticket")
+    fields.take(8 if tls13 else 4, "lifetime")
+    if tls13:
+        fields.opaque(1, "nonce")
+    return fields.opaque(2, "ticket")

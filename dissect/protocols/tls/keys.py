@@ -10,15 +10,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from dissect.protocols.tls.protection import (
-    CbcOpener,
-    Mac,
-    NullOpener,
-    Opener,
-    StreamOpener,
-    Tls12Aead,
-    Tls13Opener,
-)
+from dissect.protocols.tls.mac_ciphers import CbcOpener, Mac, NullOpener, StreamOpener
+from dissect.protocols.tls.protection import Opener, Tls12Aead, Tls13Opener
 from dissect.protocols.tls.suites import Suite
 from dissect.protocols.tls.words import SSL30, TLS10, TLS12
 

@@ -14,12 +14,9 @@ from dissect.protocols.tls import handshake as wire
 from dissect.protocols.tls.certificates import decompress
 from dissect.protocols.tls.facts import Facts
 from dissect.protocols.tls.half import Half, Key, Phase
-from dissect.protocols.tls.keyring import Master
-from dissect.protocols.tls.keys import Agreement
-from dissect.protocols.tls.messages import Transcript
-from dissect.protocols.tls.protection import Unauthenticated
 from dissect.protocols.tls.secrets import SecretStore, Session
-from dissect.protocols.tls.suites import Suite, suite
+from dissect.protocols.tls.suites import suite
+from dissect.protocols.tls.until12 import Until12
 
 MAX_EARLY_RECORDS = 4096  # records of rejected or unreadable 0-RTT data passed over
 MAX_CERTIFICATES = 1 << 20  # bytes kept of the chains of one connection
@@ -42,12 +39,7 @@ class Negotiation:
         self.finished = [False, False]  # whether a Finished was read: client, server
         self.guessed: bytes | None = None  # client random, where its hello is missing
         self._inner: bytes | None = None  # that of the inner hello of ECH, once it is proven
-        self._full = False  # TLS 1.2: the server sent a whole flight
-        self._agreement: Agreement | None = None
-        self._premaster: bytes | None = None  # as encrypted by the client
-        self._ticket: bytes | None = None  # issued in this handshake
-        self._master: Master | None = None  # proven by a tag
-        self._transcript = Transcript()
+        self._until12 = Until12(store, self.facts, stream)
 
     # ------------------------------------------------------------- roles
 
@@ -71,7 +63,7 @@ class Negotiation:
             self.facts.client = self.facts.client or hello
             self.hello(half, hello)
         elif kind == words.SERVER_HELLO:
-            self._transcript.add(kind, body)
+            self._until12.note(kind, body)
             self._server_hello(half, wire.parse_server_hello(body))
             return
         elif kind == words.CERTIFICATE:
@@ -85,15 +77,9 @@ class Negotiation:
             self._finished(half, role)
         elif self.tls13:
             self._message13(half, role, kind, body)
-        elif kind == words.CLIENT_KEY_EXCHANGE:
-            self._client_key(body)
         elif kind == words.SERVER_KEY_EXCHANGE and self.facts.suite is not None:
             self.facts.group = groups.of_key_exchange(self.facts.suite.key_exchange, body)
-        elif kind == words.SERVER_HELLO_DONE:
-            self._full = True
-        self._transcript.add(kind, body)
-        if kind == words.CLIENT_KEY_EXCHANGE:
-            self._transcript.seal()
+        self._until12.note(kind, body)
 
     def _message13(self, half: Half, role: int, kind: int, body: bytes) -> None:
         if kind == words.ENCRYPTED_EXTENSIONS and role == 1:
@@ -119,10 +105,9 @@ class Negotiation:
             self.client = half.direction
         again = self.retried and self.server_hello is None
         self.client_hello, self.server_hello = hello, None
-        self._full, self._agreement, self._ticket, self._premaster = False, None, None, None
+        self._until12.begin(hello, again=again)
         if not again:
-            self._master, self.finished = None, [False, False]
-            self._transcript = Transcript()
+            self.finished = [False, False]
         self.facts.server_name = hello.server_name or self.facts.server_name
         self.halves[half.direction ^ 1].waits = False
         if half.phase == "clear":
@@ -152,10 +137,10 @@ class Negotiation:
         if self.client_hello is None:
             return
         if self.tls13:
-            self._transcript.drop()
+            self._until12.drop()
             self._start13(client_half, half)
         else:
-            self._agree(hello, facts.suite)
+            self._until12.agree(hello, facts.suite)
             client_half.waits = False
 
     def _certificates(self, role: int, chain: tuple[bytes, ...]) -> None:
@@ -197,12 +182,12 @@ class Negotiation:
         half.waits = False
         early = hello.early_data and not self.retried
         if early and accepted is not False:
-            keys = keyring.traffic_keys(self.store, self._random(hello), suite_, "early", 0)
+            keys = keyring.traffic_keys(self.store, self._random, suite_, "early", 0)
             if keys:
                 half.use(keys)
                 return
             half.why = keyring.why_no_secret(
-                self.store, self._random(hello), secrets.CLIENT_EARLY, self.facts.resumed
+                self.store, self._random, secrets.CLIENT_EARLY, self.facts.resumed
             )
         self._install(half, ("handshake", "application"))
         if early and half.key is not None:
@@ -214,30 +199,32 @@ class Negotiation:
         Where an earlier phase has none, its records are passed over until one opens.
         """
         hello, suite_ = self.client_hello, self.facts.suite
-        assert hello is not None
         assert suite_ is not None
         role = self.role(half)
         if suite_.cipher is None or not suite_.tls13:
             half.close("cipher_unsupported", suite_.name)
             return
         for number, phase in enumerate(phases):
-            keys = keyring.traffic_keys(self.store, self._random(hello), suite_, phase, role)
+            keys = keyring.traffic_keys(self.store, self._random, suite_, phase, role)
             if keys:
                 half.use(keys)
                 half.tolerate = MAX_EARLY_RECORDS if number else 0
                 return
-        if hello.ech and self._inner is None and not self.store.labels_for(hello.random):
+        ech = hello is not None and hello.ech and self._inner is None
+        if ech and not self.store.labels_for(self._random):
             keys = keyring.strangers(self.store, suite_, phases[0], role)
             if keys:
                 half.use(keys)
                 return
         wanted = keyring.LABELS[phases[-1]][role]
-        reason = keyring.why_no_secret(self.store, self._random(hello), wanted, self.facts.resumed)
+        reason = keyring.why_no_secret(self.store, self._random, wanted, self.facts.resumed)
         half.close(*reason)
 
-    def _random(self, hello: wire.ClientHello) -> bytes:
+    @property
+    def _random(self) -> bytes:
         """The client random that secrets are logged for."""
-        return self._inner or hello.random
+        seen = self.client_hello.random if self.client_hello is not None else b""
+        return self._inner or seen or self.guessed or b""
 
     def guess(self, half: Half, header: bytes, payload: bytes) -> bool:
         """Try to open a record of a connection without a beginning; see `blind`."""
@@ -252,109 +239,12 @@ class Negotiation:
         half.adopt(key)
         return True
 
-    # ------------------------------------------------------------- TLS 1.2 and before
-
-    def _agree(self, hello: wire.ServerHello, suite_: Suite) -> None:
-        assert self.client_hello is not None
-        self._agreement = Agreement(
-            hello.version,
-            suite_,
-            self.client_hello.random,
-            hello.random,
-            wire.ENCRYPT_THEN_MAC in hello.extensions,
-        )
-
-    def _client_key(self, body: bytes) -> None:
-        agreement = self._agreement
-        if agreement is None or not agreement.suite.key_exchange.startswith("RSA"):
-            return
-        # SSL 3.0 sends the encrypted secret without its length (RFC 6101 §5.6.7).
-        self._premaster = body if agreement.version == words.SSL30 else body[2:]
-
-    def change_cipher(self, half: Half) -> None:
-        """A ChangeCipherSpec: in TLS 1.3 it means nothing (RFC 8446 D.4)."""
-        if self.tls13:
-            return
-        if self._agreement is None or self.server_hello is None:
-            half.close("no_server_hello" if self.client_hello else "no_client_hello", "")
-            return
-        if self.role(half) == 1 or self.finished[1]:
-            self.facts.resumed = not self._full and not half.gaps
-        agreement, suite_ = self._agreement, self._agreement.suite
-        if suite_.cipher is None or suite_.tls13:
-            half.close("cipher_unsupported", suite_.name)
-        elif self.server_hello.compression:
-            method = self.server_hello.compression
-            half.close("cipher_unsupported", f"compression method {method}")
-        elif keys := self._keys12(half):
-            half.use(keys)
-        else:
-            reason = keyring.why_no_secret(
-                self.store,
-                agreement.client_random,
-                secrets.CLIENT_RANDOM,
-                self.facts.resumed,
-                rsa=self._premaster is not None,
-            )
-            half.close(*reason)
-
-    def _keys12(self, half: Half) -> list[Key]:
-        """The keys that the half may take up when it changes its cipher, best first."""
-        agreement, hello = self._agreement, self.server_hello
-        assert agreement is not None
-        assert hello is not None
-        suite_ = agreement.suite
-        if suite_.cipher is None or suite_.tls13 or hello.compression:
-            return []
-        role = self.role(half)
-        candidates = self._masters() if self._master is None else [self._master]
-        keys = []
-        for master, origin in candidates:
-            opener = agreement.openers(master)[role]
-            keys.append(Key(opener, "application", origin, master=master))
-        if not keys and suite_.cipher.kind == "null" and suite_.mac:
-            keys.append(Key(Unauthenticated(suite_.mac), "application"))
-        return keys
-
-    def _masters(self) -> list[Master]:
-        agreement, hello = self._agreement, self.client_hello
-        assert agreement is not None
-        assert hello is not None
-        assert self.server_hello is not None
-        idents: tuple[bytes, ...] = ()
-        if not self._full:
-            idents = (self.server_hello.session_id, *hello.tickets)
-            for ident in idents:
-                session = self.store.session(ident)
-                if session is not None:
-                    self.facts.resumes = session.stream
-        return keyring.masters(
-            self.store,
-            agreement,
-            encrypted_premaster=self._premaster,
-            session_hash=(
-                self._transcript.digest(agreement.version, agreement.suite.prf)
-                if wire.EXTENDED_MASTER_SECRET in self.server_hello.extensions
-                else None
-            ),
-            sessions=idents,
-            certificate=next(iter(self.facts.chains.get("server", ())), None),
-        )
-
-    def _new_ticket(self, ticket: bytes) -> None:
-        self._ticket = ticket
-        if self.tls13:
-            # Of TLS 1.3 only who made the session is of use: secrets are never reused.
-            self.store.remember_session(ticket, Session(b"", "", self.stream))
-        else:
-            self._remember_session()
-
     # ------------------------------------------------------------- both
 
     def proven(self, half: Half) -> None:
         """A key of this connection has opened its first record."""
-        key, hello = half.key, self.client_hello
-        if key is None or hello is None:
+        key = half.key
+        if key is None or self.client_hello is None:
             return
         self.facts.origin = self.facts.origin or key.origin
         if key.random is not None and self._inner is None:
@@ -364,18 +254,33 @@ class Negotiation:
             ours = [one for one in keys if one.random == self._inner]
             if ours and not other.proven:
                 other.use(ours)
-        self.store.claim(self._random(hello), self.facts.server_name or "")
-        if key.master is not None and self._master is None:
-            self._master = (key.master, key.origin)
-            self._remember_session()
+        self.store.claim(self._random, self.facts.server_name or "")
+        self._until12.proven(key)
 
-    def _remember_session(self) -> None:
-        if self._master is None or self.server_hello is None:
-            return
-        session = Session(self._master[0], self._master[1] or "", self.stream)
-        self.store.remember_session(self.server_hello.session_id, session)
-        if self._ticket:
-            self.store.remember_session(self._ticket, session)
+    def sure(self, half: Half) -> bool:
+        """Whether the half's secret is known to be right, whatever its next record says."""
+        return half.proven or (not self.tls13 and self._until12.master is not None)
+
+    def _new_ticket(self, ticket: bytes) -> None:
+        if self.tls13:
+            # Of TLS 1.3 only who made the session is of use: secrets are never reused.
+            self.store.remember_session(ticket, Session(b"", "", self.stream))
+        else:
+            self._until12.ticket(ticket)
+
+    def change_cipher(self, half: Half) -> None:
+        """A ChangeCipherSpec: in TLS 1.3 it means nothing (RFC 8446 D.4)."""
+        if self.client_hello is None and self.server_hello is None:
+            half.changed = True  # the next record tells which version it is
+        elif not self.tls13:
+            self._until12.change_cipher(half, self.role(half), answered=self.finished[1])
+
+    def may_wait(self, half: Half) -> bool:
+        """Whether a server hello should be kept until the client's is read."""
+        if self.client_hello is not None or half.messages.begun:
+            return False
+        other = self.halves[half.direction ^ 1]
+        return not (other.ended or other.gaps or other.shut or half.parked_bytes)
 
     def _finished(self, half: Half, role: int) -> None:
         self.finished[role] = True
@@ -384,18 +289,18 @@ class Negotiation:
 
     def successors(self, half: Half) -> list[Key]:
         """Keys that the half may have taken up behind a loss, nearest first."""
-        hello, suite_ = self.client_hello, self.facts.suite
-        if hello is None or suite_ is None or self.server_hello is None:
+        suite_ = self.facts.suite
+        greeted = self.client_hello is not None and self.server_hello is not None
+        if suite_ is None or not (greeted or self.guessed):
             return []
         if not self.tls13:
-            if half.phase == "clear" and self._agreement is not None and not half.shut:
-                return self._keys12(half)
-            return []
+            takes = half.phase == "clear" and not half.shut
+            return self._until12.keys(self.role(half)) if takes else []
         keys: list[Key] = []
         phases: tuple[Phase, ...] = ("handshake", "application")
         for phase in phases[phases.index(half.phase) + 1 if half.phase in phases else 0 :]:
-            random = self._random(hello)
-            keys += keyring.traffic_keys(self.store, random, suite_, phase, self.role(half))
+            role = self.role(half)
+            keys += keyring.traffic_keys(self.store, self._random, suite_, phase, role)
         if half.key is not None:
             updated = keyring.updated_key(half.key)
             if updated is not None:

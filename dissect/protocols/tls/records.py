@@ -69,6 +69,13 @@ class RecordReader:
         """What there is of a record that isn't whole, header included."""
         return bytes(self._buffer)
 
+    @property
+    def pending(self) -> int:
+        """Bytes read, or known to be lost, of a record that isn't whole."""
+        if self._skip:
+            return HEADER + (self._header[3] << 8 | self._header[4]) - self._skip
+        return len(self._buffer)
+
     def feed(self, view: bytes | memoryview, span: Span) -> list[Record]:
         records: list[Record] = []
         at = 0

@@ -11,14 +11,15 @@ import re
 from collections.abc import Callable
 
 from dissect.model import Span
-from dissect.protocols.tls.records import HEADER, MAX_RECORD, plausible
+from dissect.protocols.tls.records import HEADER, MAX_RECORD, TAIL, plausible
 
 MAX_SCANNED = 1 << 18  # bytes searched after a loss before the direction is given up
 
 _HEADER = re.compile(rb"(?=[\x14-\x18]\x03[\x00-\x04](?s:..))")
 
-# (header, payload, the bytes before the header) → whether this is a record
-Proof = Callable[[bytes, bytes, bytes], bool]
+# (header, payload, the bytes before the header, how many these are in all) → whether this
+# is a record
+Proof = Callable[[bytes, bytes, bytes, int], bool]
 
 
 class Resync:
@@ -31,6 +32,10 @@ class Resync:
         self._chunks: list[tuple[int, Span]] = []
         self._at = 0
         self._proof = proof
+
+    @property
+    def size(self) -> int:
+        return len(self._buffer)
 
     @property
     def exhausted(self) -> bool:
@@ -61,7 +66,8 @@ class Resync:
         if self._proof is None:
             return stop > at + HEADER and plausible(buffer, stop)
         head, body = at + HEADER, bytes(buffer[at + HEADER : stop])
-        return self._proof(bytes(buffer[at:head]), body, bytes(buffer[max(0, at - 64) : at]))
+        before = bytes(buffer[max(0, at - TAIL) : at])
+        return self._proof(bytes(buffer[at:head]), body, before, at)
 
     def _from(self, start: int) -> list[tuple[bytes, Span]]:
         pieces: list[tuple[bytes, Span]] = []

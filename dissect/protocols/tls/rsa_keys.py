@@ -5,7 +5,7 @@ With (EC)DHE the private key only signs, so such connections need a key log.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,15 @@ class RsaKey:
     @property
     def modulus(self) -> int:
         return self.key.public_key().public_numbers().n
+
+    @property
+    def pem(self) -> bytes:
+        """The key without a password (PKCS#1), for programs that take files."""
+        from cryptography.hazmat.primitives import serialization as form
+
+        return self.key.private_bytes(
+            form.Encoding.PEM, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption()
+        )
 
     def premaster(self, encrypted: bytes) -> bytes | None:
         """The premaster secret that a client sent (RFC 5246 §7.4.7.1), or None.
@@ -85,6 +94,24 @@ def load_rsa_key(data: bytes, origin: str, password: bytes | None = None) -> Rsa
     if not isinstance(key, RSAPrivateKey):
         raise UsageError(f"{origin}: the key is no RSA key")
     return RsaKey(key, origin)
+
+
+def open_rsa_key(data: bytes, origin: str, passwords: Sequence[bytes] = ()) -> RsaKey:
+    """A private key that one of the passwords may open.
+
+    Raises UsageError where it can't be read.
+    """
+    for password in passwords:
+        try:
+            return load_rsa_key(data, origin, password)
+        except UsageError:  # of another key, or none is needed
+            continue
+    try:
+        return load_rsa_key(data, origin)
+    except UsageError:
+        if passwords:
+            raise UsageError(f"{origin}: none of the passwords given opens the key") from None
+        raise
 
 
 def needs_password(data: bytes) -> bool:

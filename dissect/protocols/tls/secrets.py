@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from dissect.errors import UsageError
-from dissect.protocols.tls.rsa_keys import RsaKey, load_rsa_key
+from dissect.protocols.tls.rsa_keys import RsaKey, open_rsa_key
 
 MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 300 bytes each
 MAX_PROBLEMS = 100  # problems reported for one key log
@@ -169,18 +168,7 @@ class SecretStore:
 
         Raises UsageError where it can't be read.
         """
-        for password in passwords:
-            try:
-                self.rsa_keys.append(load_rsa_key(data, origin, password))
-            except UsageError:  # of another key, or none is needed
-                continue
-            return
-        try:
-            self.rsa_keys.append(load_rsa_key(data, origin))
-        except UsageError:
-            if passwords:
-                raise UsageError(f"{origin}: none of the passwords given opens the key") from None
-            raise
+        self.rsa_keys.append(open_rsa_key(data, origin, passwords))
 
     # ------------------------------------------------------------- look-up
 
@@ -228,6 +216,10 @@ class SecretStore:
             if random not in self._claimed:
                 for secret in labels.get(label, ()):
                     yield random, secret
+
+    def opened(self, client_random: bytes, master: bytes) -> None:
+        """Note that a master secret proved to be that of a connection, wherever it came from.
+        For stores that collect what opens a capture; this one keeps nothing of it."""
 
     # ------------------------------------------------------------- sessions
 

@@ -9,18 +9,17 @@ from dataclasses import replace
 from typing import Any
 
 from dissect.errors import ProtocolError
-from dissect.model import Alert, RecordShape, Span, TlsConnection, TlsReason
+from dissect.model import Alert, Span, TlsConnection, TlsReason
 from dissect.protocols.base import Layer
-from dissect.protocols.tls import groups, words
+from dissect.protocols.tls import groups, sentences, words
 from dissect.protocols.tls.certificates import read_chain
 from dissect.protocols.tls.facts import Facts
-from dissect.protocols.tls.fingerprints import Transport, ja3s, ja4s, of_client
+from dissect.protocols.tls.fingerprints import Transport, ja3s, of_client
 from dissect.protocols.tls.half import Half
 from dissect.protocols.tls.handshake import PRE_SHARED_KEY, ClientHello
 from dissect.protocols.tls.negotiation import Negotiation
+from dissect.protocols.tls.notes import Notes
 from dissect.protocols.tls.secrets import SecretStore
-
-MAX_NAMED = 3  # servers named in a sentence
 
 _NO_SECRET = ("no_secret_for_random", "secret_incomplete", "resumed_without_secret")
 
@@ -32,19 +31,14 @@ _LATE: tuple[TlsReason, str] = (
 )
 
 
-def describe(
-    layer: Layer,
-    talk: Negotiation,
-    alerts: tuple[Alert, ...],
-    shapes: tuple[RecordShape, ...],
-    store: SecretStore,
-    round_trips_ns: tuple[int, ...] = (),
-) -> TlsConnection:
+def describe(layer: Layer, talk: Negotiation, notes: Notes, store: SecretStore) -> TlsConnection:
     """The row of a connection that has ended."""
     halves, facts = talk.halves, talk.facts
+    alerts = tuple(notes.alerts)
     opened = sum(half.opened for half in halves)
     hidden = sum(half.data_shut + half.blind for half in halves)
-    hidden += sum(half.shut and not half.data_shut for half in halves)
+    hidden += sum(half.sealed + half.failed > 0 and not half.data_shut for half in halves)
+    hidden += sum(half.unfinished > 0 for half in halves)
     # A loss before anything was protected hides nothing, if it ended before that.
     hidden += sum(bool(half.gaps) and not talk.finished[talk.role(half)] for half in halves)
     state = "none" if not opened else "partial" if hidden else "full"
@@ -64,10 +58,10 @@ def describe(
         certificates=read_chain(chains.get("server", ())),
         client_certificates=read_chain(chains.get("client", ())),
         alerts=alerts,
-        shapes=() if state == "full" else shapes,
+        shapes=() if state == "full" else tuple(notes.shapes),
         bytes_decrypted=sum(half.bytes_opened for half in halves),
         retried=talk.retried,
-        round_trips_ns=round_trips_ns,
+        round_trips_ns=tuple(notes.trips.found_ns),
         **hello_fields(facts),
     )
 
@@ -84,7 +78,7 @@ def hello_fields(facts: Facts, transport: Transport = "t") -> dict[str, Any]:
     if server is not None:
         if client is not None and client.early_data and PRE_SHARED_KEY not in server.extensions:
             found["early_data"] = "rejected"  # nothing was resumed whose data it could be
-        found["ja3s"], found["ja4s"] = ja3s(server), ja4s(server, transport)
+        found["ja3s"] = ja3s(server)
     return found
 
 
@@ -145,7 +139,7 @@ def _failure(talk: Negotiation, alerts: tuple[Alert, ...]) -> str | None:
 
 
 def _one_sided(talk: Negotiation, client: Half, server: Half) -> Why | None:
-    if client.bytes_in and server.bytes_in:
+    if all(half.bytes_in or half.cuts for half in (client, server)):
         return None
     if client.bytes_in and talk.client_hello is not None and client.records < 2:
         return None  # a hello that nobody answered
@@ -158,9 +152,9 @@ def _one_sided(talk: Negotiation, client: Half, server: Half) -> Why | None:
 def _without_hello(talk: Negotiation, client: Half, server: Half) -> Why | None:
     if talk.client_hello is None:
         if client.gaps or (server.gaps and not client.bytes_in):
-            advice = _advice(client)
-            return _loss(client), (
-                f"{_lost(client)} were not captured at the start{advice}, the client hello among "
+            missing, advice = sentences.lost(client), sentences.advice(client)
+            return sentences.loss(client), (
+                f"{missing} were not captured at the start{advice}, the client hello among "
                 "them; its random is needed to find the secrets"
             )
         return "no_client_hello", (
@@ -169,9 +163,9 @@ def _without_hello(talk: Negotiation, client: Half, server: Half) -> Why | None:
         )
     if talk.server_hello is None:
         if server.gaps:
-            advice = _advice(server)
-            return _loss(server), (
-                f"{_lost(server)} of the server's handshake were not captured{advice}, its hello "
+            missing, advice = sentences.lost(server), sentences.advice(server)
+            return sentences.loss(server), (
+                f"{missing} of the server's handshake were not captured{advice}, its hello "
                 "among them; without it no key can be derived"
             )
         return "no_server_hello", "the capture has no server hello that answers the client's"
@@ -187,8 +181,8 @@ def _given_up(talk: Negotiation, store: SecretStore, half: Half) -> Why | None:
     if reason == "no_secret_for_random" and talk.client_hello is not None:
         store.miss(talk.client_hello.random, talk.stream)
     if reason == "lost_segment":
-        reason = _loss(half)
-    return reason, _sentence(reason, detail, talk, half, store)
+        reason = sentences.loss(half)
+    return reason, sentences.of(reason, detail, talk, half, store)
 
 
 def _came_late(talk: Negotiation, store: SecretStore, wanted: str) -> bool:
@@ -202,93 +196,22 @@ def _came_late(talk: Negotiation, store: SecretStore, wanted: str) -> bool:
 def _damaged(talk: Negotiation, client: Half, server: Half) -> Why | None:
     for half in (server, client):
         if half.gaps:
-            advice = _advice(half)
-            return _loss(half), (
-                f"{_lost(half)} from the {_who(talk, half)} were not captured{advice}; what came "
+            missing, sender = sentences.lost(half), sentences.who(talk, half)
+            return sentences.loss(half), (
+                f"{missing} from the {sender} were not captured{sentences.advice(half)}; what came "
                 "behind was taken up again"
             )
-    failed = client.failed + server.failed
-    if not failed:
-        return None
-    return "wrong_secret", (
-        f"the secret opens the connection, but {failed} of "
-        f"{failed + client.opened + server.opened} records fail their integrity check: the "
-        "capture holds other bytes than were sent; these records are left out"
-    )
-
-
-def _sentence(
-    reason: TlsReason, detail: str, talk: Negotiation, half: Half, store: SecretStore
-) -> str:
-    if reason == "no_secret_for_random":
-        return _no_secret(store, renegotiated=talk.facts.origin is not None)
-    if reason == "secret_incomplete":
-        return f"the key log has secrets for this connection, but no {detail}"
-    if reason == "resumed_without_secret":
-        resumes = talk.facts.resumes
-        earlier = "an earlier session" if resumes is None else f"the session of stream {resumes}"
-        return f"it resumes {earlier}, and the key log has no {detail} for this connection"
-    if reason == "rsa_key_wrong":
-        return (
-            "none of the RSA keys given is that of the server's certificate; pass the key of "
-            f"{_subject(talk)} or a key log"
-        )
-    if reason == "cipher_unsupported":
-        return f"{detail} can't be decrypted by this program"
-    if reason == "wrong_secret" and not detail:
-        return "the secret that the key log gives has another size than the cipher suite needs"
-    if reason == "wrong_secret":
-        return (
-            f"the secret that the key log gives for this connection is wrong: {detail} records "
-            f"from the {_who(talk, half)} fail their integrity check"
-        )
-    if reason in ("lost_segment", "cut_by_snaplen"):
-        advice = _advice(half)
-        return f"{_lost(half)} from the {_who(talk, half)} were not captured{advice}: {detail}"
-    return detail
-
-
-def _subject(talk: Negotiation) -> str:
-    chain = read_chain(talk.facts.chains.get("server", ())[:1])
-    return chain[0].subject if chain and chain[0].subject else "the server"
-
-
-def _no_secret(store: SecretStore, *, renegotiated: bool) -> str:
-    if not store.origins and store.rsa_keys:
-        return (
-            "the key exchange was not RSA, so the server's private key can't open it; record a "
-            "key log (SSLKEYLOGFILE) and pass it with -k"
-        )
-    if not store.origins:
-        return "no key log was given; record one (SSLKEYLOGFILE) and pass it with -k"
-    count = f"{store.count} secret{'' if store.count == 1 else 's'}"
-    logs = "the key log has" if len(store.origins) == 1 else "the key logs have"
-    if renegotiated:
-        return f"{logs} {count}, none for the handshake that this connection renegotiated"
-    sentence = f"{logs} {count}, none for this connection"
-    names = [name for name in store.claimed_names if name]
-    if names:
-        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-        matched = ", ".join(names[:MAX_NAMED]) + more
-        return f"{sentence}; they match connections to {matched}: was another program recorded?"
-    if not store.claimed:
-        return f"{sentence} and none for any other so far: is it the log of another session?"
-    return sentence
-
-
-def _who(talk: Negotiation, half: Half) -> str:
-    return "server" if talk.role(half) else "client"
-
-
-def _lost(half: Half) -> str:
-    return f"{half.lost} bytes" if half.lost else "an unknown number of bytes"
-
-
-def _loss(half: Half) -> TlsReason:
-    return "cut_by_snaplen" if half.gaps and half.cuts == half.gaps else "lost_segment"
-
-
-def _advice(half: Half) -> str:
-    if _loss(half) == "cut_by_snaplen":
-        return " because packets were cut (capture them whole: tcpdump -s 0)"
-    return ""
+    for half in (server, client):
+        if half.failed and not talk.sure(half):
+            return "wrong_secret", sentences.wrong(talk, half, half.tags)
+    for half in (server, client):
+        if half.failed:
+            return "damaged_record", sentences.bad(talk, half, half.tags)
+    for half in (server, client):
+        if half.unfinished:
+            return "lost_segment", (
+                f"what the {sentences.who(talk, half)} sent ends within a record, of which "
+                f"{half.unfinished} bytes are there; its content needs the rest: capture until "
+                "the connection ends"
+            )
+    return None

@@ -10,9 +10,12 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,7 @@ from .peers import SERVER_NAME, Recorded, Unsupported, certificate
 here = shutil.which("gnutls-serv") is not None and shutil.which("gnutls-cli") is not None
 needs_gnutls = pytest.mark.skipif(not here, reason="gnutls-bin is not installed")
 
+EARLY = b"sent before the handshake " * 30 + b"\n"
 TEXT = b"first line\nsecond line, rather longer " + b"y" * 3000 + b"\n"
 _VERSIONS = {"TLS 1.0": "VERS-TLS1.0", "TLS 1.1": "VERS-TLS1.1", "TLS 1.2": "VERS-TLS1.2",
              "TLS 1.3": "VERS-TLS1.3"}  # fmt: skip
@@ -77,16 +81,21 @@ def talk(
     connections: int = 1,
     text: bytes = TEXT,
     sent: bytes | None = None,
+    early: bytes = b"",
+    says: Sequence[str] = (),
+    silent: Sequence[str] = (),
 ) -> Recorded:
     """The last of `connections` that one gnutls-cli makes; `sent` differs from what is typed
-    where that holds commands."""
+    where that holds commands. `says` are lines of the peers' output, `silent` such that must
+    not be there."""
     _, pem = certificate(kind)
-    port, keys = free_port(), folder / "gnutls.keys"
-    serving = subprocess.Popen(
-        ["gnutls-serv", "--quiet", "--echo", "--port", str(port), "--x509certfile", str(pem),
-         "--x509keyfile", str(pem), "--priority", server_allowed or allowed, *server],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    port, keys, said = free_port(), folder / "gnutls.keys", folder / "gnutls-serv.out"
+    with said.open("wb") as output:
+        serving = subprocess.Popen(
+            ["gnutls-serv", "--echo", "--port", str(port), "--x509certfile", str(pem),
+             "--x509keyfile", str(pem), "--priority", server_allowed or allowed, *server],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     relay = None
     try:
         _wait(port, serving)
@@ -106,14 +115,25 @@ def talk(
     if done.returncode or not keys.exists() or len(recordings) < connections:
         raise Unsupported(done.stderr.decode(errors="replace")[-200:])
     plain = text if sent is None else sent
-    return Recorded(recordings[-1], keys.read_bytes(), (plain, plain), earlier=recordings[:-1])
+    heard = (done.stdout + said.read_bytes()).decode(errors="replace")
+    last = heard.rpartition("- Description:")[2] if not early else heard
+    return Recorded(
+        recordings[-1],
+        keys.read_bytes(),
+        (early + plain, plain),
+        earlier=recordings[:-1],
+        unsaid=[
+            *(line for line in says if line not in heard),
+            *(f"not {line}" for line in silent if line in last),
+        ],
+    )
 
 
 def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Recorded]]]:
     """(version, suite, feature, how to record it)"""
     if not here:
         return
-    for version in ("TLS 1.0", "TLS 1.1", "TLS 1.2"):
+    for version in ("TLS 1.2", "TLS 1.0", "TLS 1.1"):
         suites = [(cipher, mac) for cipher, mac in _MACS
                   if version == "TLS 1.2" or mac in ("MD5", "SHA1")]  # fmt: skip
         if version == "TLS 1.2":
@@ -121,50 +141,81 @@ def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Recorded]]]:
         for exchange in _EXCHANGES:
             for cipher, mac in suites:
                 name = f"{exchange} {cipher} {mac}"
-                yield version, name, "plain", _plain(version, exchange, cipher, mac)
-    for exchange, cipher, mac in (
-        ("ECDHE-RSA", "AES-128-CBC", "SHA256"),
-        ("DHE-RSA", "3DES-CBC", "SHA1"),
-        ("RSA", "ARCFOUR-128", "SHA1"),
-        ("ECDHE-RSA", "AES-256-GCM", "AEAD"),
-        ("ECDHE-RSA", "CHACHA20-POLY1305", "AEAD"),
-        ("RSA", "AES-128-CCM", "AEAD"),
-    ):
-        name = f"{exchange} {cipher} {mac}"
-        for feature, record in _features12(exchange, cipher, mac):
-            yield "TLS 1.2", name, feature, record
+                for feature, record in _features12(version, exchange, cipher, mac):
+                    yield version, name, feature, record
+        for cipher, mac in suites:
+            name = f"ANON-DH {cipher} {mac}"
+            yield version, name, "plain", _plain(version, "ANON-DH", cipher, mac)
+        for exchange in ("SRP", "SRP-RSA"):
+            for cipher in ("3DES-CBC", "AES-128-CBC", "AES-256-CBC"):
+                name = f"{exchange} {cipher} SHA1"
+                yield version, name, "plain", _srp(version, exchange, cipher)
     for cipher in ("AES-128-GCM", "AES-256-GCM", "CHACHA20-POLY1305", "AES-128-CCM",
                    "AES-128-CCM-8"):  # fmt: skip
         for feature, record in _features13(cipher):
             yield "TLS 1.3", cipher, feature, record
 
 
+@cache
+def srp_files() -> tuple[str, str]:
+    """Password file and its configuration, for the user `user` with the password `word`."""
+    folder = Path(tempfile.mkdtemp(prefix="tls-srp-"))
+    passwords, groups = folder / "passwords", folder / "groups"
+    if shutil.which("srptool") is None:
+        raise Unsupported("no srptool")
+    for options in (["--create-conf", groups], ["--passwd", passwords, "--passwd-conf", groups,
+                                                "--username", "user"]):  # fmt: skip
+        subprocess.run(["srptool", *options], input=b"word\n", capture_output=True, check=True)
+    return str(passwords), str(groups)
+
+
+def _srp(version: str, exchange: str, cipher: str) -> Callable[[Path], Recorded]:
+    def record(folder: Path) -> Recorded:
+        passwords, groups = srp_files()
+        return talk(
+            folder,
+            priority(version, exchange, cipher, "SHA1"),
+            server=("--srppasswd", passwords, "--srppasswdconf", groups),
+            client=("--srpusername", "user", "--srppasswd", "word"),
+            says=(f"({exchange})",),
+        )
+
+    return record
+
+
+RESUMED = "*** This is a resumed session"
+CERTIFICATE_SENT = "Successfully sent 1 certificate(s) to server."
+
+
 def _plain(version: str, exchange: str, cipher: str, mac: str) -> Callable[[Path], Recorded]:
     kind = "ec" if exchange.endswith("ECDSA") else "rsa"
-    return lambda folder: talk(folder, priority(version, exchange, cipher, mac), kind=kind)
+    return lambda folder: talk(
+        folder, priority(version, exchange, cipher, mac), kind=kind, silent=(RESUMED,)
+    )
 
 
 def _features12(
-    exchange: str, cipher: str, mac: str
+    version: str, exchange: str, cipher: str, mac: str
 ) -> Iterator[tuple[str, Callable[[Path], Recorded]]]:
-    allowed = priority("TLS 1.2", exchange, cipher, mac)
-    pem = str(certificate("rsa")[1])
+    allowed = priority(version, exchange, cipher, mac)
+    kind = "ec" if exchange.endswith("ECDSA") else "rsa"
+    pem = str(certificate(kind)[1])
     mine = ("--x509certfile", pem, "--x509keyfile", pem)
-    yield "no EtM", lambda folder: talk(folder, allowed + ":%NO_ETM")
-    yield "no EMS", lambda folder: talk(folder, allowed + ":%NO_SESSION_HASH")
-    yield (
-        "client certificate",
-        lambda folder: talk(folder, allowed, server=("--require-client-cert",), client=mine),
-    )
-    yield (
-        "resumed by ticket",
-        lambda folder: talk(folder, allowed, client=("--resume",), connections=2),
-    )
-    yield (
-        "resumed by id",
-        lambda folder: talk(folder, allowed, client=("--resume", "--noticket"), connections=2),
-    )
-    yield "renegotiation", lambda folder: talk(folder, allowed, client=("--rehandshake",))
+
+    def later(allowed: str = allowed, **options: Any) -> Callable[[Path], Recorded]:
+        return lambda folder: talk(folder, allowed, kind=kind, **options)
+
+    yield "plain", _plain(version, exchange, cipher, mac)
+    if cipher.endswith("CBC"):
+        yield "no EtM", later(allowed + ":%NO_ETM", silent=("EtM",))
+    yield "no EMS", later(allowed + ":%NO_SESSION_HASH", silent=("extended master secret",))
+    asked = {"server": ("--require-client-cert",), "client": mine, "says": (CERTIFICATE_SENT,)}
+    yield "client certificate", later(**asked)
+    again = {"connections": 2, "says": (RESUMED,)}
+    yield "resumed by ticket", later(client=("--resume",), **again)
+    yield "resumed by id", later(allowed + ":%NO_TICKETS", client=("--resume",), **again)
+    renewed = ("- ReHandshake was completed",)
+    yield "renegotiation", later(client=("--rehandshake",), says=renewed)
 
 
 def _features13(cipher: str) -> Iterator[tuple[str, Callable[[Path], Recorded]]]:
@@ -172,15 +223,23 @@ def _features13(cipher: str) -> Iterator[tuple[str, Callable[[Path], Recorded]]]
     allowed = priority("TLS 1.3", "ECDHE-RSA", cipher, "AEAD")
     pem = str(certificate("rsa")[1])
     mine = ("--x509certfile", pem, "--x509keyfile", pem)
-    yield "plain", lambda folder: talk(folder, allowed)
-    yield (
-        "client certificate",
-        lambda folder: talk(folder, allowed, server=("--require-client-cert",), client=mine),
-    )
+
+    def later(allowed: str = allowed, **options: Any) -> Callable[[Path], Recorded]:
+        return lambda folder: talk(folder, allowed, **options)
+
+    def early(folder: Path, *server: str, **options: Any) -> Recorded:
+        file = folder / "early"
+        file.write_bytes(EARLY)
+        client = ("--resume", "--waitresumption", "--earlydata", str(file))
+        return talk(folder, allowed, connections=2, client=client, server=(*server, "-d", "4"),
+                    **options)  # fmt: skip
+
+    yield "plain", later(silent=(RESUMED,))
+    asked = {"server": ("--require-client-cert",), "client": mine, "says": (CERTIFICATE_SENT,)}
+    yield "client certificate", later(**asked)
     yield (
         "HelloRetryRequest",
-        lambda folder: talk(
-            folder,
+        later(
             priority("TLS 1.3", "ECDHE-RSA", cipher, "AEAD", "GROUP-X25519:+GROUP-SECP384R1"),
             client=("--single-key-share",),
             server_allowed=priority("TLS 1.3", "ECDHE-RSA", cipher, "AEAD", "GROUP-SECP384R1"),
@@ -188,17 +247,25 @@ def _features13(cipher: str) -> Iterator[tuple[str, Callable[[Path], Recorded]]]
     )
     yield (
         "resumed by ticket",
-        lambda folder: talk(
-            folder, allowed, client=("--resume", "--waitresumption"), connections=2
-        ),
+        later(client=("--resume", "--waitresumption"), connections=2, says=(RESUMED,)),
     )
     yield (
         "KeyUpdate",
-        lambda folder: talk(
-            folder,
-            allowed,
+        later(
             client=("--inline-commands",),
             text=b"before\n^rekey^\nafter\n",
             sent=b"before\nafter\n",
+            says=("- Rekey was completed",),
+        ),
+    )
+    yield (
+        "0-RTT accepted",
+        lambda folder: early(
+            folder,
+            "--earlydata",
+            "--maxearlydata",
+            "16384",
+            early=EARLY,
+            says=(RESUMED, "early data accepted"),
         ),
     )

@@ -20,7 +20,8 @@ from dissect.model import TlsConnection
 
 from ..drive import C, Part, S
 from . import chromium_peer, gnutls_peers, nginx_peer, openssl_peers
-from .peers import Peers, Recorded, Unsupported, certificate, look, store_of
+from .evidence import lacks
+from .peers import Peers, Recorded, Session, Unsupported, certificate, look, store_of
 
 ETM_OFF, EMS_OFF, TICKETS_OFF = 1 << 19, 1 << 0, int(ssl.OP_NO_TICKET)
 TALK = ((C, b"GET / HTTP/1.1\r\n\r\n"), (S, bytes(range(256)) * 80), (C, b"more"), (S, b"bye"))
@@ -92,7 +93,11 @@ def judge(recorded: Recorded, feature: str) -> Cell:
     seen = look(recorded.parts, store)
     row = seen.row
     outcome = "equal"
-    if row.reason == "cipher_unsupported":
+    against = list(recorded.unsaid)
+    wire = lacks(feature, row.version or "", row.cipher_suite or "", recorded.parts)
+    if against or wire:
+        outcome = f"did not happen: {'; '.join([*against, *([wire] if wire else [])])}"
+    elif row.reason == "cipher_unsupported":
         outcome = f"{row.reason}: {row.cipher_suite}"
     elif recorded.whole and seen.got != recorded.sent:
         outcome = f"differs: {row.decrypted}, {row.reason}"
@@ -102,6 +107,8 @@ def judge(recorded: Recorded, feature: str) -> Cell:
         outcome = f"lacks: {row.decrypted}, {row.reason}"
     elif row.decrypted != "full" or row.reason is not None or seen.kinds:
         outcome = f"equal, but {row.decrypted}, {row.reason}, {seen.kinds}"
+    elif row.ech != recorded.ech:
+        outcome = f"equal, but Encrypted Client Hello: {row.ech}"
     elif not shows(feature, row):
         outcome = f"equal, but the row does not tell of {feature}"
     return Cell(outcome, row.version or "", row.cipher_suite or "")
@@ -112,12 +119,31 @@ def judge(recorded: Recorded, feature: str) -> Cell:
 
 @cache
 def openssl_suites() -> tuple[str, ...]:
-    """What OpenSSL has up to TLS 1.2 for certificates of the two kinds used here."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
-    names = [str(one["name"]) for one in context.get_ciphers()]
-    other = ("TLS_", "PSK", "SRP", "DSS", "ADH", "AECDH")
+    """What OpenSSL has up to TLS 1.2 for certificates of the two usual kinds."""
+    names = named("ALL:COMPLEMENTOFALL")
+    other = ("PSK", "SRP", "DSS", "ADH", "AECDH")
     return tuple(name for name in names if not any(word in name for word in other))
+
+
+def named(ciphers: str) -> list[str]:
+    """The suites up to TLS 1.2 that OpenSSL has for a string of its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.set_ciphers(ciphers + ":@SECLEVEL=0")
+    except ssl.SSLError:  # built without them
+        return []
+    names = (str(one["name"]) for one in context.get_ciphers())
+    return [name for name in names if not name.startswith("TLS_")]
+
+
+def said(session: Session, feature: str) -> list[str]:
+    """What the two ends should say of the feature and don't."""
+    resumed = feature.startswith("resumed")
+    asked = feature == "client certificate"
+    unsaid = [] if session.reused == resumed else [f"resumed: {session.reused}"]
+    if (session.client_certificate is not None) != asked:
+        unsaid.append(f"client certificate: {session.client_certificate is not None}")
+    return unsaid
 
 
 def python_try(version: str, cipher: str | None, feature: str, flags: int = 0) -> Try:
@@ -137,12 +163,16 @@ def python_try(version: str, cipher: str | None, feature: str, flags: int = 0) -
                 keys = session.keys
                 if "without its secret" in feature:
                     keys = "\n".join(keys.splitlines()[:lines])
-                return Recorded(session.wire, keys, session.plaintext, earlier=[first])
+                unsaid = said(session, feature)
+                return Recorded(
+                    session.wire, keys, session.plaintext, earlier=[first], unsaid=unsaid
+                )
         except ssl.SSLError as error:
             raise Unsupported(str(error)) from None
         if not session.plaintext[0]:
             raise Unsupported("no handshake")
-        return Recorded(session.wire, session.keys, session.plaintext)
+        unsaid = said(session, feature)
+        return Recorded(session.wire, session.keys, session.plaintext, unsaid=unsaid)
 
     return Try("Python ssl", version, cipher or "default", feature, record)
 
@@ -156,7 +186,7 @@ def python_tries() -> Iterator[Try]:
             yield python_try(version, cipher, "resumed by ticket")
             yield python_try(version, cipher, "client certificate")
             yield python_try(version, cipher, "no EMS", EMS_OFF)
-            if cipher.endswith(("SHA", "SHA256", "SHA384")) and "GCM" not in cipher:
+            if cipher.endswith(("SHA", "SHA256", "SHA384")) and not is_stream(cipher):
                 yield python_try(version, cipher, "no EtM", ETM_OFF)
         for cipher in SOME12 if version == "TLS 1.2" else ("AES256-SHA",):
             yield python_try(version, cipher, "resumed by id", TICKETS_OFF)
@@ -166,6 +196,33 @@ def python_tries() -> Iterator[Try]:
 
 
 # --------------------------------------------------------------- s_client and s_server
+
+
+def is_stream(cipher: str) -> bool:
+    """Whether a suite is none of CBC, by OpenSSL's names; encrypt-then-MAC is for those only."""
+    return any(word in cipher for word in ("GCM", "CCM", "CHACHA", "NULL", "RC4"))
+
+
+# What s_client or s_server print where a feature happened.
+SAYS = {
+    "plain": ("New, ",),
+    "resumed by ticket": ("Reused, ",),
+    "client certificate": ("Peer certificate: CN = login.lab.test", "Verification: OK"),
+    "KeyUpdate": (">>> TLS 1.3, Handshake [length 0005], KeyUpdate",
+                  "<<< TLS 1.3, Handshake [length 0005], KeyUpdate"),
+    "renegotiation": ("RENEGOTIATING",),
+    "0-RTT accepted": ("Early data was accepted",),
+    "0-RTT rejected": ("Early data was rejected",),
+}  # fmt: skip
+
+
+def unsaid(feature: str, *outputs: str) -> list[str]:
+    heard = "".join(outputs)
+    found = [line for line in SAYS.get(feature, ()) if line not in heard]
+    hellos = heard.count(", ClientHello")
+    if feature == "renegotiation" and hellos != 3:
+        found.append(f"{hellos} client hellos")
+    return found
 
 
 def echoed(lines: tuple[bytes, ...]) -> tuple[bytes, bytes]:
@@ -180,22 +237,25 @@ def openssl_try(
     server: tuple[str, ...] = (),
     client: tuple[str, ...] = (),
     typed: tuple[bytes, ...] = LINES,
+    kind: str = "rsa",
 ) -> Try:
-    flag = {"TLS 1.2": "-tls1_2", "TLS 1.3": "-tls1_3"}[version]
+    flag = "-" + version.lower().replace(" ", "").replace(".", "_").removesuffix("_0")
     option = "-ciphersuites" if version == "TLS 1.3" else "-cipher"
     chosen = (flag, option, cipher if version == "TLS 1.3" else f"{cipher}:@SECLEVEL=0")
 
     def record(folder: Path) -> Recorded:
-        with openssl_peers.serve(folder, *chosen, *server, kind="rsa") as running:
+        with openssl_peers.serve(folder, *chosen, *server, kind=kind) as running:
             earlier: list[list[Part]] = []
-            options = list(client)
+            options = [*client, "-msg"] if feature in ("KeyUpdate", "renegotiation") else [*client]
             if feature == "resumed by ticket":
                 ticket = str(folder / "session.pem")
                 first, _ = running.connect(*chosen, "-sess_out", ticket, typed=LINES)
                 earlier.append(first)
                 options += ["-sess_in", ticket]
-            parts, _ = running.connect(*chosen, *options, typed=typed)
-            return Recorded(parts, running.keys.read_bytes(), echoed(typed), earlier=earlier)
+            parts, printed = running.connect(*chosen, *options, typed=typed)
+            keys, answer = running.keys.read_bytes(), running.process.heard()
+            lines = unsaid(feature, printed, answer)
+            return Recorded(parts, keys, echoed(typed), earlier=earlier, unsaid=lines)
 
     return Try("OpenSSL s_client", version, cipher, feature, record)
 
@@ -216,13 +276,15 @@ def early_try(cipher: str, feature: str) -> Try:
             first.keys.unlink()
             if accepted:
                 options = ("-sess_in", str(ticket), "-early_data", str(data))
-                parts, _ = first.connect(*chosen, *options)
+                parts, printed = first.connect(*chosen, *options)
                 first.process.wait_for(b"GET /early")
-                return Recorded(parts, first.keys.read_bytes(), (EARLY, b""))
+                lines = unsaid(feature, printed)
+                return Recorded(parts, first.keys.read_bytes(), (EARLY, b""), unsaid=lines)
         with openssl_peers.serve(folder, *chosen, kind="rsa") as other:
             options = ("-sess_in", str(ticket), "-early_data", str(data))
-            parts, _ = other.connect(*chosen, *options, typed=LINES)
-            return Recorded(parts, other.keys.read_bytes(), echoed(LINES))
+            parts, printed = other.connect(*chosen, *options, typed=LINES)
+            lines = unsaid(feature, printed)
+            return Recorded(parts, other.keys.read_bytes(), echoed(LINES), unsaid=lines)
 
     return Try("OpenSSL s_client", "TLS 1.3", cipher, feature, record)
 
@@ -243,18 +305,20 @@ def openssl_tries() -> Iterator[Try]:
         yield early_try(cipher, "0-RTT accepted")
         yield early_try(cipher, "0-RTT rejected")
     again = (b"before", b"R", b"after", b"R", b"at last")
-    for cipher in SOME12:
+    for cipher in openssl_suites():
+        kind = "ec" if "ECDSA" in cipher else "rsa"
         server = ("-client_renegotiation",)
-        yield openssl_try("TLS 1.2", cipher, "renegotiation", server, typed=again)
+        yield openssl_try("TLS 1.2", cipher, "renegotiation", server, typed=again, kind=kind)
+    for cipher in SOME12:
         small = (("-max_send_frag", "512"), ("-max_send_frag", "512"))
         yield openssl_try("TLS 1.2", cipher, "small records", *small)
     secret = ("-psk", "0123456789abcdef0123456789abcdef")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("kPSK:kDHEPSK:kECDHEPSK:kRSAPSK:@SECLEVEL=0")
-    for one in context.get_ciphers():
-        name = str(one["name"])
-        if not name.startswith("TLS_"):
-            yield openssl_try("TLS 1.2", name, "plain", secret, secret)
+    for name in named("kPSK:kDHEPSK:kECDHEPSK:kRSAPSK"):
+        yield openssl_try("TLS 1.2", name, "plain", secret, secret)
+    for name in named("aNULL:!SRP"):
+        yield openssl_try("TLS 1.2", name, "plain")
+    for name in named("aDSS:!SRP"):
+        yield openssl_try("TLS 1.2", name, "plain", kind="dsa")
 
 
 # --------------------------------------------------------------- all of them
@@ -299,11 +363,14 @@ def table(results: list[tuple[Try, Cell | None]]) -> str:
         "# TLS between real peers",
         "",
         "Each mark is a connection that two real peers made over loopback, recorded and read "
-        "with its key log. ✓: the plaintext of both sides is byte for byte what the peers say "
-        "they sent, all of it decrypted, nothing odd. `u`: the cipher is one that the library "
-        "of primitives lacks; the row names it (`cipher_unsupported`). Empty: the peers don't "
-        "do it, or it was not tried. Of Chromium are known the request line, the page, and "
-        "from nginx how many bytes of plaintext each side sent: these must agree.",
+        "with its key log. ✓: the feature happened, as the peers' own output says or the "
+        "clear part of the wire shows; the plaintext of both sides is byte for byte what the "
+        "peers say they sent, all of it decrypted, nothing odd. Where a column does not say "
+        "otherwise, extended master secret and (with CBC) encrypt-then-MAC were agreed; "
+        "Chromium does not offer the latter. `u`: the cipher is one that the library of "
+        "primitives lacks; the row names it (`cipher_unsupported`). Empty: the peers don't do "
+        "it, or it was not tried. Of Chromium are known the request line, the page, and from "
+        "nginx how many bytes of plaintext each side sent: these must agree.",
         "",
         f"{len(done)} connections: {equal} equal, {named} unsupported by name, "
         f"{len(done) - equal - named} otherwise. Made by `make tls-matrix`.",

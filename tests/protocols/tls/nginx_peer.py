@@ -23,6 +23,7 @@ from .peers import SERVER_NAME, Recorded, certificate
 here = shutil.which("nginx") is not None
 needs_nginx = pytest.mark.skipif(not here, reason="nginx is not installed")
 
+_LOG = "log_format tls '$ssl_session_reused $ssl_client_verify $ssl_protocol';\n"
 PAGE = b"<title>lab</title>" + bytes(range(32, 127)) * 300
 REQUEST = f"GET /page HTTP/1.1\r\nHost: {SERVER_NAME}\r\n\r\n".encode()
 LAST = f"GET /missing HTTP/1.1\r\nHost: {SERVER_NAME}\r\nConnection: close\r\n\r\n".encode()
@@ -106,14 +107,23 @@ def record(folder: Path, version: str, cipher: str | None, feature: str) -> Reco
         directives += "ssl_session_cache shared:lab:1m; ssl_session_tickets off;\n"
     if feature == "HelloRetryRequest":
         directives += "ssl_ecdh_curve secp521r1;\n"
-    with serve(folder, directives) as relay:
+    log = folder / "tls.log"
+    directives += f"access_log {log} tls;\n"
+    with serve(folder, directives, outside=_LOG) as relay:
         got, session = ask(relay, context)
         if feature.startswith("resumed"):
             got, _ = ask(relay, context, session)
     assert got.count(b"HTTP/1.1 ") == 2
     keys = (folder / "client.keys").read_bytes()
     *earlier, last = relay.recordings
-    return Recorded(last, keys, (REQUEST + LAST, got), earlier=earlier)
+    reused, verified, spoken = log.read_text().splitlines()[-1].split(" ")
+    told = {
+        "session reused": (reused == "r", feature.startswith("resumed")),
+        "client certificate": (verified == "SUCCESS", feature == "client certificate"),
+        name: (spoken == name, True),
+    }
+    unsaid = [f"{what}: {is_so}" for what, (is_so, wanted) in told.items() if is_so != wanted]
+    return Recorded(last, keys, (REQUEST + LAST, got), earlier=earlier, unsaid=unsaid)
 
 
 def tries() -> Iterator[tuple[str, str, str, Callable[[Path], Recorded]]]:

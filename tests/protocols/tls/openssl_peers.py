@@ -38,6 +38,7 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self.recordings: list[list[Part]] = []
+        self.by_port: dict[int, list[Part]] = {}  # by the port that the server sees
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -61,6 +62,7 @@ class Relay:
             contextlib.suppress(ConnectionError),  # a peer that is gone ends the recording
             socket.create_connection(("127.0.0.1", self._target)) as server,
         ):
+            self.by_port[server.getsockname()[1]] = record
             self._forward(client, server, record)
 
     def _forward(self, client: socket.socket, server: socket.socket, record: list[Part]) -> None:
@@ -113,6 +115,16 @@ class Process:
             if not chunk:
                 raise AssertionError(f"no {wanted} in: {self.output.decode(errors='replace')}")
             self.output += chunk
+
+    def heard(self) -> str:
+        """All that it has written so far."""
+        assert self.process.stdout is not None
+        while select.select([self.process.stdout], [], [], 0)[0]:
+            chunk = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not chunk:
+                break
+            self.output += chunk
+        return self.output.decode(errors="replace")
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):

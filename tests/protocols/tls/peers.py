@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
 
 from dissect.model import Anomaly, Direction, Output, Span, TlsConnection
@@ -120,6 +120,8 @@ class Session:
 
     wire: list[Part] = field(default_factory=list)
     keys: str = ""
+    reused: bool = False  # as both peers say
+    client_certificate: bytes | None = None  # as the server has got it
     sent: list[bytes] = field(default_factory=lambda: [b"", b""])
 
     @property
@@ -132,7 +134,8 @@ class Recorded:
     """One connection: its parts, the key log, and what client and server sent.
 
     `sent` may be pieces that the plaintext must hold where the rest is a peer's own
-    (`whole` False); `earlier` are connections that came before on the same key log.
+    (`whole` False); `earlier` are connections that came before on the same key log. `unsaid`
+    is what the peers' own output should say of the feature and does not.
     """
 
     parts: list[Part]
@@ -141,14 +144,18 @@ class Recorded:
     whole: bool = True
     earlier: list[list[Part]] = field(default_factory=list)
     sizes: tuple[int, int] | None = None  # of all that each sent, where only that is known
+    unsaid: Sequence[str] = ()
+    ech: bool = False  # whether the client sends what looks like Encrypted Client Hello
 
 
 @cache
 def certificate(kind: str = "ec") -> tuple[bytes, Path]:
     """A self-signed certificate (DER) and a file with it and its key (PEM)."""
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | dsa.DSAPrivateKey
     if kind == "ec":
         key = ec.generate_private_key(ec.SECP256R1())
+    elif kind == "dsa":
+        key = dsa.generate_private_key(2048)
     else:
         key = rsa.generate_private_key(65537, 2048)
     name = x509.Name(
@@ -275,6 +282,8 @@ class Peers:
             while len(got) < len(text):
                 got += receiver.read(1 << 16)
             assert got == text
+        record.reused = bool(client.session_reused and server.session_reused)
+        record.client_certificate = server.getpeercert(binary_form=True)
         ticket = client.session
         if close:
             for direction in (C, S):

@@ -68,6 +68,12 @@ def tshark_plaintext(
     return found
 
 
+def test_every_capture_with_keys_is_here(shared_captures: Path) -> None:
+    logs = shared_captures.glob("*/*.keylog")
+    stems = {log.with_suffix("").relative_to(shared_captures).as_posix() for log in logs}
+    assert {name.rsplit(".", 1)[0] for name in WITH_KEYS} == stems
+
+
 @needs_tshark
 @pytest.mark.parametrize("name", WITH_KEYS + WITHOUT_KEYS)
 def test_plaintext_is_that_of_tshark(shared_captures: Path, name: str) -> None:

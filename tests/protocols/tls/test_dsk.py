@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from dissect import rows as rows_of_tables
 from dissect.engines import CaptureInput, embedded
 from dissect.model import Anomaly, SipMessage, TlsConnection
+from dissect.pipeline import Options, Session
 from dissect.protocols.base import Layer
 from dissect.protocols.sip import SipDatagrams, SipParser
+from dissect.protocols.sip_dsk import logged_blobs
 from dissect.protocols.sniff import Ignore, opener
 from dissect.protocols.tls.dsk import MAX_HANDSHAKES
 from dissect.protocols.tls.secrets import SecretStore
@@ -153,3 +156,29 @@ def test_lab_phone(scenario: str) -> None:
         assert (row.inside, row.reason, row.place.encrypted) == ("sip", None, True)
         assert "infra.lync.com" in row.certificates[0].subject
         assert "@" in row.client_certificates[0].subject
+
+
+def test_phone_log() -> None:
+    """The log of the phone has the same handshake as its capture, as far as lines go."""
+    folder = LAB / "web-signin"
+    options = Options((str(folder / "phone.pcapng"),), phone_logs=(str(folder / "phone.log"),))
+    run = Session(options)
+    (logged,) = run.log_handshakes
+    (seen,) = [item for item in run.messages if isinstance(item, TlsConnection) and item.inside]
+    assert (logged.inside, logged.reason, logged.round_trips_ns) == ("sip", None, ())
+    for name in ("version", "cipher_suite", "ja3", "ja3s", "ja4", "resumed"):
+        assert getattr(logged, name) == getattr(seen, name)
+    names = [row["capture"] for row in rows_of_tables.tls(run) if row["inside"]]
+    assert names == [str(folder / "phone.pcapng"), str(folder / "phone.log")]
+
+
+def test_blobs_cut_by_a_log() -> None:
+    whole, _ = handshake().talk((), close=False)
+    blobs = [blob for _, blob in whole.wire if isinstance(blob, bytes)]
+    text = base64.b64encode(blobs[1])[:-3]
+    value = b'TLS-DSK opaque="1", gssapi-data="' + text
+    assert list(logged_blobs([(b"WWW-Authenticate", value)])) == [
+        (base64.b64decode(text[: len(text) // 4 * 4]), True)
+    ]
+    assert list(logged_blobs([(b"WWW-Authenticate", value + b'!"')])) == []
+    assert list(logged_blobs([(b"Via", value), (b"Authorization", b"NTLM")])) == []

@@ -122,6 +122,26 @@ def test_certificates_of_both_forms() -> None:
     malformed(handshake.parse_certificates13, new, whole=len(new))
 
 
+def test_encrypted_extensions() -> None:
+    """RFC 8446 §4.3.1: ALPN (RFC 7301 §3.1) and the mark of early data."""
+    data = bytes.fromhex("000d 0010 0005 0003 02 6832 002a 0000".replace(" ", ""))
+    assert handshake.parse_encrypted_extensions(data) == ("h2", True)
+    assert handshake.parse_encrypted_extensions(b"\0\0") == (None, False)
+    for size in range(1, len(data)):
+        with pytest.raises(ProtocolError, match="extensions"):
+            handshake.parse_encrypted_extensions(data[:size])
+
+
+def test_session_tickets_of_both_forms() -> None:
+    """RFC 5077 §3.3 and RFC 8446 §4.6.1; what follows a ticket is not needed."""
+    old = bytes.fromhex("00001c20 0005".replace(" ", "")) + b"first"
+    assert handshake.parse_ticket(old, tls13=False) == b"first"
+    malformed(lambda data: handshake.parse_ticket(data, tls13=False), old, whole=len(old))
+    new = bytes(8) + b"\x02no" + b"\0\x06second"
+    assert handshake.parse_ticket(new + b"\0\0", tls13=True) == b"second"
+    malformed(lambda data: handshake.parse_ticket(data, tls13=True), new, whole=len(new))
+
+
 def test_compressed_certificate() -> None:
     der, _ = certificate()
     one = len(der).to_bytes(3) + der + b"\0\0"

@@ -6,12 +6,15 @@ makes all, and `make tls-matrix` writes them down as reports/tls-matrix.md.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from .matrix import Cell, Try, run, table, tries
+from .matrix import TALK, Cell, Try, judge, run, table, tries
 from .openssl_peers import needs_openssl
+from .peers import Peers, Recorded
 
 pytestmark = [
     needs_openssl,
@@ -21,11 +24,13 @@ pytestmark = [
 
 
 def marked() -> Iterator[object]:
-    """All tries; those that are like an earlier one but for their suite are long."""
+    """All tries; those that are like an earlier one but for their suite are long, and most of
+    the browser's."""
     known: set[tuple[str, str, str]] = set()
     for one in tries():
         kind = (one.peers, one.version, one.feature)
-        marks = [pytest.mark.long] if kind in known else []
+        slow = one.peers == "Chromium" and kind[1:] != ("TLS 1.3", "plain")  # seconds each
+        marks = [pytest.mark.long] if kind in known or slow else []
         known.add(kind)
         yield pytest.param(one, id=one.ident, marks=marks)
 
@@ -40,6 +45,20 @@ def test_plaintext_is_what_the_peers_sent(one: Try) -> None:
         assert "ARIA" in cell.suite or ("CAMELLIA" in cell.suite and "GCM" in cell.suite)
     else:
         assert cell.outcome == "equal"
+
+
+def test_what_the_peers_do_not_confirm_does_not_count() -> None:
+    """Asked for is not done: neither by their own words nor on the wire."""
+    session, _ = Peers(ssl.TLSVersion.TLSv1_2).talk(TALK)
+    plain = Recorded(session.wire, session.keys, session.plaintext)
+    assert judge(plain, "plain").outcome == "equal"
+    for feature in ("no EMS", "no EtM", "resumed by ticket", "resumed by id", "small records"):
+        wire = replace(plain, unsaid=["resumed: False"] if "resumed" in feature else [])
+        cell = judge(wire, feature)
+        if feature == "no EtM":  # of the AEAD that is agreed it is true
+            assert cell.outcome == "equal"
+        else:
+            assert cell.outcome.startswith("did not happen"), feature
 
 
 def test_the_table_shows_what_differs() -> None:

@@ -8,7 +8,8 @@ import hmac
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from dissect.protocols.tls.protection import CbcOpener, Mac, Opener, Unauthenticated
+from dissect.protocols.tls.mac_ciphers import CbcOpener, Mac, Unauthenticated
+from dissect.protocols.tls.protection import Opener
 from dissect.protocols.tls.suites import CIPHERS
 
 KEY, MAC_KEY, IV = b"k" * 16, b"m" * 20, b"i" * 16

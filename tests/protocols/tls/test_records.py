@@ -99,7 +99,7 @@ class TestResync:
     def test_finds_the_next_record(self, proved: bool) -> None:
         noise = random.Random(3).randbytes(3000)
         stream = noise + record(b"one" * 30) + record(b"two")
-        search = Resync((lambda _, body, __: body == b"one" * 30) if proved else None)
+        search = Resync((lambda _, body, *__: body == b"one" * 30) if proved else None)
         found = None
         for number, start in enumerate(range(0, len(stream), 100), 1):
             found = search.feed(stream[start : start + 100], at(number))
@@ -112,7 +112,7 @@ class TestResync:
     def test_what_looks_like_a_header_does_not_hide_the_record(self) -> None:
         """A false header that promises 16 KB, and another whose body is no record."""
         stream = b"\x17\3\3\x40\0" + record(b"bad") + record(b"good")
-        search = Resync(lambda _, body, __: body == b"good")
+        search = Resync(lambda _, body, *__: body == b"good")
         found = search.feed(stream, at(1))
         assert found == [(record(b"good"), at(1))]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from dissect.engines import CaptureInput, embedded, tshark
 from dissect.errors import UsageError
+from dissect.model import Opaque, TlsConnection
 from dissect.protocols.tls.rsa_keys import load_rsa_key, needs_password
 from dissect.protocols.tls.secrets import SecretStore
 
@@ -169,3 +173,25 @@ def test_option_of_the_commands(shared_captures: Path, tmp_path: Path) -> None:
     assert (code, "--rsa-password" in text) == (2, True)
     code, text = tls("--rsa-key", str(locked), "--rsa-password", str(tmp_path / "absent"))
     assert (code, "absent" in text) == (2, True)
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_locked_keys_reach_tshark(shared_captures: Path, tmp_path: Path) -> None:
+    """tshark takes a password for PKCS#12 only, so it gets the key without one."""
+    pytest.importorskip("pyshark")
+    capture = shared_captures / "tls/wireshark-rsasnakeoil2.pcap"
+    plain = load_pem_private_key(capture.with_suffix(".key").read_bytes(), None)
+    locked, other = tmp_path / "locked.pem", tmp_path / "other.pem"
+    locked.write_bytes(
+        plain.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word"))
+    )
+    other.write_bytes(certificate("rsa")[1].read_bytes())
+    item = CaptureInput(str(capture), rsa_keys=(str(locked),), rsa_passwords=(Opaque(b"word"),))
+    for engine in (embedded, tshark):
+        messages = engine.read([item]).messages
+        rows = [message for message in messages if isinstance(message, TlsConnection)]
+        assert [row.decrypted for row in rows] == ["full", "full"], engine.__name__
+        assert rows[0].secret_source == str(locked)
+        wrong = engine.read([replace(item, rsa_keys=(str(other),))]).messages
+        rows = [message for message in wrong if isinstance(message, TlsConnection)]
+        assert rows[0].reason == "rsa_key_wrong", engine.__name__

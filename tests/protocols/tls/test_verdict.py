@@ -219,12 +219,59 @@ class TestReasons:
         row = row_of(shared_captures / CURL, text, cut_at(400))
         check(row, "cut_by_snaplen", "tcpdump -s 0", decrypted="partial")
         assert row.server_name == "www.google.com"
-        row = row_of(shared_captures / CURL, text, cut_at(100))
-        check(row, "cut_by_snaplen", "tcpdump -s 0", decrypted=row.decrypted)
+        for size in (100, 66, 54):  # of the TCP payload some, next to nothing, none
+            row = row_of(shared_captures / CURL, text, cut_at(size))
+            check(row, "cut_by_snaplen", "tcpdump -s 0", decrypted="none")
+
+    def test_cut_by_snaplen_in_one_direction(self, shared_captures: Path) -> None:
+        def change(packets: Iterable[Packet]) -> Iterable[Packet]:
+            for packet in packets:
+                cut = source_port(packet) == 443 and payload_size(packet) > 0
+                yield (*packet[:5], 54, packet[6]) if cut else packet
+
+        row = row_of(shared_captures / CURL, key_log(shared_captures, CURL), change)
+        check(row, "cut_by_snaplen", "of the server", "tcpdump -s 0")
+
+    def test_lost_and_cut_is_lost(self, shared_captures: Path) -> None:
+        """The advice to capture packets whole would not help against the loss."""
+        path = shared_captures / CURL
+
+        def change(packets: Iterable[Packet]) -> Iterable[Packet]:
+            big = 0
+            for packet in packets:
+                big += source_port(packet) == 443 and payload_size(packet) > 1000
+                if big == 2 and source_port(packet) == 443 and payload_size(packet) > 1000:
+                    continue
+                yield (*packet[:5], min(packet[5], 400), packet[6])
+
+        row = row_of(path, key_log(shared_captures, CURL), change)
+        check(row, "lost_segment", decrypted=row.decrypted)
 
     def test_cipher_unsupported(self, shared_captures: Path) -> None:
         row = row_of(shared_captures / ARIA, key_log(shared_captures, ARIA), unchanged)
         check(row, "cipher_unsupported", "TLS_RSA_WITH_ARIA_256_GCM_SHA384")
+
+    def test_damaged_record(self, shared_captures: Path) -> None:
+        """A bit of one record was turned on the way into the capture (troubles 28)."""
+        text = key_log(shared_captures, SCAPY)
+        whole = row_of(shared_captures / SCAPY, text, unchanged, 1)
+        turned: list[int] = []
+
+        def change(packets: Iterable[Packet]) -> Iterable[Packet]:
+            for packet in packets:
+                frame, ns, link, buffer, start, captured, length = packet
+                inside = whole.place.span.first_frame + 6 < frame < whole.place.span.last_frame
+                if inside and payload_size(packet) > 60 and not turned:
+                    turned.append(frame)
+                    changed = bytearray(buffer[start : start + captured])
+                    changed[-20] ^= 1
+                    yield frame, ns, link, bytes(changed), 0, captured, length
+                else:
+                    yield packet
+
+        found = read(shared_captures / SCAPY, store=store_of(text), change=change)
+        check(found.rows[1], "damaged_record", f"in frame {turned[0]}", decrypted="partial")
+        assert [(one.kind, one.frame) for one in found.anomalies] == [("tls.bad_tag", turned[0])]
 
     @pytest.mark.parametrize(("name", "stream"), [(CURL, 0), (SCAPY, 0), (SCAPY, 1)])
     def test_wrong_secret(self, shared_captures: Path, name: str, stream: int) -> None:

@@ -1,0 +1,31 @@
+"""The parts of a multipart body (RFC 2046 §5.1), as SIP carries several descriptions."""
+
+from __future__ import annotations
+
+import re
+
+MAX_PARTS = 16
+
+_BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;]{1,70}))', re.IGNORECASE)
+_TYPE = re.compile(r"^content-type[ \t]*:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
+
+
+def parts(content_type: str | None, body: str) -> list[tuple[str, str]]:
+    """Content-Type and content of each part, bounded; empty where it is no multipart body.
+
+    A part that names no type is text/plain (RFC 2046 §5.2). Never raises.
+    """
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    match = _BOUNDARY.search(content_type or "")
+    if not kind.startswith("multipart/") or match is None:
+        return []
+    found: list[tuple[str, str]] = []
+    for piece in body.split("--" + (match[1] or match[2]))[1:]:
+        if piece.startswith("--") or len(found) >= MAX_PARTS:
+            break
+        content = piece.replace("\r\n", "\n").removeprefix("\n")
+        # The line end before the next delimiter belongs to that.
+        head, _, inner = ("\n" + content).partition("\n\n")
+        named = _TYPE.search(head)
+        found.append((named[1].strip() if named else "text/plain", inner.removesuffix("\n")))
+    return found

@@ -1,0 +1,63 @@
+"""What is noted of a TLS connection as it goes by, for its row: alerts, shapes, oddities."""
+
+from __future__ import annotations
+
+from dissect.model import Alert, Anomaly, RecordShape, Span
+from dissect.protocols.base import Layer
+from dissect.protocols.tls import words
+from dissect.protocols.tls.half import Half
+from dissect.protocols.tls.inside import Results
+from dissect.protocols.tls.records import Record
+from dissect.protocols.tls.timing import RoundTrips
+
+MAX_SHAPES = 4096  # record shapes kept of a connection that stays shut
+MAX_ALERTS = 64
+MAX_ANOMALIES = 20  # of one connection
+
+
+class Notes:
+    """Of one connection; all bounded."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self.alerts: list[Alert] = []
+        self.shapes: list[RecordShape] = []
+        self.trips = RoundTrips()
+        self._anomalies = 0
+
+    def alert(self, half: Half, content: bytes, span: Span) -> None:
+        if len(content) == 2 and len(self.alerts) < MAX_ALERTS:
+            self.alerts.append(
+                Alert(
+                    half.direction,
+                    words.alert_level(content[0]),
+                    words.alert_name(content[1]),
+                    span.last_frame,
+                    span.last_ns,
+                )
+            )
+
+    def shut(self, half: Half, record: Record) -> None:
+        """A record of application data that stays shut."""
+        half.data_shut += 1
+        if len(self.shapes) < MAX_SHAPES:
+            span = record.span
+            self.shapes.append(
+                RecordShape(span.last_ns, half.direction, record.length, span.last_frame)
+            )
+
+    def odd(self, kind: str, sentence: str, span: Span, out: Results) -> None:
+        self._anomalies += 1
+        if self._anomalies <= MAX_ANOMALIES:
+            connection = self._layer.connection
+            out.append(
+                Anomaly(kind, sentence, connection.capture, span.last_frame, connection.stream)
+            )
+
+    def bad_tag(self, number: int, span: Span, out: Results) -> None:
+        self.odd(
+            "tls.bad_tag",
+            f"record {number} of this direction fails its integrity check: left out",
+            span,
+            out,
+        )
