@@ -2,26 +2,36 @@
 
 From two places, never from the current folder by itself: installed distributions with an
 entry point in the group `dissect.plugins`, and files named with `--plugin FILE`. A plugin
-adds sign-in rules, flow definitions and renderers; the built-in rules and flows are in the
-same registry. What a plugin does wrong is told with its name.
+adds sign-in rules, flow definitions, output formats, stream parsers and log readers
+(`docs/plugins.md`); the built-in ones are in the same registry. What a plugin does wrong is
+told with its name, in one line, without a byte of the capture.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
-from dissect.errors import PluginError, UsageError
+from dissect.engines.logs import LogFile, LogReader
+from dissect.engines.phone_log import BUILT_IN as LOG_READERS
+from dissect.errors import DissectError, PluginError, UsageError
 from dissect.flow.definition import Definition, built_in, parse
-from dissect.render import Renderer, register
+from dissect.model import Direction, Message, Output, SequenceChart, Span, StreamParser
+from dissect.protocols.base import Layer, StreamReader
+from dissect.render import Options, Renderer, register
 from dissect.signin.exchange import Exchange
 from dissect.signin.recognise import BUILT_IN
 from dissect.signin.rule import Found, Rule
 
 GROUP = "dissect.plugins"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -30,13 +40,15 @@ class Registry:
 
     rules: list[Rule] = field(default_factory=lambda: list(BUILT_IN))
     definitions: dict[str, Definition] = field(default_factory=lambda: dict(built_in()))
+    readers: list[StreamReader] = field(default_factory=list)
+    log_readers: list[LogReader] = field(default_factory=lambda: list(LOG_READERS))
     plugins: list[tuple[str, str]] = field(default_factory=list)  # name, what it added
     _current: str = ""
     _added: list[str] = field(default_factory=list)
 
     def add_rule(self, rule: Rule) -> None:
         """A sign-in rule: a pure function from an exchange to the events found in it."""
-        self.rules.append(_guarded(self._current, rule))
+        self.rules.append(_guarded_rule(self._current, rule))
         self._added.append(f"rule {getattr(rule, '__name__', 'without name')}")
 
     def add_flow(self, text: str) -> None:
@@ -48,9 +60,33 @@ class Registry:
         self._added.append(f"flow {definition.name}")
 
     def add_renderer(self, renderer: Renderer) -> None:
-        """An output format, by name and file extensions."""
-        register(renderer)
+        """An output format, by name and file extensions; `draw` is the function itself."""
+        draw = _guarded(self._current, f"format {renderer.name}", renderer.draw or _later(renderer))
+        register(replace(renderer, draw=draw))
         self._added.append(f"format {renderer.name}")
+
+    def add_parser(self, reader: StreamReader) -> None:
+        """A parser of TCP streams or UDP datagrams, asked before the built-in ones."""
+        name, what = self._current, f"parser {reader.name}"
+        opened = _guarded(name, what, reader.open)
+
+        def open_(layer: Layer) -> StreamParser:
+            return _Guarded(name, what, opened(layer))
+
+        self.readers.append(replace(reader, begins=_guarded(name, what, reader.begins), open=open_))
+        self._added.append(what)
+
+    def add_log_reader(self, reader: LogReader) -> None:
+        """A reader of logs (`--phone-log`), asked before the built-in ones."""
+        name, what = self._current, f"log reader {reader.name}"
+
+        def read(files: Sequence[LogFile], year: int) -> Iterator[Message]:
+            with _blame(name, what):
+                yield from reader.read(files, year)
+
+        fits = _guarded(name, what, reader.fits)
+        self.log_readers.insert(0, replace(reader, fits=fits, read=read))
+        self._added.append(what)
 
     def load(self, name: str, function: Callable[[Registry], None]) -> None:
         """Let a plugin's `register` add to this registry; its errors carry its name."""
@@ -64,15 +100,58 @@ class Registry:
         self.plugins.append((name, ", ".join(self._added) or "nothing"))
 
 
-def _guarded(name: str, rule: Rule) -> Rule:
-    def guarded(exchange: Exchange) -> Iterator[Found]:
-        try:
-            yield from rule(exchange)
-        except Exception as error:
-            # The text of the error may hold bytes of the capture: only its type is told.
-            raise PluginError(f"plugin {name}: its rule raised {type(error).__name__}") from error
+@contextmanager
+def _blame(name: str, what: str) -> Iterator[None]:
+    """Anything that escapes but what parsers may raise becomes one line with the plugin's name."""
+    try:
+        yield
+    except DissectError:
+        raise
+    except Exception as error:
+        # The text of the error may hold bytes of the capture: only its type is told.
+        raise PluginError(f"plugin {name}: its {what} raised {type(error).__name__}") from error
+
+
+def _guarded(name: str, what: str, function: Callable[P, T]) -> Callable[P, T]:
+    def guarded(*arguments: P.args, **options: P.kwargs) -> T:
+        with _blame(name, what):
+            return function(*arguments, **options)
 
     return guarded
+
+
+def _guarded_rule(name: str, rule: Rule) -> Rule:
+    def guarded(exchange: Exchange) -> Iterator[Found]:
+        with _blame(name, "rule"):
+            yield from rule(exchange)
+
+    return guarded
+
+
+def _later(renderer: Renderer) -> Callable[[Sequence[SequenceChart], Options], str | bytes]:
+    def draw(charts: Sequence[SequenceChart], options: Options) -> str | bytes:
+        return renderer.load()(charts, options)
+
+    return draw
+
+
+class _Guarded:
+    """A plugin's parser; what it yields is taken while its view is valid."""
+
+    def __init__(self, name: str, what: str, parser: StreamParser) -> None:
+        self._name, self._what, self._parser = name, what, parser
+
+    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
+        with _blame(self._name, self._what):
+            return list(self._parser.data(direction, view, span))
+
+    def gap(self, direction: Direction, length: int, span: Span) -> Output:
+        with _blame(self._name, self._what):
+            return list(self._parser.gap(direction, length, span))
+
+    def end(self, direction: Direction, span: Span) -> Output:
+        with _blame(self._name, self._what):
+            return list(self._parser.end(direction, span))
 
 
 def registry(files: Sequence[str] = ()) -> Registry:

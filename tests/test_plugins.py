@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from dissect.cli.main import cli
+from dissect.cli.main import cli, main
 from dissect.errors import PluginError, UsageError
 from dissect.pipeline import Options, Session
 from dissect.plugins import registry
-from tests.lab import scenario
+from dissect.render import FORMATS
+from tests.lab import need_tshark, scenario
 from tests.wire import conversation
 
 EXAMPLE = str(Path(__file__).resolve().parents[1] / "plugins" / "rules" / "health_check.py")
+
+
+@pytest.fixture(autouse=True)
+def _formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a plugin adds is for its own test."""
+    monkeypatch.setattr("dissect.render.FORMATS", dict(FORMATS))
+
+
+def example(name: str) -> str:
+    """A plugin of the folder `plugins/`."""
+    return str(Path(EXAMPLE).parents[1] / f"{name}.py")
 
 
 def capture_of(path: Path, status: bytes) -> str:
@@ -101,3 +117,220 @@ def test_installed_plugins_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dissect.plugins.entry_points", lambda group: [entry])
     assert registry().plugins == [("mine", "nothing")]
     assert len(calls) == 1
+
+
+# ------------------------------------------------------------------ every kind of plugin
+
+
+def load_plugin(path: Path, source: str) -> str:
+    path.write_text(source)
+    return str(path)
+
+
+def mqtt_packet(kind: int, body: bytes) -> bytes:
+    return bytes([kind << 4, len(body)]) + body
+
+
+def mqtt_string(text: bytes) -> bytes:
+    return len(text).to_bytes(2, "big") + text
+
+
+# OASIS MQTT 3.1.1 §3.1.2: protocol level 4, flags: user name and password.
+CONNECT = mqtt_packet(
+    1, mqtt_string(b"MQTT") + b"\x04\xc2\x00\x3c"
+    + mqtt_string(b"sensor-7") + mqtt_string(b"anna") + mqtt_string(b"hunter2hunter2"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "complete"), (5, "failed")])
+def test_a_parser(tmp_path: Path, code: int, status: str) -> None:
+    """What it reads is what tshark reads."""
+    answer = mqtt_packet(2, bytes([0, code]))
+    capture = conversation(tmp_path / "m.pcap", [(True, CONNECT), (False, answer)], 1883)
+    run = Session(Options((capture,), plugins=(example("parsers/mqtt"),)))
+    (chart,) = run.charts
+    assert (chart.flow, chart.status, chart.subject) == ("mqtt-connect", status, "anna")
+    label = chart.steps[0].arrows[0].label
+    assert label == "CONNECT sensor-7 as anna"
+    sent = next(event for event in run.events if event.name == "mqtt.connect.sent")
+    assert "hunter2" not in str(dict(sent.facts)) + run.book.show(sent.facts["password"])
+    if chart.cause:
+        assert (chart.cause.code, chart.cause.evidence[0].last_frame) == ("mqtt.5", 4)
+    need_tshark()
+    fields = ["mqtt.clientid", "mqtt.username", "mqtt.conack.val"]
+    words = ["tshark", "-n", "-r", capture, "-Y", "mqtt", "-T", "fields"]
+    words += [word for field in fields for word in ("-e", field)]
+    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["sensor-7", "anna", str(code)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 60])
+def test_the_example_parser_in_pieces(tmp_path: Path, size: int) -> None:
+    pieces = [(True, CONNECT[at : at + size]) for at in range(0, len(CONNECT), size)]
+    capture = conversation(tmp_path / "m.pcap", [*pieces, (False, b"\x20\x02\x00\x00")], 1883)
+    run = Session(Options((capture,), plugins=(example("parsers/mqtt"),)))
+    assert [chart.status for chart in run.charts] == ["complete"]
+
+
+def test_a_parsers_protocol_error_is_an_anomaly_of_its_stream(tmp_path: Path) -> None:
+    broken = b"\x10\x0c\x00\x04MQTT\x04\xc2\x00\x3c\xff\xff"
+    capture = conversation(tmp_path / "m.pcap", [(True, broken)], 1883)
+    run = Session(Options((capture,), plugins=(example("parsers/mqtt"),)))
+    assert run.charts == []
+    assert [item.kind for item in run.reading.anomalies] == ["mqtt.string"]
+
+
+def test_what_a_parser_does_not_take_goes_the_usual_way(tmp_path: Path) -> None:
+    """One that waits for more keeps nothing from the built-in ones."""
+    waits = load_plugin(
+        tmp_path / "waits.py",
+        "from dissect.protocols.base import StreamReader\n"
+        "def begins(head, layer): return None\n"
+        "def register(registry):\n"
+        "    registry.add_parser(StreamReader('waits', begins, lambda layer: None))\n"
+        "    registry.add_parser(StreamReader('waits', begins, lambda layer: None, 'udp'))\n",
+    )
+    capture = capture_of(tmp_path / "x.pcap", b"200 OK")
+    plain = Session(Options((capture,))).messages
+    assert Session(Options((capture,), plugins=(waits,))).messages == plain
+    phone = scenario("web-signin").phone
+    plain = Session(Options((phone,))).messages
+    assert Session(Options((phone,), plugins=(example("parsers/mqtt"),))).messages == plain
+
+
+def test_a_parser_of_datagrams(tmp_path: Path) -> None:
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Ether
+    from scapy.utils import wrpcap
+
+    own = load_plugin(
+        tmp_path / "beacons.py",
+        "from dissect.model import PluginMessage\n"
+        "from dissect.protocols.base import StreamReader\n"
+        "class Beacons:\n"
+        "    def __init__(self, layer): self.layer = layer\n"
+        "    def data(self, direction, view, span):\n"
+        "        yield PluginMessage(self.layer.place(direction, span), 'beacon', 'beacon.seen',\n"
+        "                            {'size': len(view)})\n"
+        "    def gap(self, direction, length, span): return ()\n"
+        "    def end(self, direction, span): return ()\n"
+        "def register(registry): registry.add_parser(\n"
+        "    StreamReader('beacon', lambda head, layer: head[:4] == b'BCN1', Beacons, 'udp'))\n",
+    )
+    frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+    ip = IP(src="192.0.2.1", dst="192.0.2.2")
+    path = str(tmp_path / "b.pcap")
+    wrpcap(
+        path,
+        [frame / ip / UDP(sport=4000, dport=9999) / b"BCN1abc", frame / ip / UDP(sport=1) / b"x"],
+    )
+    (event,) = Session(Options((path,), plugins=(own,))).events
+    assert (event.name, event.facts["size"], event.source.first_frame) == ("beacon.seen", 7, 1)
+
+
+def test_a_log_reader(tmp_path: Path) -> None:
+    """Asterisk's log of the messages that Kamailio's log has."""
+    from dissect.engines import phone_log
+    from tests.engines.test_logs import KAMAILIO, told, wire
+
+    known = phone_log.read(str(KAMAILIO), 0, 2026)
+    rows = []
+    for number, item in enumerate(known):
+        came = item.place.direction == 0
+        peer = item.place.connection.client
+        words = ("Received", "from") if came else ("Transmitting", "to")
+        rows += [
+            f"[2026-11-25 02:57:22.{number:03}] VERBOSE[99] res_pjsip_logger.c: "
+            f"<--- {words[0]} SIP {item.kind} (555 bytes) {words[1]} UDP:{peer} --->",
+            *wire(item),
+            "",
+            "[2026-11-25 02:57:23] NOTICE[99] chan.c: something else",
+        ]
+    path = tmp_path / "full"
+    path.write_text("\n".join(rows) + "\n")
+    with pytest.raises(UsageError, match="no entries"):
+        _ = Session(Options((), phone_logs=(str(path),))).events
+    run = Session(Options((), phone_logs=(str(path),), plugins=(example("logs/asterisk"),)))
+    (chart,) = run.charts
+    assert (chart.flow, chart.status) == ("sip-register", "complete")
+    found = phone_log.read(str(path), 0, 2026, run.registry.log_readers)
+    assert [told(item) for item in found] == [told(item) for item in known]
+    assert [item.place.direction for item in found] == [item.place.direction for item in known]
+
+
+def test_a_format(tmp_path: Path) -> None:
+    item = scenario("wrong-password")
+    out = tmp_path / "chart.steps"
+    plugin = ["--plugin", example("formats/steps"), "-o", str(out)]
+    result = CliRunner().invoke(cli, ["flow", *item.captures, *plugin], standalone_mode=False)
+    assert result.return_value == 1
+    lines = out.read_text("utf-8").splitlines()
+    assert lines[0].endswith("failed")
+    assert [line[2] for line in lines[1:5]] == ["~", "+", "+", "x"]
+    assert lines[-1].endswith("[adfs.credentials_rejected]")
+
+
+@pytest.mark.parametrize(
+    ("kind", "added", "words"),
+    [
+        ("begins", "parser(StreamReader('p', boom, print))", "parser p"),
+        ("open", "parser(StreamReader('p', lambda *a: True, boom))", "parser p"),
+        ("data", "parser(StreamReader('p', lambda *a: True, lambda l: Bad()))", "parser p"),
+        ("draw", "renderer(Renderer('f', ('bad',), 'x/y', False, '', draw=boom))", "format f"),
+        ("fits", "log_reader(LogReader('l', boom, print, ''))", "log reader l"),
+        ("read", "log_reader(LogReader('l', lambda t: True, boom, ''))", "log reader l"),
+    ],
+)
+def test_whatever_a_plugin_raises_is_one_line_with_its_name(
+    tmp_path: Path, kind: str, added: str, words: str
+) -> None:
+    """And without what the capture says, which the text of the error may hold."""
+    mine = load_plugin(
+        tmp_path / "mine.py",
+        "from dissect.engines.logs import LogReader\n"
+        "from dissect.protocols.base import StreamReader\n"
+        "from dissect.render import Renderer\n"
+        "def boom(*given): raise KeyError('hunter2')\n"
+        "class Bad:\n"
+        "    def data(self, direction, view, span):\n"
+        "        yield from ()\n"
+        "        raise KeyError('hunter2')\n"
+        f"def register(registry): registry.add_{added}\n",
+    )
+    capture = capture_of(tmp_path / "x.pcap", b"200 OK")
+    log = tmp_path / "x.log"
+    log.write_text("0101000000|app1 |2|00|x\n")
+    command = ["flow", capture, "--plugin", mine]
+    command += ["--phone-log", str(log)] if kind in ("fits", "read") else []
+    command += ["--plugin", EXAMPLE, "-o", str(tmp_path / "x.bad")] if kind == "draw" else []
+    said = run_main(command)
+    assert said.count("\n") == 1
+    assert said.startswith(f"dissect: plugin {mine}: its {words} raised KeyError")
+    assert "hunter2" not in said
+
+
+def run_main(command: list[str]) -> str:
+    """What the command says on standard error; it has to fail as unusable input."""
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
+        code = main(command)
+    assert code == 2, err.getvalue()
+    return err.getvalue()
+
+
+def test_all_examples_are_listed() -> None:
+    folder = Path(EXAMPLE).parents[1]
+    files = sorted(str(path) for path in folder.glob("*/*.py"))
+    arguments = [word for path in files for word in ("--plugin", path)]
+    out = CliRunner().invoke(cli, ["plugins", *arguments, "--format", "json"]).stdout
+    adds = " ".join(json.loads(line)["adds"] for line in out.splitlines())
+    for word in (
+        "rule health",
+        "flow health-check",
+        "parser mqtt",
+        "log reader Asterisk",
+        "format steps",
+    ):
+        assert word in adds
+    kinds = {path.parent.name for path in folder.glob("*/*") if path.is_file()}
+    assert kinds == {"flows", "formats", "logs", "parsers", "rules"}

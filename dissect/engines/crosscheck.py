@@ -20,6 +20,7 @@ from typing import Literal
 from dissect.engines import Reading
 from dissect.engines.fields import fields_of, same, shown
 from dissect.model import (
+    UNKNOWN_QUIC,
     DnsMessage,
     HttpRequest,
     HttpResponse,
@@ -95,12 +96,12 @@ def compare(embedded: Reading, tshark: Reading, names: Sequence[str]) -> Compari
 
 
 def _packets(reading: Reading) -> list[Message]:
-    """The messages that both engines can give: tshark's has no rows for QUIC and TLS-DSK."""
+    """The messages that both engines can give: tshark has no row for QUIC without a hello."""
     return [
         item
         for item in reading.messages
         if isinstance(item, COMPARED)
-        and not (isinstance(item, TlsConnection) and (item.inside or item.quic))
+        and not (isinstance(item, TlsConnection) and item.quic == UNKNOWN_QUIC)
     ]
 
 
@@ -178,6 +179,8 @@ def _stream(message: Message) -> Key:
 
 
 def _exact(message: Message) -> Key:
+    if isinstance(message, TlsConnection) and (message.inside or message.quic):
+        return *_stream(message), message.inside, message.quic is not None, frame_of(message)
     if isinstance(message, TlsConnection | TcpConnection):
         return _stream(message)
     answers = isinstance(message, HttpResponse)

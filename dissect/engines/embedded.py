@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dissect.capture import CaptureFile, Packet, link_name, open_capture, read_key_log
@@ -18,14 +18,17 @@ from dissect.model import (
     StreamParser,
     TlsConnection,
 )
-from dissect.protocols.base import Layer
+from dissect.protocols.base import Layer, StreamReader
 from dissect.protocols.sniff import open_udp, opener
 from dissect.protocols.tls.secrets import SecretStore
 from dissect.transport import Assembler
 
 
-def read(inputs: list[CaptureInput], reader: str = "walk") -> Reading:
-    """The messages of all captures on one time line, each told once.
+def read(
+    inputs: list[CaptureInput], reader: str = "walk", plugins: Sequence[StreamReader] = ()
+) -> Reading:
+    """The messages of all captures on one time line, each told once; `plugins` are parsers
+    that plugins add.
 
     Raises CaptureError for a file that is no capture, UsageError for a missing one.
     """
@@ -35,7 +38,7 @@ def read(inputs: list[CaptureInput], reader: str = "walk") -> Reading:
     for index, item in enumerate(inputs):
         source = sys.stdin.buffer if item.name == "-" else item.name
         with open_capture(source, index) as capture:
-            info, assembler = _read_one(capture, item, reading)
+            info, assembler = _read_one(capture, item, reading, plugins)
             reading.captures.append(info)
             reading.traffic.append(traffic(assembler))
             if len(inputs) > 1:
@@ -48,7 +51,7 @@ def read(inputs: list[CaptureInput], reader: str = "walk") -> Reading:
 
 
 def _read_one(
-    capture: CaptureFile, item: CaptureInput, reading: Reading
+    capture: CaptureFile, item: CaptureInput, reading: Reading, plugins: Sequence[StreamReader]
 ) -> tuple[CaptureInfo, Assembler]:
     store = SecretStore()
     logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
@@ -66,13 +69,13 @@ def _read_one(
         else:
             reading.messages.append(output)
 
-    open_child = opener(store)
+    open_child = opener(store, plugins)
 
     def open_tcp(connection: Connection) -> StreamParser:
         return open_child(Layer(connection, open_child))
 
     def open_datagrams(connection: Connection) -> StreamParser:
-        return open_udp(Layer(connection, open_child))
+        return open_udp(Layer(connection, open_child), plugins)
 
     assembler = Assembler(capture.index, open_tcp, open_datagrams, emit)
     packets = capture.packets()

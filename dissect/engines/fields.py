@@ -104,6 +104,13 @@ def _dns(message: DnsMessage) -> dict[str, Any]:
 
 
 def _tls(message: TlsConnection) -> dict[str, Any]:
+    if message.quic:  # tshark opens more of it than its hellos, given a key log
+        return {
+            "quic": message.quic,
+            "server_name": message.server_name,
+            "version": message.version,
+            "cipher_suite": message.cipher_suite,
+        }
     return {
         "server_name": message.server_name,
         "alpn": message.alpn,

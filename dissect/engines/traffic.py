@@ -14,8 +14,8 @@ class Traffic:
     """Counts of one capture. `segments`, `resent`, `late` and `copies` are packets, `payload`
     and `lost` bytes of TCP; `cut` frames not captured whole; `backwards` frames whose time is
     before that of a frame before them. `one_way` are TCP connections of which only one
-    direction was captured, `joined_late` those
-    that had begun before the capture. `addresses` counts streams by IP address."""
+    direction was captured, `joined_late` those that had begun before the capture. `addresses`
+    counts streams by IP address; `ports` are those of either end."""
 
     capture: int
     tcp: int = 0
@@ -31,6 +31,7 @@ class Traffic:
     one_way: int = 0
     joined_late: int = 0
     addresses: Mapping[str, int] = field(default_factory=dict)
+    ports: frozenset[int] = frozenset()
 
 
 MAX_ADDRESSES = 1000
@@ -51,6 +52,9 @@ def traffic(assembler: Assembler) -> Traffic:
         payload = first.payload + second.payload
         one_way += payload > 0 and not (first.frames and second.frames)
         joined_late += payload > 0 and not (first.syn or second.syn)
+    ports = {half.sender.port for flow in assembler.flows for half in flow.halves}
+    for pair in assembler.pairs:
+        ports |= {pair.connection.client.port, pair.connection.server.port}
     tcp, udp = assembler.stream_counts
     return Traffic(
         capture=assembler.capture,
@@ -67,4 +71,5 @@ def traffic(assembler: Assembler) -> Traffic:
         one_way=one_way,
         joined_late=joined_late,
         addresses=dict(addresses.most_common(MAX_ADDRESSES)),
+        ports=frozenset(ports),
     )

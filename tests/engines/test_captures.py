@@ -72,7 +72,7 @@ def test_both_engines_give_the_same_flow(name: str) -> None:
     for engine in ENGINES:
         options = Options(
             tuple(item.captures),
-            phone_logs=(item.phone_log,),
+            phone_logs=item.phone_logs[:1],
             engine=engine,
         )
         run = Session(options)

@@ -26,6 +26,7 @@ from dissect.model import (
     Opaque,
     Place,
     Span,
+    TlsConnection,
 )
 from tests.engines import survey
 
@@ -75,6 +76,33 @@ def test_a_field_that_differs_is_named() -> None:
     assert (found.name, found.embedded, found.tshark) == ("host", "host.example", "other.example")
     assert (found.protocol, found.stream, found.frame, found.what) == ("http", 3, 4, "GET")
     assert found.reason is None
+
+
+def quic(frame: int, name: str | None = "one.lab.test", **more: str) -> TlsConnection:
+    place = Place(replace(CONNECTION, transport="udp"), 0, Span(frame, frame, frame, frame))
+    fields = {"quic": "1", "version": "TLS 1.3", **more}
+    return TlsConnection(place, server_name=name, **fields)  # type: ignore[arg-type]
+
+
+def test_rows_of_quic_are_compared() -> None:
+    """Each connection of the same ports by itself; not what only tshark's keys open."""
+    both = [quic(1), quic(9, "two.lab.test")]
+    assert of(both, [replace(item, alpn="h3") for item in both]).differences == []
+    (found,) = of(both, [quic(1), quic(9, "other.lab.test")]).differences
+    assert (found.protocol, found.frame, found.name) == ("tls", 9, "server_name")
+    (found,) = of([quic(1)], [quic(1, quic="2")]).differences
+    assert (found.name, found.embedded, found.tshark) == ("quic", "1", "2")
+    assert len(of(both, []).differences) == 2
+    assert of([quic(1, None, quic="unknown")], []).differences == []
+
+
+def test_rows_of_tls_dsk_are_compared() -> None:
+    outer = TlsConnection(request(1).place, server_name="sip.lab.test")
+    inner = TlsConnection(request(5).place, inside="sip", cipher_suite="TLS_A")
+    assert of([outer, inner], [inner, outer]).differences == []
+    other = replace(inner, cipher_suite="TLS_B")
+    (found,) = of([outer, inner], [outer, other]).differences
+    assert (found.frame, found.name) == (5, "cipher_suite")
 
 
 def test_a_message_of_one_side_only_is_a_difference() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dissect.engines import CaptureInput, tshark
-from dissect.engines.tshark import engine, names, program, runner
+from dissect.engines.tshark import engine, names, process, program
 from dissect.errors import CaptureError, UsageError
 from dissect.model import HttpRequest, HttpResponse, SipMessage, TlsConnection
 from tests.engines.build import tcp_capture
@@ -137,7 +137,7 @@ def test_a_key_log_named_relatively_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     item = scenario("web-signin")
     monkeypatch.chdir(item.folder)
     found = tshark.read([CaptureInput("phone.pcapng", key_logs=("phone.keys",))])
-    rows = [row for row in found.messages if isinstance(row, TlsConnection)]
+    rows = [row for row in found.messages if isinstance(row, TlsConnection) and not row.inside]
     assert {row.decrypted for row in rows} == {"full"}
     assert {row.secret_source for row in rows} == {"phone.keys"}
 
@@ -151,13 +151,13 @@ def test_two_key_logs_of_any_spelling_are_merged(tmp_path: Path) -> None:
     first.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines[:half]))
     second.write_bytes(b"\r".join(lines[half:]))
     found = tshark.read([CaptureInput(item.phone, key_logs=(str(first), str(second)))])
-    rows = [row for row in found.messages if isinstance(row, TlsConnection)]
+    rows = [row for row in found.messages if isinstance(row, TlsConnection) and not row.inside]
     assert {row.decrypted for row in rows} == {"full"}
 
 
 def test_the_merged_key_log_is_private_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Path, int]] = []
-    original = runner.fields_command
+    original = process.fields_command
 
     def spy(*arguments: object) -> list[str]:
         command = original(*arguments)  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ def test_the_merged_key_log_is_private_and_goes(monkeypatch: pytest.MonkeyPatch)
         seen.append((path, stat.S_IMODE(path.stat().st_mode)))
         return command
 
-    monkeypatch.setattr(runner, "fields_command", spy)
+    monkeypatch.setattr(process, "fields_command", spy)
     tshark.read([phone()])
     ((path, mode),) = seen
     assert os.name != "posix" or mode == 0o600

@@ -29,6 +29,15 @@ from dissect.model import Message
 _SELECTOR = re.compile(r"(tcp|udp|tls)\.port==\d{1,5}(-\d{1,5})?,[a-z0-9_.\-]+")
 
 
+def check_selectors(decode_as: Sequence[str]) -> None:
+    """Raises UsageError for a `--decode-as` that is none."""
+    for selector in decode_as:
+        if not _SELECTOR.fullmatch(selector):
+            raise UsageError(
+                f"--decode-as takes tcp.port==NUMBER,PROTOCOL (or udp, tls), not {selector}"
+            )
+
+
 def read(
     inputs: Sequence[CaptureInput],
     decode_as: Sequence[str] = (),
@@ -41,11 +50,7 @@ def read(
     hints. Raises UsageError where tshark or pyshark is absent or too old, CaptureError for a
     capture that can't be read or that tshark does not read whole.
     """
-    for selector in decode_as:
-        if not _SELECTOR.fullmatch(selector):
-            raise UsageError(
-                f"--decode-as takes tcp.port==NUMBER,PROTOCOL (or udp, tls), not {selector}"
-            )
+    check_selectors(decode_as)
     program = find()
     # pyshark is imported by it, which must not happen before `find` has looked for it.
     from dissect.engines.tshark.engine import TsharkReading

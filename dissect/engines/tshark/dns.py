@@ -24,7 +24,9 @@ _DATA: dict[int, tuple[str, ...]] = {
     33: ("dns.srv.priority", "dns.srv.weight", "dns.srv.port", "dns.srv.target"),
     39: ("dns.dname",),
 }
-_TXT = 16
+_TXT, _SRV = 16, 33
+# The owner of an SRV record is shown in these, in place of the common field.
+_SRV_OWNER = ("dns.srv.service", "dns.srv.proto", "dns.srv.name")
 
 
 def message(unit: Unit, table: FrameTable) -> DnsMessage | None:
@@ -53,20 +55,26 @@ def message(unit: Unit, table: FrameTable) -> DnsMessage | None:
 def _answers(layer: Layer) -> list[tuple[str, str, str]]:
     """The answer section. Records of all sections have the same fields; answers come first."""
     count = min(layer.number("dns.count.answers"), MAX_ANSWERS)
-    names, kinds = layer.shown("dns.resp.name"), layer.shown("dns.resp.type")
-    lengths = layer.shown("dns.resp.len")
+    kinds, lengths = layer.shown("dns.resp.type"), layer.shown("dns.resp.len")
     values: dict[str, deque[str]] = {}
     answers = []
-    for name, kind, length in list(zip(names, kinds, lengths, strict=False))[:count]:
+    for kind, length in list(zip(kinds, lengths, strict=False))[:count]:
         number, size = int(kind, 0), int(length, 0)
+        owner = _SRV_OWNER if number == _SRV else ("dns.resp.name",)
+        name = ".".join(filter(None, (_next(layer, values, field) for field in owner)))
         words: list[str] = []
         if number == _TXT:
             words = _texts(layer, values, size)
         for field in _DATA.get(number, ()):
-            queue = values.setdefault(field, deque(layer.shown(field)))
-            words.append(_word(field, queue.popleft() if queue else ""))
+            words.append(_word(field, _next(layer, values, field)))
         answers.append((_name(name), type_name(number), " ".join(words) or f"{size} bytes"))
     return answers
+
+
+def _next(layer: Layer, values: dict[str, deque[str]], field: str) -> str:
+    """The next occurrence of a field, "" after the last."""
+    queue = values.setdefault(field, deque(layer.shown(field)))
+    return queue.popleft() if queue else ""
 
 
 def _texts(layer: Layer, values: dict[str, deque[str]], size: int) -> list[str]:

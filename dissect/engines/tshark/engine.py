@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dissect.capture import SecretsText, open_capture, read_key_log
-from dissect.engines import CaptureInput, Reading
+from dissect.engines import CaptureInput, Reading, handshakes
 from dissect.engines.duplicates import Print
-from dissect.engines.tshark import dns, hints, runner, sip
+from dissect.engines.tshark import dns, hints, process, runner, sip
 from dissect.engines.tshark.datagrams import PARSERS, Datagrams
 from dissect.engines.tshark.frames import FrameTable, Key
 from dissect.engines.tshark.http1 import Http1
@@ -18,6 +18,7 @@ from dissect.engines.tshark.http2 import Http2
 from dissect.engines.tshark.layers import Records, Unit, units
 from dissect.engines.tshark.names import FRAME_FIELDS, TLS_FIELDS
 from dissect.engines.tshark.private import PrivateFolder
+from dissect.engines.tshark.process import preferences
 from dissect.engines.tshark.program import Program
 from dissect.engines.tshark.tls import TlsTable
 from dissect.errors import CaptureError, UsageError
@@ -57,7 +58,9 @@ class TsharkReading:
         odd_ports, warnings = hints.decode_as(known)
         for text in warnings:
             self._warn(text)
-        parameters = self._parameters([*logs, *inside], [*decode_as, *odd_ports])
+        parameters = preferences(
+            self._folder, self._item, [*logs, *inside], [*decode_as, *odd_ports]
+        )
         table, problem = self._run(parameters, _randoms([*logs, *inside]), damaged)
         if table.count != info.frames:
             raise CaptureError(
@@ -82,43 +85,34 @@ class TsharkReading:
             info = replace(capture.info(), name=self._item.name)
             return info, list(capture.secrets), bool(anomalies)
 
-    def _parameters(self, logs: Sequence[SecretsText], decode_as: Sequence[str]) -> list[str]:
-        parameters = ["-o", "tcp.reassemble_out_of_order:TRUE", "-o", "sip.display_raw_text:TRUE"]
-        key_log = self._folder.key_log(bytes(item.text) for item in logs)
-        if key_log is not None:
-            parameters += ["-o", f"tls.keylog_file:{key_log}"]
-        for key in self._item.rsa_keys:
-            path = os.path.abspath(key).replace("\\", "/").replace('"', "\\x22")
-            parameters += ["-o", f'uat:rsa_keys:"{path}",""']
-        for selector in decode_as:
-            parameters += ["-d", selector]
-        return parameters
-
     def _run(
         self, parameters: list[str], randoms: dict[str, str], damaged: bool
     ) -> tuple[FrameTable, str | None]:
         """Both runs of tshark: the frames that it has read, and what went wrong with it."""
         fields = FRAME_FIELDS + TLS_FIELDS
         table = FrameTable(self._index, self._item.offset_ns)
-        tls, records = TlsTable(table, randoms), Records()
+        keys = process.rsa_keys(self._item)
+        tls, records = TlsTable(table, randoms, keys), Records()
         config = self._folder.config()
-        command = runner.fields_command(self._program, self._path, parameters, fields)
+        command = process.fields_command(self._program.path, self._path, parameters, fields)
         capture = runner.MessageCapture(self._program, self._path, config, parameters)
-        with runner.TsharkRun(command, config) as first, capture.start() as second:
-            for frame, row in table.read(runner.rows(first, len(fields))):
+        with process.TsharkRun(command, config) as first, capture.start() as second:
+            for frame, row in table.read(process.rows(first, len(fields))):
                 records.add(frame.number, tls.add(frame, row))
             self._judge(first, damaged)
             maker = _Maker(table, tls)
+            begin = len(self._reading.messages)
             for packet in runner.packets(second):
                 for unit in units(packet, table, records):
                     self._reading.messages += maker.take(unit)
                     self._malformed(unit)
             self._judge(second, damaged)
         self._reading.messages += [*maker.finish(), *tls.rows(), *table.rows()]
+        self._reading.messages += handshakes.rows(self._reading.messages[begin:])
         self.prints = table.prints()
         return table, first.problem
 
-    def _judge(self, run: runner.TsharkRun, damaged: bool) -> None:
+    def _judge(self, run: process.TsharkRun, damaged: bool) -> None:
         """Exit code and stderr of a run that has ended: an error, or a warning."""
         problem = run.problem
         if problem is None:

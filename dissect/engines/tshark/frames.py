@@ -165,16 +165,16 @@ class FrameTable:
             return None
         transport: Transport = "tcp" if transports[-1] == "tcp" else "udp"
         streams = cells[f"{transport}.stream"]
-        addresses = _addresses(protocols, cells)
+        ends = addresses(protocols, cells)
         ports = cells[f"{transport}.srcport"], cells[f"{transport}.dstport"]
-        if not streams or addresses is None or not (ports[0] and ports[1]):
+        if not streams or ends is None or not (ports[0] and ports[1]):
             return None
         return Frame(
             int(cells["frame.number"][0]),
             self._time_ns + self._offset_ns,
             self._one((transport, int(streams[-1]))),
-            self._one(Endpoint(addresses[0], int(ports[0][-1]))),
-            self._one(Endpoint(addresses[1], int(ports[1][-1]))),
+            self._one(Endpoint(ends[0], int(ports[0][-1]))),
+            self._one(Endpoint(ends[1], int(ports[1][-1]))),
             self._one(protocols),
             tuple(int(word) for word in cells["tcp.segment"]),
         )
@@ -306,7 +306,7 @@ def _name(protocols: tuple[str, ...]) -> str:
     return next((name.upper() for name in reversed(protocols) if name != "data"), "not IP")
 
 
-def _addresses(protocols: tuple[str, ...], cells: dict[str, list[str]]) -> tuple[str, str] | None:
+def addresses(protocols: tuple[str, ...], cells: dict[str, list[str]]) -> tuple[str, str] | None:
     """The innermost addresses: those of the IP header before the last transport."""
     for name in reversed(protocols):
         if name in ("ip", "ipv6"):

@@ -53,6 +53,8 @@ TLS_FIELDS = (
     "tls.handshake.certificate",
     "tls.alert_message.level",
     "tls.alert_message.desc",
+    "quic.connection.number",
+    "quic.version",
 )
 
 # Fields of messages, from PDML.
@@ -106,6 +108,9 @@ MESSAGE_FIELDS = (
     "dns.ptr.domain_name",
     "dns.mx.preference",
     "dns.mx.mail_exchange",
+    "dns.srv.service",
+    "dns.srv.proto",
+    "dns.srv.name",
     "dns.srv.priority",
     "dns.srv.weight",
     "dns.srv.port",

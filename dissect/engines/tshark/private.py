@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from dissect.protocols.tls.rsa_keys import RsaKey
+
 _COPY = 1 << 20
 
 
@@ -54,6 +56,11 @@ class PrivateFolder:
         if not lines:
             return None
         return self._write("keys.log", b"\n".join(lines) + b"\n")
+
+    def rsa_keys(self, keys: Iterable[RsaKey]) -> list[str]:
+        """Servers' private keys, a file each, without their passwords: tshark can give one
+        only for PKCS#12."""
+        return [self._write(f"rsa-{number}.pem", key.pem) for number, key in enumerate(keys)]
 
     def capture(self, source: BinaryIO) -> str:
         """What comes from `source`, as a file that can be read twice."""

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from dissect.engines.tshark.names import OLDEST
 from dissect.errors import UsageError
 
 _VERSION = re.compile(r"TShark[^\d]*(\d+)\.(\d+)(?:\.(\d+))?")
 _PYSHARK = "pyshark is not installed: pip install 'dissect-flow[tshark]'"
+# Where Wireshark's installers put it on Windows and macOS, without a place in PATH.
+_USUAL = (
+    os.path.join(os.environ.get("PROGRAMFILES", "C:/Program Files"), "Wireshark", "tshark.exe"),
+    "/Applications/Wireshark.app/Contents/MacOS/tshark",
+)
 START_LIMIT = 30  # seconds that `tshark --version` may take
 
 # No console window may flash up on Windows for each run.
@@ -49,6 +56,24 @@ def find() -> Program:
         path = str(get_process_path())
     except TSharkNotFoundException:
         raise UsageError(f"tshark is not installed: {_how_to_install()}") from None
+    release, version = _checked(path)
+    return Program(path, version, release, version_of("pyshark"))
+
+
+def locate() -> str:
+    """The path of a tshark that is new enough, for runs that need no pyshark.
+
+    Raises UsageError, one line, if it is absent or too old.
+    """
+    places = [shutil.which("tshark"), *(path for path in _USUAL if Path(path).is_file())]
+    path = next((place for place in places if place), None)
+    if path is None:
+        raise UsageError(f"tshark is not installed: {_how_to_install()}")
+    _checked(path)
+    return path
+
+
+def _checked(path: str) -> tuple[str, tuple[int, int]]:
     release = _release(path)
     numbers = tuple(int(part) for part in release.split("."))
     version = (numbers[0], numbers[1])
@@ -56,7 +81,7 @@ def find() -> Program:
         raise UsageError(
             f"tshark {release} is too old, {OLDEST[0]}.{OLDEST[1]} is needed: {_how_to_install()}"
         )
-    return Program(path, version, release, version_of("pyshark"))
+    return release, version
 
 
 @cache

@@ -7,12 +7,13 @@ random has a secret, whether a Finished could be read (RFC 5246 §7.4.9, RFC 844
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dissect.engines.tshark.frames import Frame, FrameTable, Key
 from dissect.engines.tshark.names import TLS_FIELDS
+from dissect.engines.tshark.quic import QuicTable
 from dissect.model import (
     Alert,
     Direction,
@@ -24,6 +25,7 @@ from dissect.model import (
     TlsReason,
 )
 from dissect.protocols.tls.certificates import read_chain
+from dissect.protocols.tls.rsa_keys import RsaKey, matches
 from dissect.protocols.tls.suites import suite
 from dissect.protocols.tls.words import alert_level, alert_name, version_name
 
@@ -81,11 +83,18 @@ class _Tls:
 
 
 class TlsTable:
-    """The TLS connections of a capture. `randoms` are client randoms (hex) → key log."""
+    """The TLS connections of a capture, also those of QUIC.
 
-    def __init__(self, table: FrameTable, randoms: Mapping[str, str]) -> None:
+    `randoms` are client randoms (hex) → key log, `keys` servers' private keys.
+    """
+
+    def __init__(
+        self, table: FrameTable, randoms: Mapping[str, str], keys: Sequence[RsaKey] = ()
+    ) -> None:
         self._table = table
         self._randoms = randoms
+        self._keys = keys
+        self._quic = QuicTable(table)
         self._found: dict[Key, _Tls] = {}
 
     def add(self, frame: Frame, row: list[list[str]]) -> list[str]:
@@ -93,6 +102,8 @@ class TlsTable:
         cells = dict(zip(TLS_FIELDS, row, strict=False))
         kinds = cells.get("tls.record.content_type", [])
         opaque = cells.get("tls.record.opaque_type", [])
+        if frame.key[0] == "udp":
+            self._quic.add(frame, cells)
         if frame.key[0] != "tcp" or not (kinds or opaque or cells.get("tls.handshake.type")):
             return kinds
         found = self._found.get(frame.key)
@@ -151,6 +162,15 @@ class TlsTable:
     def rows(self) -> Iterator[TlsConnection]:
         for key, found in self._found.items():
             yield self._row(key, found)
+        yield from self._quic.rows()
+
+    def _source(self, found: _Tls, server: _Side) -> str | None:
+        """The key log or the private key by which it was opened."""
+        log = self._randoms.get(found.random)
+        if log is not None or not _is_rsa(found):
+            return log
+        chain = server.certificates[:1]
+        return next((key.origin for key in self._keys if chain and matches(key, chain[0])), None)
 
     def _row(self, key: Key, found: _Tls) -> TlsConnection:
         connection = self._table.connection(key)
@@ -167,6 +187,10 @@ class TlsTable:
         if state == "full" and lost:
             state = "partial"  # records in the hole were neither seen nor opened
         reason, sentence = _why(found, sides, self._randoms, opened, hidden)
+        # tshark tells no random of a client hello in the format of SSL 2.0.
+        shut = reason in ("no_secret_for_random", "no_client_hello") and not opened
+        if shut and self._keys and _is_rsa(found):
+            reason, sentence = "rsa_key_wrong", "none of the RSA keys given is the server's"
         if lost and reason in (None, "lost_segment") and state != "full":
             reason = "cut_by_snaplen" if cut else "lost_segment"
             sentence = f"{lost} bytes of the connection are not in the capture"
@@ -185,7 +209,7 @@ class TlsTable:
             decrypted=state,
             reason=reason,
             sentence=sentence,
-            secret_source=self._randoms.get(found.random) if opened else None,
+            secret_source=self._source(found, sides[1]) if opened else None,
             certificates=read_chain(sides[1].certificates),
             client_certificates=read_chain(sides[0].certificates),
             alerts=tuple(
@@ -207,6 +231,11 @@ class TlsTable:
                 for frame, length in found.shapes
             ),
         )
+
+
+def _is_rsa(found: _Tls) -> bool:
+    """Whether the key exchange is one that a private key opens."""
+    return found.suite is not None and suite(found.suite).key_exchange.startswith("RSA")
 
 
 def _last(cells: dict[str, list[str]], name: str) -> str:

@@ -1,0 +1,97 @@
+"""SIP messages that stand in a log as text: whole, cut, or with damaged line ends."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from dissect.model import Body, Headers, Opaque, Place, SipMessage
+
+MESSAGE_LIMIT = 64 * 1024  # characters of a message
+_REQUEST = re.compile(r"([A-Z]{3,12}) ((?:sips?|tel|urn):\S+) SIP/2\.0$")
+_STATUS = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?$")
+_CSEQ = re.compile(r"\s*\d+\s+([A-Z]+)")
+_BLANK = re.compile(r"\r?\n[ \t]*\r?\n")
+
+Transport = Literal["udp", "tcp", "tls", "ws"]
+
+
+def is_start(line: str) -> bool:
+    """Whether a line can be the first of a SIP message (RFC 3261 §7.1, §7.2)."""
+    return bool(_REQUEST.match(line) or _STATUS.match(line))
+
+
+def message(text: str, place: Place, transport: Transport) -> SipMessage | None:
+    """The message that a text begins with; None if it begins with none.
+
+    A header line that was cut before its colon is left out, as is a body beyond its
+    Content-Length; a body that is shorter says so.
+    """
+    head, _, rest = _split(text[:MESSAGE_LIMIT])
+    lines = head.splitlines()
+    start = lines[0].strip() if lines else ""
+    request, status = _REQUEST.match(start), _STATUS.match(start)
+    if request is None and status is None:
+        return None
+    pairs: list[tuple[bytes, bytes]] = []
+    for line in lines[1:]:
+        if line[:1] in (" ", "\t") and pairs and ":" not in line.partition(" ")[0]:
+            name, value = pairs[-1]  # a folded line (RFC 3261 §7.3.1)
+            pairs[-1] = (name, value + b" " + line.strip().encode())
+            continue
+        label, colon, content = line.partition(":")
+        if colon and label.strip():
+            pairs.append((label.strip().encode(), content.strip().encode()))
+    headers = Headers.of(pairs)
+    found = SipMessage(
+        place=place,
+        kind="request" if request else "response",
+        method=request.group(1) if request else "",
+        uri=Opaque(request.group(2).encode() if request else b""),
+        status=int(status.group(1)) if status else None,
+        reason=(status.group(2) or "") if status else "",
+        headers=headers,
+        body=_body(headers, rest),
+        transport=transport,
+    )
+    cseq = _CSEQ.match(found.header("cseq") or "")
+    # A response that the log cut before its CSeq still has a status, and perhaps a Date.
+    if request is None and cseq is not None:
+        return SipMessage(
+            place=place,
+            kind="response",
+            method=cseq.group(1),
+            uri=found.uri,
+            status=found.status,
+            reason=found.reason,
+            headers=headers,
+            body=found.body,
+            transport=transport,
+        )
+    return found
+
+
+def complete(text: str) -> bool:
+    """Whether a message has all its header fields and as much body as it says."""
+    head, blank, rest = _split(text)
+    return bool(blank) and len(rest.encode()) >= _length(head)
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    match = _BLANK.search(text)
+    if match is None:
+        return text, "", ""
+    return text[: match.start()], match.group(), text[match.end() :]
+
+
+def _length(head: str) -> int:
+    match = re.search(r"(?im)^(?:content-length|l)\s*:\s*(\d{1,9})\s*$", head)
+    return int(match.group(1)) if match else 0
+
+
+def _body(headers: Headers, rest: str) -> Body:
+    told = headers.get("content-length") or headers.get("l") or ""
+    length = int(told) if told.isdecimal() and len(told) < 10 else 0
+    data = rest.encode()[:length]
+    problem = f"the log has {len(data)} of its {length} bytes" if len(data) < length else None
+    return Body(Opaque(data), len(data), problem)

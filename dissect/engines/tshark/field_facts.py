@@ -1,0 +1,140 @@
+"""A field that tshark shows, as a fact: numbers as numbers, secrets as secrets.
+
+Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`; a
+value whose field says nothing is judged as in sign-ins, by its shape.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from dissect.flow.schema import FACT
+from dissect.model import Fact, Secret, Text
+from dissect.signin.redaction import kind_of, looks_like_token, redact_url
+
+MAX_VALUES = 8  # of a field that occurs more than once in a frame
+MAX_LENGTH = 2000  # characters of a value
+
+_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
+_FLAGS = {"True": 1, "False": 0}  # as tshark 4.2 and newer shows them; older ones 1 and 0
+# Words in the names of Wireshark's fields, beside the names that sign-ins have.
+_WORDS: dict[str, str] = {
+    "passphrase": "password",
+    "pass": "password",
+    "userpassword": "password",
+    "unicodepwd": "password",
+    "simple": "password",  # the simple bind of LDAP
+    "community": "password",  # SNMP
+    "cookie": "cookie",
+    "cookies": "cookie",
+    "authbasic": "basic_credentials",
+    "basic": "basic_credentials",
+    "credentials": "basic_credentials",
+    "jwt": "token",
+    "ticket": "ticket",
+    "cipher": "ticket",  # what Kerberos has encrypted
+    "authenticator": "ticket",
+    "pac": "ticket",
+    "key": "opaque_value",
+    "keys": "opaque_value",
+    "psk": "opaque_value",
+    "secret": "opaque_value",
+    "ntresponse": "authorization",
+    "lmresponse": "authorization",
+    "ntproofstr": "authorization",
+    "challenge": "nonce",
+    # Whole messages, in which anything may be.
+    "payload": "opaque_value",
+    "data": "opaque_value",
+    "line": "opaque_value",
+    "hdr": "opaque_value",
+    "arg": "opaque_value",
+    "blob": "opaque_value",
+}  # fmt: skip
+_SPLIT = re.compile(r"[._-]+")
+# Names of secrets in forms, that in a field's name say something else.
+_HARMLESS = frozenset({"code", "response", "state", "sid", "signature"})
+_URL = re.compile(r"[a-z][a-z0-9+.-]{1,15}://|/\S*\?", re.I)
+
+
+def fact(
+    text: str,
+    name: str,
+    row: Mapping[str, Sequence[str]],
+    words: Mapping[str, str],
+    secret: bool = False,
+) -> Fact | None:
+    """The fact `name` from what a frame has of the `{field}`s in `text`; None if one is absent.
+
+    `words` stand for values, "*" for all others, an empty one for no fact. `secret` says that
+    the definition calls it one. Several different values make a tuple of at most `MAX_VALUES`.
+    """
+    fields = FACT.findall(text)
+    if text == f"{{{fields[0]}}}":
+        return _of_field(fields[0], name, row[fields[0]], words, secret)
+    values = [_of_field(field, name, row[field], {}, secret) for field in fields]
+    if any(value is None for value in values):
+        return None
+    if any(isinstance(value, Secret) for value in values):
+        return Secret("opaque_value", " ".join(v for field in fields for v in row[field]))
+    shown = iter(", ".join(v) if isinstance(v, tuple) else str(v) for v in values)
+    return FACT.sub(lambda match: next(shown), text)
+
+
+def _of_field(
+    field: str, name: str, values: Sequence[str], words: Mapping[str, str], secret: bool
+) -> Fact | None:
+    found = [value[:MAX_LENGTH] for value in dict.fromkeys(values) if value][:MAX_VALUES]
+    if not found:
+        return None
+    kind = "opaque_value" if secret else _kind(field.partition(".")[2] or field) or _kind(name)
+    if kind is not None:
+        return Secret(kind, "\n".join(found))
+    if len(found) > 1:
+        shaped = [item for item in (_shaped(value, words) for value in found) if item != ""]
+        if len(shaped) < 2:
+            return shaped[0] if shaped else None
+        if all(isinstance(value, str | int) for value in shaped):
+            return tuple(str(value) for value in shaped)
+        return _joined(shaped)
+    one = _shaped(found[0], words)
+    return None if one == "" else one
+
+
+def _shaped(value: str, words: Mapping[str, str]) -> str | int | Secret | Text:
+    if words and (value in words or "*" in words):
+        return words.get(value, words.get("*", ""))
+    if _NUMBER.fullmatch(value):
+        return int(value)
+    if value in _FLAGS:
+        return _FLAGS[value]
+    if _URL.match(value):
+        return redact_url(value)
+    return Secret("opaque_value", value) if looks_like_token(value) else value
+
+
+def _joined(values: Sequence[str | int | Secret | Text]) -> Text:
+    parts: list[str | Secret] = []
+    for index, value in enumerate(values):
+        parts += [", "] if index else []
+        parts += value.parts if isinstance(value, Text) else [_part(value)]
+    return Text(tuple(parts))
+
+
+def _part(value: str | int | Secret) -> str | Secret:
+    return value if isinstance(value, Secret) else str(value)
+
+
+def _kind(name: str) -> str | None:
+    """The kind of secret that a field of this name holds; its words are read one by one, and
+    in pairs."""
+    words = [word for word in _SPLIT.split(name.lower()) if word]
+    pairs = [f"{one}{two}" for one, two in pairwise(words)]
+    pairs += [f"{one}_{two}" for one, two in pairwise(words)]
+    for word in (*words, *pairs):
+        kind = None if word in _HARMLESS else _WORDS.get(word) or kind_of(word)
+        if kind is not None:
+            return kind
+    return None
