@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from dissect.flow.correlate import Candidate
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, StepDef
+from dissect.flow.groups import Candidate
+from dissect.flow.states import Show, StepState, words
 from dissect.flow.texts import fill
-from dissect.flow.verdict import Show, StepState, Verdict
+from dissect.flow.verdict import Verdict
 from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
 
 CORRECTED = "order corrected by ack"
+NOBODY = ("0.0.0.0", "255.255.255.255", "::")  # before a lease, and to all
 SOURCES_KEPT = 200  # of a folded arrow; its count is exact, its list of frames is bounded
 
 
@@ -39,6 +41,12 @@ def draw(
         f"step {step.number} is {step.status}: {step.explanation}"
         for step in steps
         if step.explanation and step.status not in ("done", "failed")
+    ]
+    diagnostics += [
+        f"step {state.step.number} had failed before a later attempt went on: {cause.text} "
+        f"[{cause.code}, {words(cause.evidence[0])}]"
+        for state in verdict.states
+        for cause in state.overcome
     ]
     diagnostics += dict.fromkeys(notes)
     return SequenceChart(
@@ -156,6 +164,8 @@ def _arrow(item: Candidate, show: Show) -> Arrow:
         status = "failed"
     elif definition.pending:
         status = "pending"
+    elif definition.inferred:
+        status = "inferred"
     arrow = _base(
         item.event,
         definition.from_,
@@ -195,8 +205,8 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
     kinds = {actor.id: actor.kind for actor in definition.actor}
     for item in members:
         event = item.event
-        if event.source.line is not None or item.arrow.either:
-            continue  # a log names its device, not an address; either side proves nothing
+        if (event.source.line is not None and event.client is None) or item.arrow.either:
+            continue  # a phone's log names no address; either side proves nothing
         if item.arrow.key.startswith(TROUBLE) and event.host is None:
             continue  # a name that could not be resolved has no address
         for ident, address in ((item.arrow.from_, event.sender), (item.arrow.to, event.receiver)):
@@ -204,7 +214,8 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
                 # A shut connection is one row: its sender is the client, whoever sent first.
                 end = event.client if kinds[ident] == "client" else event.server
                 address = end.address if end else address
-            addresses[ident][address] = None
+            if address not in NOBODY:
+                addresses[ident][address] = None
             if kinds[ident] == "server" and event.host:
                 # The host of the flow's earliest step: what later steps add are its helpers.
                 known = hosts.setdefault(ident, (item.step.number, event.host))

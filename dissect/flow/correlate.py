@@ -15,51 +15,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, TROUBLE, ArrowDef, Definition, StepDef
+from dissect.flow.groups import NEAR_NS, Candidate, Group, differ, has, who
+from dissect.flow.placing import by_address, place
 from dissect.flow.roles import Roles
 from dissect.model import Event, Secret
-
-# A group this far outside an instance's time is no part of it, whoever its client is.
-NEAR_NS = 15 * 60 * 1_000_000_000
-# What ends this long before an instance begins may have led to it.
-LEADS_NS = 2 * 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An event and the arrow that it is; `index` is its place in the list of all events."""
-
-    index: int
-    event: Event
-    step: StepDef
-    arrow: ArrowDef
-
-
-@dataclass(slots=True, eq=False)
-class Group:
-    """Candidates that are tied, with what is known of them together."""
-
-    members: list[Candidate] = field(default_factory=list)
-    clients: set[tuple[str, str]] = field(default_factory=set)  # (actor, address)
-    clues: set[tuple[str, str]] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def start(self) -> int:
-        return min(item.event.time_ns for item in self.members)
-
-    @property
-    def end(self) -> int:
-        return max(item.event.time_ns for item in self.members)
-
-    def absorb(self, other: Group) -> None:
-        self.members += other.members
-        self.clients |= other.clients
-        self.clues |= other.clues
-        self.notes += other.notes
 
 
 def candidates(definition: Definition, events: Sequence[Event], roles: Roles) -> list[Candidate]:
@@ -79,7 +41,11 @@ def candidates(definition: Definition, events: Sequence[Event], roles: Roles) ->
             found.append(Candidate(index, event, *wrong))
             continue
         for step, arrow in by_name.get(event.name, ()):
-            if arrow.matches(event) and (not arrow.at or roles.is_server(arrow.at, event)):
+            if (
+                arrow.matches(event)
+                and (not arrow.at or roles.is_server(arrow.at, event))
+                and (not arrow.inferred or roles.shut_client(event) == arrow.from_)
+            ):
                 found.append(Candidate(index, event, step, arrow))
                 break
     return found
@@ -93,7 +59,7 @@ def _hidden(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef
             server = roles.server_of(event, step.between[1:])
             if server is not None:
                 key = HIDDEN + server
-                return step, ArrowDef(HIDDEN_EVENT, client, server, "", id=key)
+                return step, ArrowDef(event=HIDDEN_EVENT, from_=client, to=server, label="", id=key)
     return None
 
 
@@ -109,7 +75,11 @@ def _trouble(definition: Definition, event: Event, roles: Roles) -> tuple[StepDe
             server = roles.server_of(event, step.between[1:])
             if server is not None:
                 return step, ArrowDef(
-                    event.name, client, server, trouble.label, id=TROUBLE + server
+                    event=event.name,
+                    from_=client,
+                    to=server,
+                    label=trouble.label,
+                    id=TROUBLE + server,
                 )
     return None
 
@@ -119,32 +89,27 @@ def instances(
 ) -> tuple[list[Group], list[str]]:
     """The sign-ins among the candidates, by start; and what could not be placed, in words."""
     groups = sorted(_tied(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
-    anchored = [group for group in groups if _has(group, definition.instance.anchors)]
-    found = _join_tries(anchored, definition.instance.anchors)
-    loose = _place([group for group in groups if group not in anchored], found)
+    anchored = [group for group in groups if has(group, definition.instance.anchors)]
+    found = _join_tries(anchored, groups, definition)
+    fallback = definition.instance.fallback
+    loose = place([group for group in groups if group not in anchored], found, definition.instance)
     # What fits no sign-in may be one that came to nothing, or can't be read.
     while True:
-        lone = [g for g in loose if not any(_by_address(g, other) for other in found)]
-        begun = next(
-            (g for key in definition.instance.fallback for g in lone if _has(g, (key,))), None
-        )
+        lone = [g for g in loose if not any(by_address(g, other) for other in found)]
+        begun = next((g for key in fallback for g in lone if has(g, (key,))), None)
         if begun is None:
             break
         loose.remove(begun)
         more = [begun]
-        loose = _place(loose, more)
+        loose = place(loose, more, definition.instance)
         found += more
     for group in found:
         group.members.sort(key=lambda item: (item.event.order_ns, item.index))
     left_out = [
-        f"{_who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
+        f"{who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
         for group in loose
     ]
     return found, left_out if found else []
-
-
-def _has(group: Group, keys: tuple[str, ...]) -> bool:
-    return any(item.arrow.key in keys for item in group.members)
 
 
 def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> list[Group]:
@@ -165,6 +130,8 @@ def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> l
     for position, item in enumerate(items):
         group = groups[root(position)]
         group.members.append(item)
+        if item.event.source.line is not None:
+            group.logs.add(item.event.source.capture)
         client = roles.client_of(item.event, item.arrow)
         if client is not None:
             group.clients.add(client)
@@ -180,23 +147,48 @@ def _ties(definition: Definition, event: Event) -> Iterable[object]:
     if source.stream is not None:
         yield ("stream", source.capture, source.transport, source.stream)
     elif source.line is not None:
-        yield ("log", source.capture)
+        yield ("log", source.capture, event.facts.get("log_part"))
     for name in definition.instance.keys:
         value = event.facts.get(name)
         if value:
             yield (name, value.value if isinstance(value, Secret) else str(value))
 
 
-def _join_tries(anchored: list[Group], anchors: tuple[str, ...]) -> list[Group]:
-    """Tries of one device, one after the other, are one story; so are groups of one client
-    and one user that have different anchors, the parts of it."""
+def _join_tries(
+    anchored: list[Group], groups: Sequence[Group], definition: Definition
+) -> list[Group]:
+    """Tries of one device, soon after one another, are one story, unless they are for different
+    users or the one before had come to its end; so are groups of one client and one user that
+    have different anchors, its parts."""
+    anchors, retries = definition.instance.anchors, definition.instance.retries
+    last = definition.step[-1]
+    settling = {*last.settled_by, *(keys[0] for keys in last.done_when if len(keys) == 1)}
+    ends = [
+        (item.event.order_ns, group)
+        for group in groups
+        for item in group.members
+        if item.arrow.key in settling
+    ]
+
+    def ended(one: Group, before: Group) -> bool:
+        """The end may be in a group that is not placed yet."""
+        return any(
+            one.start <= at <= before.start
+            and (by is one or (by.device & one.device and not differ(by, one)))
+            for at, by in ends
+        )
+
     found: list[Group] = []
     for group in anchored:
         same = [
             other
             for other in found
-            if other.clients & group.clients
-            and (other.end <= group.start or _parts_of_one(group, other, anchors))
+            if other.device & group.device
+            and not differ(group, other)
+            and (
+                (retries and 0 <= group.start - other.end <= NEAR_NS and not ended(other, group))
+                or _parts_of_one(group, other, anchors)
+            )
         ]
         if len(same) == 1:
             same[0].absorb(group)
@@ -211,88 +203,3 @@ def _parts_of_one(group: Group, other: Group, anchors: tuple[str, ...]) -> bool:
         for each in (group, other)
     )
     return bool(group.clues & other.clues) and not own & theirs
-
-
-def _place(loose: list[Group], found: list[Group]) -> list[Group]:
-    """Give each loose group to the instance it belongs to, the surest first; returns the rest."""
-    waiting = loose
-    while waiting:
-        # What joins by address or clue brings clues for the next; only when these are at
-        # an end may time decide, for one group, and then they get their turn again.
-        left = [
-            g for g in waiting if not (_join(g, found, _by_address) or _join(g, found, _by_clue))
-        ]
-        if len(left) == len(waiting):
-            guessed = next((group for group in left if _join(group, found, _by_time)), None)
-            if guessed is None:
-                break
-            left.remove(guessed)
-        waiting = left
-    return waiting
-
-
-def _join(group: Group, found: list[Group], test: Callable[[Group, Group], bool]) -> bool:
-    """Let the only instance that passes the test absorb the group."""
-    options = _nearest(group, [instance for instance in found if test(group, instance)])
-    if len(options) != 1:
-        return False
-    if test is _by_time:
-        options[0].notes.append(
-            f"{_who(group)} is tied to this sign-in by time alone: "
-            "no shared code, user or address was seen"
-        )
-    options[0].absorb(group)
-    return True
-
-
-def _by_address(group: Group, instance: Group) -> bool:
-    return bool(group.clients & instance.clients) and _near(group, instance)
-
-
-def _by_clue(group: Group, instance: Group) -> bool:
-    """The same user, say, and nobody else in the same part: one user may have two phones."""
-    shared = bool(group.clues & instance.clues)
-    return shared and not _rival(group, instance) and _near(group, instance)
-
-
-def _by_time(group: Group, instance: Group) -> bool:
-    """Nothing speaks against it: no other user, no other address for the same actor."""
-    rival = _rival(group, instance)
-    return not _differ(group, instance) and not rival and _near(group, instance)
-
-
-def _rival(group: Group, instance: Group) -> bool:
-    """Both have a client that plays the same actor, at different addresses."""
-    actors = {actor for actor, _ in instance.clients}
-    return (
-        any(actor in actors for actor, _ in group.clients) and not group.clients & instance.clients
-    )
-
-
-def _near(group: Group, instance: Group) -> bool:
-    return group.start <= instance.end + NEAR_NS and group.end >= instance.start - NEAR_NS
-
-
-def _nearest(group: Group, options: list[Group]) -> list[Group]:
-    """Of several that fit: those that share a clue, then the one that it led to, then
-    those whose time spans the group's start."""
-    if len(options) < 2:
-        return options
-    options = [option for option in options if group.clues & option.clues] or options
-    led = [option for option in options if 0 <= option.start - group.end <= LEADS_NS]
-    if led:
-        return [min(led, key=lambda option: option.start)]
-    if any(_differ(group, option) for option in options):
-        options = [option for option in options if not _differ(group, option)]
-    return [o for o in options if o.start <= group.start <= o.end] or options
-
-
-def _differ(group: Group, instance: Group) -> bool:
-    """Both name a user (or another clue), and not the same one."""
-    known = {name for name, _ in instance.clues}
-    return any(name in known for name, _ in group.clues) and not group.clues & instance.clues
-
-
-def _who(group: Group) -> str:
-    names = sorted({f"{actor} {address}" for actor, address in group.clients})
-    return ", ".join(names) or group.members[0].event.source.capture

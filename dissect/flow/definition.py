@@ -2,223 +2,66 @@
 
 A definition names actors, steps, the events that are arrows of a step, what proves a
 step, what fails it, and which values tie events together. `docs/flows.md` teaches the
-format. Nothing in this package knows any particular flow.
+format, `schema` has its tables. Nothing in this package knows any particular flow.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from dissect.errors import DefinitionError, UsageError
-from dissect.model import Event, Secret
+from dissect.flow.schema import (
+    FACT,
+    HIDDEN,
+    HIDDEN_EVENT,
+    TROUBLE,
+    ActorDef,
+    ArrowDef,
+    Definition,
+    Explanation,
+    Failure,
+    Gesture,
+    Instance,
+    Match,
+    PlacedMatch,
+    StepDef,
+    Trouble,
+    Unfinished,
+    Value,
+    Within,
+)
 
-Value = str | int | bool
-# Not an arrow of any definition but of every step: traffic that could not be decrypted.
-HIDDEN_EVENT = "tls.hidden"
-HIDDEN = "hidden:"
-# Nor is this: something below the protocols that went wrong between two actors.
-TROUBLE = "trouble:"
+__all__ = [
+    "HIDDEN",
+    "HIDDEN_EVENT",
+    "TROUBLE",
+    "ActorDef",
+    "ArrowDef",
+    "Definition",
+    "Explanation",
+    "Failure",
+    "Gesture",
+    "Instance",
+    "Match",
+    "PlacedMatch",
+    "StepDef",
+    "Trouble",
+    "Unfinished",
+    "Value",
+    "Within",
+    "built_in",
+    "json_schema",
+    "load",
+    "parse",
+]
 
-
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    pass
-
-
-class ActorDef(_Strict, frozen=True):
-    """A lane. `hosts` are name patterns (`*.example.com`) of a server; `learn` names facts
-    ("event.name:fact") that hold a host name of it. A client is told by its arrows, and,
-    where its traffic is shut, by a server it talks to (`known_by`: an actor's id, or a host
-    name pattern)."""
-
-    id: str
-    title: str
-    kind: Literal["client", "server", "person"] = "server"
-    hosts: tuple[str, ...] = ()
-    learn: tuple[str, ...] = ()
-    known_by: tuple[str, ...] = ()
-
-
-class Failure(_Strict, frozen=True):
-    """What a failing arrow means. The texts may hold `{fact}` of the event."""
-
-    code: str
-    text: str
-    remedy: str
-
-
-class Within(_Strict, frozen=True):
-    """A time limit: at most `seconds`, or that many seconds as fact `fact` of arrow `of`
-    says plus `slack`, after the latest arrow `of` before it."""
-
-    of: str
-    seconds: float | None = None
-    fact: str | None = None
-    slack: float = 0.0
-
-
-class ArrowDef(_Strict, frozen=True):
-    """An event drawn as an arrow from one actor to another.
-
-    `where` holds facts that must be equal (a list: any of it), `unless` those that must
-    not. `at` demands that the event's host is one of that actor's (for events that any
-    host can have, such as a refused connection). `after` names arrows that may not come
-    later; `within` a time limit: an event that breaks either proves nothing. `fold` draws
-    repeats as one arrow; `pending` is an answer that settles nothing; an arrow that `leads`
-    is drawn in the step of the same client's next arrow, to which it led. `either` side may
-    send it: it is drawn from the actor whose address sent it.
-    """
-
-    event: str
-    from_: str
-    to: str
-    label: str
-    id: str = ""
-    note: str = ""
-    where: dict[str, Value | tuple[Value, ...]] = {}
-    unless: dict[str, Value | tuple[Value, ...]] = {}
-    at: str = ""
-    after: tuple[str, ...] = ()
-    within: Within | None = None
-    fold: bool = False
-    pending: bool = False
-    leads: bool = False
-    either: bool = False
-    fails: Failure | None = None
-
-    @property
-    def key(self) -> str:
-        """The name by which the definition refers to this arrow."""
-        return self.id or self.event
-
-    def matches(self, event: Event) -> bool:
-        """Whether name and facts fit; `at` is the matcher's to check."""
-        return self.event == event.name and _fits(event, self.where, self.unless)
-
-
-class Explanation(_Strict, frozen=True):
-    """Why a step may lack evidence: said if an arrow with key `seen` was seen."""
-
-    seen: str
-    text: str
-
-
-class Gesture(_Strict, frozen=True):
-    """What a person does that no packet shows; drawn dashed where the step was taken."""
-
-    from_: str
-    to: str
-    label: str
-
-
-class StepDef(_Strict, frozen=True):
-    """A step. `between` are its parties, the client first: traffic between them that can't
-    be read makes it hidden. It is done when every arrow of one list in `done_when` was
-    seen; an arrow in `settled_by` does that alone and after a failure, too. Arrows in
-    `inferred_by` let it be taken for granted, and nothing more."""
-
-    number: int
-    title: str
-    between: tuple[str, ...] = ()
-    done_when: tuple[tuple[str, ...], ...] = ()
-    settled_by: tuple[str, ...] = ()
-    inferred_by: tuple[str, ...] = ()
-    inference: str = ""
-    explain: tuple[Explanation, ...] = ()
-    gesture: Gesture | None = None
-    arrow: tuple[ArrowDef, ...] = ()
-
-
-class Instance(_Strict, frozen=True):
-    """How events become one sign-in: equal values of the facts in `keys` tie them, `clues`
-    help to choose. A sign-in has one of the arrows `anchors`; events that belong to none
-    make one of their own if they have one of `fallback`. "hidden:ACTOR" stands for shut
-    traffic with that actor, "trouble:ACTOR" for a `trouble` with it."""
-
-    keys: tuple[str, ...]
-    anchors: tuple[str, ...]
-    clues: tuple[str, ...] = ()
-    fallback: tuple[str, ...] = ()
-
-
-class Unfinished(_Strict, frozen=True):
-    """Why a flow stopped short, if an arrow with key `last` is the last that was seen."""
-
-    last: str
-    code: str
-    text: str
-    remedy: str
-
-
-class Trouble(_Strict, frozen=True):
-    """Something below the protocols (a refused connection, a name unknown) that fails the
-    first step between its two ends that is not done otherwise."""
-
-    event: str
-    label: str
-    code: str
-    text: str
-    remedy: str
-    where: dict[str, Value | tuple[Value, ...]] = {}
-    unless: dict[str, Value | tuple[Value, ...]] = {}
-
-    def matches(self, event: Event) -> bool:
-        return event.name == self.event and _fits(event, self.where, self.unless)
-
-
-class Definition(_Strict, frozen=True):
-    """A flow. The more specific of two that fit has the higher `specificity`."""
-
-    schema: Literal[1]
-    name: str
-    title: str
-    instance: Instance
-    actor: tuple[ActorDef, ...]
-    step: tuple[StepDef, ...]
-    specificity: int = 0
-    about: str = ""
-    subject: tuple[str, ...] = ()
-    identifiers: tuple[str, ...] = ()
-    unfinished: tuple[Unfinished, ...] = ()
-    trouble: tuple[Trouble, ...] = ()
-
-    def actor_def(self, ident: str) -> ActorDef:
-        return next(actor for actor in self.actor if actor.id == ident)
-
-    @property
-    def arrows(self) -> list[tuple[StepDef, ArrowDef]]:
-        return [(step, arrow) for step in self.step for arrow in step.arrow]
-
-
-Wanted = dict[str, Value | tuple[Value, ...]]
-
-
-def _fits(event: Event, where: Wanted, unless: Wanted) -> bool:
-    return all(_equal(event, name, value) for name, value in where.items()) and not any(
-        _equal(event, name, value) for name, value in unless.items()
-    )
-
-
-def _equal(event: Event, name: str, wanted: Value | tuple[Value, ...]) -> bool:
-    value = event.host if name == "host" else event.facts.get(name)
-    if isinstance(value, Secret):
-        return False  # a definition can't hold secrets, and must not be able to test for them
-    options = wanted if isinstance(wanted, tuple) else (wanted,)
-    if isinstance(value, tuple):
-        return any(option in value for option in options)
-    return any(
-        fnmatchcase(value, option)
-        if isinstance(value, str) and isinstance(option, str)
-        else value == option and type(value) is type(option)
-        for option in options
-    )
+_FIELD = re.compile(r"[A-Za-z_][\w.-]*")  # how Wireshark names fields
 
 
 def parse(text: str, origin: str) -> Definition:
@@ -239,7 +82,45 @@ def parse(text: str, origin: str) -> Definition:
         place = f"{origin}:{line}" if line else origin
         raise DefinitionError(f"{place}: {sentence}" + (f" ({key})" if key else "")) from None
     _check_references(definition, text, origin)
-    return definition
+    return _placed(definition, text, origin)
+
+
+def _placed(definition: Definition, text: str, origin: str) -> Definition:
+    """With the event's name and the place in the file for each arrow that tshark finds."""
+    if not definition.matched:
+        return definition
+    steps = []
+    for number, step in enumerate(definition.step):
+        arrows = []
+        for index, arrow in enumerate(step.arrow):
+            path = f"step[{number}].arrow[{index}]"
+            place = f"{origin}:{_line_of(text, path)}: step {step.number}"
+            if (arrow.match is None) == (arrow.event == ""):
+                raise DefinitionError(f"{place}: an arrow has either `event` or `match`")
+            if arrow.match is not None:
+                place = f"{origin}:{_line_of(text, path + '.match')}: step {step.number}"
+                arrow = _found_by_tshark(definition.name, arrow, arrow.match, place)
+            arrows.append(arrow)
+        steps.append(msgspec.structs.replace(step, arrow=tuple(arrows)))
+    return msgspec.structs.replace(definition, step=tuple(steps))
+
+
+def _found_by_tshark(flow: str, arrow: ArrowDef, match: Match, place: str) -> ArrowDef:
+    if not arrow.id:
+        raise DefinitionError(f"{place}: an arrow with `match` needs an `id`")
+    if not match.tshark.strip() or not match.tshark.isprintable():
+        raise DefinitionError(f"{place}: match.tshark is no display filter on one line")
+    for name, text in arrow.facts.items():
+        if not FACT.search(text):
+            raise DefinitionError(f'{place}: fields: "{name}" has no field in "{text}"')
+    for field in arrow.wireshark_fields:
+        if not _FIELD.fullmatch(field):
+            raise DefinitionError(f'{place}: fields: "{field}" is no field\'s name')
+    return msgspec.structs.replace(
+        arrow,
+        event=f"tshark.{flow}.{arrow.id}",
+        match=PlacedMatch(match.tshark, match.ports, place),
+    )
 
 
 def _line_of(text: str, key: str) -> int | None:
@@ -283,7 +164,13 @@ def _check_references(definition: Definition, text: str, origin: str) -> None:
     numbers = [step.number for step in definition.step]
     if numbers != sorted(set(numbers)):
         raise DefinitionError(f"{origin}: step numbers must rise, each once")
+    if not definition.step or not definition.instance.anchors:
+        raise DefinitionError(f"{origin}: a flow has at least one step and one anchor")
     for step, arrow in definition.arrows:
+        if arrow.match is None:
+            said = arrow.event or arrow.label
+            demand(bool(arrow.event), said, f"step {step.number}: an arrow has `event` or `match`")
+            demand(not arrow.fields, said, f"step {step.number}: `fields` are for `match`")
         for ident in (arrow.from_, arrow.to, *((arrow.at,) if arrow.at else ())):
             demand(ident in actors, ident, f'step {step.number}: no actor is called "{ident}"')
         for key in (*arrow.after, *((arrow.within.of,) if arrow.within else ())):
@@ -293,7 +180,8 @@ def _check_references(definition: Definition, text: str, origin: str) -> None:
         for ident in (*step.between, *gesture):
             demand(ident in actors, ident, f'step {step.number}: no actor is called "{ident}"')
         named = [key for group in step.done_when for key in group]
-        named += [*step.settled_by, *step.inferred_by, *(e.seen for e in step.explain)]
+        named += [*step.settled_by, *step.reopened_by, *step.inferred_by]
+        named += [entry.seen for entry in step.explain]
         for key in named:
             demand(key in keys, key, f'step {step.number}: no arrow is called "{key}"')
     for key in (*definition.instance.anchors, *definition.instance.fallback):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dissect.flow.chart import draw
-from dissect.flow.correlate import Candidate, candidates, instances
+from dissect.flow.correlate import candidates, instances
 from dissect.flow.definition import Definition
+from dissect.flow.groups import Candidate
+from dissect.flow.lacking import Spans
 from dissect.flow.roles import Roles
-from dissect.flow.verdict import Show, judge
+from dissect.flow.states import Show
+from dissect.flow.verdict import judge
 from dissect.model import Event, SequenceChart
 
 _Found = tuple[int, int, SequenceChart]
@@ -19,18 +22,19 @@ def match(
     events: Sequence[Event],
     show: Show,
     roles: Mapping[str, str] | None = None,
+    spans: Spans | None = None,
 ) -> list[SequenceChart]:
     """The charts of all sign-ins, most specific first, then by start.
 
     `events` may come in any order; `show` turns a fact into text without secrets; `roles` are
-    actors that the user set for addresses. A sign-in
-    whose events lie wholly inside a more specific one is not listed.
+    actors that the user set for addresses; `spans` tell when each capture begins and ends.
+    A sign-in whose events lie wholly inside a more specific one is not listed.
     """
     events = sorted(events, key=_order)
     found: list[_Found] = []
     taken: dict[int, set[int]] = {}  # specificity → events of its flows, and what it can't place
     for definition in sorted(definitions, key=lambda item: -item.specificity):
-        charts, unplaced = _charts(definition, events, show, roles or {})
+        charts, unplaced = _charts(definition, events, show, roles or {}, spans or {})
         above = {i for rank, seen in taken.items() if rank > definition.specificity for i in seen}
         for indexes, start, chart in charts:
             # Its events may lie in two of them: what they share is still theirs.
@@ -47,7 +51,11 @@ def _order(event: Event) -> tuple[tuple[int, bool, str, int], str]:
 
 
 def _charts(
-    definition: Definition, events: Sequence[Event], show: Show, given: Mapping[str, str]
+    definition: Definition,
+    events: Sequence[Event],
+    show: Show,
+    given: Mapping[str, str],
+    spans: Spans,
 ) -> tuple[list[tuple[frozenset[int], int, SequenceChart]], set[int]]:
     """Each sign-in with the events it is made of; and the events of the same clients that
     fit more than one of them."""
@@ -57,7 +65,7 @@ def _charts(
     charts = []
     for group in groups:
         members: list[Candidate] = group.members
-        verdict = judge(definition, members, show)
+        verdict = judge(definition, members, show, spans)
         chart = draw(definition, verdict, members, show, [*group.notes, *notes])
         charts.append((frozenset(item.index for item in members), group.start, chart))
     clients = {client for group in groups for client in group.clients}

@@ -43,8 +43,7 @@ class Roles:
                 wanted[name].append((actor.id, fact))
         ends = defaultdict(list)
         for _, arrow in self._definition.arrows:
-            if not arrow.at:
-                ends[arrow.event].append(arrow)
+            ends[arrow.event].append(arrow)
         for event in events:
             for ident, fact in wanted.get(event.name, ()):
                 value = event.facts.get(fact)
@@ -53,11 +52,15 @@ class Roles:
                         self._hosts[ident].add(host.lower())
             if event.host:
                 for arrow in ends.get(event.name, ()):
-                    if arrow.matches(event):
-                        for ident in (arrow.from_, arrow.to):
-                            if self._kinds[ident] == "server":
-                                self._hosts[ident].add(event.host)
-                        break
+                    if not arrow.matches(event):
+                        continue
+                    if arrow.at and not self.is_server(arrow.at, event):
+                        continue
+                    # An arrow with `at` is known by its host; it teaches none.
+                    for ident in () if arrow.at else (arrow.from_, arrow.to):
+                        if self._kinds[ident] == "server":
+                            self._hosts[ident].add(event.host)
+                    break
 
     def _shut_clients(self, events: Sequence[Event]) -> dict[str, str]:
         """Address → actor: by the arrows it was the client of, else by its servers."""

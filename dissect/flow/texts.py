@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dissect.model import Event, Fact
 
-_FIELD = re.compile(r"\{([a-z_]+)\}")
+_FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}")  # also names of Wireshark's fields
 # What is asked of an optional fact: "[ for {user}]" vanishes where there is no user, and
 # "[{remedy}|Look it up.]" is the first alternative whose facts are all there.
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")

@@ -7,31 +7,17 @@ step until something settles it; the last word counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from dissect.flow.correlate import Candidate
-from dissect.flow.definition import HIDDEN, TROUBLE, ArrowDef, Definition, Failure, StepDef, Trouble
+from dissect.flow import troubles
+from dissect.flow.definition import HIDDEN, TROUBLE, ArrowDef, Definition, Failure
+from dissect.flow.groups import Candidate
+from dissect.flow.lacking import Evidence, Spans
+from dissect.flow.states import Show, StepState, cause_of, words
 from dissect.flow.texts import fill
-from dissect.model import Cause, Event, Fact, StepStatus
-
-Show = Callable[[Fact | None], str]
-
-
-@dataclass(slots=True)
-class StepState:
-    """The state of a step while its events are read, and after."""
-
-    step: StepDef
-    status: StepStatus = "missing"
-    failed_by: Candidate | None = None
-    cause: Cause | None = None
-    seen: set[str] = field(default_factory=set)
-    refused: list[str] = field(default_factory=list)
-    explanation: str | None = None
-    hidden_by: list[Candidate] = field(default_factory=list)
-    trouble: list[tuple[Trouble, Candidate]] = field(default_factory=list)
+from dissect.model import Cause, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +30,17 @@ class Verdict:
     cause: Cause | None
 
 
-def judge(definition: Definition, members: Sequence[Candidate], show: Show) -> Verdict:
-    """The verdict on one sign-in; `members` in time order."""
+def judge(
+    definition: Definition, members: Sequence[Candidate], show: Show, spans: Spans | None = None
+) -> Verdict:
+    """The verdict on one sign-in; `members` in time order. `spans` tell when captures begin
+    and end, as far as that is known."""
+    spans = spans or {}
     states = {step.number: StepState(step) for step in definition.step}
     _read(definition, members, states, show)
     _settle_rest(members, states)
-    _trouble(definition, members, states, show)
-    _explain(definition, members, states, show)
+    troubles.apply(definition, members, states, show, spans)
+    _explain(definition, members, states, show, spans)
     ordered = tuple(states[step.number] for step in definition.step)
     return _conclude(definition, ordered, members, show)
 
@@ -76,12 +66,14 @@ def _read(
         if item.arrow.fails is not None:
             state.status = "failed"
             state.failed_by = item
-            state.cause = _cause(item.arrow.fails, item.event, definition, show)
+            state.cause = cause_of(item.arrow.fails, item.event, definition, show)
             state.seen.clear()
             continue
         for other in states.values():
             if key in other.step.settled_by:
-                other.status, other.cause, other.failed_by = "done", None, None
+                other.recover("done")
+            elif key in other.step.reopened_by and other.status == "failed":
+                other.recover("missing")
             elif any(key in group for group in other.step.done_when):
                 other.seen.add(key)
                 complete = any(set(group) <= other.seen for group in other.step.done_when)
@@ -131,10 +123,7 @@ def _title_of(key: str, definition: Definition) -> str:
 
 
 def _frames(event: Event) -> str:
-    source = event.source
-    if source.line is not None:
-        return f"{source.capture} line {source.line}"
-    return f"{source.capture} frame {source.first_frame}"
+    return words(event.source)
 
 
 def _settle_rest(members: Sequence[Candidate], states: Mapping[int, StepState]) -> None:
@@ -160,42 +149,17 @@ def _settle_rest(members: Sequence[Candidate], states: Mapping[int, StepState]) 
             state.status = "hidden"
 
 
-def _trouble(
-    definition: Definition,
-    members: Sequence[Candidate],
-    states: Mapping[int, StepState],
-    show: Show,
-) -> None:
-    for item in members:
-        if not item.arrow.key.startswith(TROUBLE):
-            continue
-        event, client, server = item.event, item.arrow.from_, item.arrow.to
-        trouble = next(entry for entry in definition.trouble if entry.matches(event))
-        for state in states.values():
-            parties = state.step.between
-            if not parties or parties[0] != client or server not in parties[1:]:
-                continue
-            if state.status in ("missing", "hidden") or state.trouble:
-                state.status = "failed"
-                state.trouble.append((trouble, item))
-                failure = Failure(trouble.code, trouble.text, trouble.remedy)
-                state.cause = _cause(failure, event, definition, show)
-                state.explanation = state.cause.text
-                break
-
-
 def _explain(
     definition: Definition,
     members: Sequence[Candidate],
     states: Mapping[int, StepState],
     show: Show,
+    spans: Spans,
 ) -> None:
     present = {item.arrow.key: item.event for item in members}
-    acting = {ident for item in members for ident in (item.arrow.from_, item.arrow.to)}
-    failed: int | None = None
+    inferred = {item.arrow.key for item in members if item.arrow.inferred}
+    failed = next((n for n, state in states.items() if state.status == "failed"), None)
     for state in states.values():
-        if state.status == "failed" and failed is None:
-            failed = state.step.number
         if state.status == "done":
             continue
         if state.cause is not None:
@@ -209,39 +173,30 @@ def _explain(
                 f"traffic with {', '.join(hosts)} is there but could not be decrypted: "
                 f"{'; '.join(filter(None, sentences)) or 'no reason known'}"
             )
+            told = next((e for e in state.step.explain if e.seen in inferred), None)
+            if told is not None:
+                state.explanation += f"; {fill(told.text, present[told.seen], show)}"
         elif state.status == "missing":
             told = next((e for e in state.step.explain if e.seen in present), None)
             state.explanation = (
                 fill(told.text, present[told.seen], show)
                 if told
-                else _missing(definition, state.step, acting, failed)
+                else Evidence(definition, members, spans, failed).lacking(state.step)
             )
 
 
-def _missing(definition: Definition, step: StepDef, acting: set[str], failed: int | None) -> str:
-    for ident in step.between:
-        if ident not in acting:
-            title = definition.actor_def(ident).title
-            if definition.actor_def(ident).kind == "client":
-                return f"no packets of the {title} are in the captures given: capture there, too"
-            before = f"; step {failed} failed before it" if failed is not None else ""
-            return f"no packets from or to {title} are in the captures given{before}"
-    if failed is not None:
-        return (
-            f"nothing that completes this step is in the captures; step {failed} failed before it"
-        )
-    return "nothing that completes this step is in the captures given"
-
-
-def _cause(failure: Failure, event: Event, definition: Definition, show: Show) -> Cause:
-    found = {name: show(event.facts.get(name)) for name in definition.identifiers}
-    return Cause(
-        code=fill(failure.code, event, show),
-        text=fill(failure.text, event, show),
-        remedy=fill(failure.remedy, event, show),
-        evidence=(event.source,),
-        identifiers={name: value for name, value in found.items() if value},
-    )
+def _with_identifiers(
+    cause: Cause, definition: Definition, members: Sequence[Candidate], show: Show
+) -> Cause:
+    """With the ids of the sign-in's latest message that has any, where the failing one has none."""
+    if cause.identifiers:
+        return cause
+    for item in reversed(members):
+        facts = item.event.facts
+        found = {name: show(facts[name]) for name in definition.identifiers if facts.get(name)}
+        if found:
+            return replace(cause, identifiers=found)
+    return cause
 
 
 def _conclude(
@@ -249,18 +204,23 @@ def _conclude(
 ) -> Verdict:
     failed = next((state for state in states if state.status == "failed"), None)
     if failed is not None:
-        return Verdict(states, "failed", failed.step.number, failed.cause)
+        cause = failed.cause and _with_identifiers(failed.cause, definition, members, show)
+        return Verdict(states, "failed", failed.step.number, cause)
     if states[-1].status == "done":
         return Verdict(states, "complete", None, None)
     last_done = max((i for i, state in enumerate(states) if state.status == "done"), default=-1)
     open_ = next((s for s in states[last_done + 1 :] if s.status in ("missing", "hidden")), None)
-    readable = [item for item in members if not item.arrow.key.startswith((HIDDEN, TROUBLE))]
+    readable = [
+        item
+        for item in members
+        if not item.arrow.key.startswith((HIDDEN, TROUBLE)) and not item.arrow.inferred
+    ]
     cause = None
     if readable:
         latest = readable[-1]
         reason = next((u for u in definition.unfinished if u.last == latest.arrow.key), None)
         if reason is not None:
-            cause = _cause(
+            cause = cause_of(
                 Failure(reason.code, reason.text, reason.remedy), latest.event, definition, show
             )
     stopped = open_ or states[-1]

@@ -1,7 +1,7 @@
 """ADFS: its sign-in page and what surrounds it (forms, Windows and certificate sign-in, MSIS
 errors, loop detection, proxies, device registration); [MS-ADFSPIP] for the proxy's calls.
 
-Pages of another identity provider that speaks WS-Federation give the same events.
+Pages of another identity provider that speaks WS-Federation, SAML or OAuth give the same events.
 """
 
 from __future__ import annotations
@@ -35,10 +35,13 @@ def sign_in(exchange: Exchange) -> Iterator[Found]:
     given = "password" in form and "username" in form and form.get("grant_type") is None
     answer = ntlm.sent(exchange) if asked or "/adfs/" in exchange.path else None
     windows = answer is not None and answer.final
-    saml_page = exchange.path.startswith("/adfs/ls") and (
-        "samlrequest" in query or "samlrequest" in form
+    # The same page serves whoever asks by SAML or OAuth.
+    other_page = (
+        "samlrequest" in query
+        or "samlrequest" in form
+        or ("client_id" in query and "response_type" in query)
     )
-    if not asked and not given and not windows and not saml_page:
+    if not asked and not given and not windows and not other_page:
         yield from _unasked(exchange)
         return
     facts: dict[str, Fact] = {}

@@ -16,6 +16,12 @@ from importlib.resources import files
 from dissect.model import Fact
 
 _CLIENT_CODE = re.compile(r"\b0x(CAA[0-9A-F]{5})\b", re.I)  # of the Teams client
+_ADFS_CODE = re.compile(r"\b(MSIS[0-9]{4})\b")
+
+
+# Of a number that only its range is known of.
+_WIDE_CAUSE = "the server's own words, where it sent any, tell more than this number"
+_WIDE_REMEDY = "Look for the same number and time in the log of the server that the source names."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ def catalogue() -> Catalogue:
     ranges = []
     for span, entry in raw.pop("range")["ms-diagnostics"].items():
         low, _, high = span.partition("-")
-        ranges.append((int(low), int(high), Advice(span, entry["text"], source=sources["ocer"])))
+        wide = Advice(span, entry["text"], _WIDE_CAUSE, _WIDE_REMEDY, sources["ocer"])
+        ranges.append((int(low), int(high), wide))
     return Catalogue(
         families={
             family: {code: _entry(code, entry, sources) for code, entry in entries.items()}
@@ -106,8 +113,12 @@ def sign_in(error: str = "", text: str = "", number: str = "") -> Advice | None:
     by_name = known.get("oauth", error)
     if by_name is not None and not by_name.general:
         return by_name
-    client = _CLIENT_CODE.search(text)
-    by_text = known.said(text) or (known.get("teams", "0x" + client[1].upper()) if client else None)
+    client, adfs = _CLIENT_CODE.search(text), _ADFS_CODE.search(text)
+    by_text = (
+        known.said(text)
+        or (known.get("teams", "0x" + client[1].upper()) if client else None)
+        or (known.get("msis", adfs[1]) if adfs else None)
+    )
     return by_text or known.get("aadsts", number) or by_name
 
 
@@ -150,8 +161,27 @@ _FAILURES = (
 )  # fmt: skip
 
 
+# Events whose code is one fact, and its family; events that are a code by themselves.
+_LOOKUPS = {
+    "tls.alert": ("tls", "alert"),
+    "adfs.error": ("msis", "code"),
+    "dns.failed": ("dns", "rcode"),
+    "proxy.connect.refused": ("proxy", "status"),
+    "provisioning.failed": ("provisioning", "http_status"),
+}
+_SAML = ("saml.response.issued", "saml.response.posted")  # a refusal is inside a response
+_FIXED = {
+    "tcp.refused": ("tcp", "refused"),
+    "tcp.timeout": ("tcp", "timeout"),
+    "tcp.reset": ("tcp", "reset"),
+    "adfs.unavailable": ("service", "unavailable"),
+    "adfs.credentials.rejected": ("service", "credentials"),
+    "adfs.password.expired": ("service", "password_expired"),
+}
+
+
 def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
-    if not name.endswith(_FAILURES):
+    if not name.endswith(_FAILURES) and name not in _FIXED and name not in _SAML:
         return None
 
     def word(key: str) -> str:
@@ -159,10 +189,15 @@ def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
         return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
     known = catalogue()
-    if name == "tls.alert":
-        return known.get("tls", word("alert"))
-    if name == "adfs.error":
-        return known.get("msis", word("code"))
+    if name == "dns.failed" and word("type") in ("HTTPS", "SVCB"):
+        return known.get("dns", "no_https")
+    if name in _LOOKUPS:
+        family, key = _LOOKUPS[name]
+        return known.get(family, word(key))
+    if name in _FIXED:
+        return known.get(*_FIXED[name])
+    if name in _SAML:
+        return known.get("saml", word("substatus")) or known.get("saml", word("status_code"))
     if name.startswith("sip."):
         if name == "sip.response.sent" and word("status")[:1] in "123":
             return None
@@ -170,6 +205,16 @@ def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
         return sip(code if known.get("sip", code) else word("status"), word("ms_error"))
     if name.startswith(("webticket.", "certprov.", "autodiscover.")):
         number = word("ms_error").partition(".")[0]
-        exact = known.get("diagnostics", number) or known.get("service", word("code"))
+        exact = (
+            known.get("pin", word("pin_problem"))
+            or known.get("diagnostics", number)
+            or known.get("service", word("code"))
+        )
         return exact or known.in_range(number)
-    return sign_in(word("error"), word("text"), word("code"))
+    if name == "oauth.bearer.refused" and not word("error") and word("status") == "401":
+        return known.get("oauth", "invalid_token")
+    return (
+        sign_in(word("error"), word("text"), word("code"))
+        or known.get("wstrust", word("fault"))
+        or known.get("enrolment", word("error"))
+    )

@@ -203,7 +203,9 @@ def pages(exchange: Exchange) -> Iterator[Found]:
             return
     facts = error_facts(text)
     if facts and not facts["interrupt"]:
-        yield got("azuread.signin.refused", **facts)
+        # What it refuses is told by its request: it may be the code, not the sign-in.
+        asked = exchange.request is not None
+        yield got("azuread.signin.refused" if asked else "azuread.error.shown", **facts)
     elif _SIGNED_IN.search(text) and _SIGNED_IN.search(markup.visible_text(text)):
         yield got("deviceauth.completed")
 
@@ -218,7 +220,11 @@ def redirects(exchange: Exchange) -> Iterator[Found]:
     if host:
         facts["to_host"] = host
     query = {name.lower(): value for name, value in pairs(location.partition("?")[2])}
-    if query.get("wa") == "wsignin1.0":
+    if exchange.host is None:
+        yield got("web.redirected", **facts)  # who sends it on is not known
+    elif query.get("wa") == "wsignin1.0" and host in (None, exchange.host):
+        yield got("wsfed.moved", **facts)  # ADFS sends Windows clients to its /wia page
+    elif query.get("wa") == "wsignin1.0":
         yield got(
             "wsfed.redirected",
             idp_host=host,

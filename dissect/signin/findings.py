@@ -38,6 +38,7 @@ class _State:
     users: dict[str, _Code] = field(default_factory=dict)
     refused: dict[Secret, int] = field(default_factory=dict)
     by_user_id: set[str] = field(default_factory=set)
+    elsewhere: dict[Secret, str] = field(default_factory=dict)
 
 
 def across(events: Iterable[Event]) -> list[Event]:
@@ -48,7 +49,29 @@ def across(events: Iterable[Event]) -> list[Event]:
         extra = _extra(event, state)
         found.append(replace(event, facts={**event.facts, **extra}) if extra else event)
         found += _made(event, state)
-    return _clocks(found)
+    return _clocks(_proxy_legs(found))
+
+
+def _proxy_legs(events: list[Event]) -> list[Event]:
+    """A 407 of a proxy that granted the same tunnel to the same client later is no refusal."""
+    granted: dict[tuple[str | None, str | None], int] = {}
+    for event in events:
+        if event.name == "proxy.connect.granted":
+            granted[_tunnel(event)] = event.order_ns
+    if not granted:
+        return events
+    return [
+        replace(event, name="proxy.connect.challenged")
+        if event.name == "proxy.connect.refused"
+        and event.facts.get("status") == 407
+        and granted.get(_tunnel(event), 0) >= event.order_ns
+        else event
+        for event in events
+    ]
+
+
+def _tunnel(event: Event) -> tuple[str | None, str | None]:
+    return event.client.address if event.client else None, event.host
 
 
 def _extra(event: Event, state: _State) -> dict[str, Fact]:
@@ -64,11 +87,13 @@ def _extra(event: Event, state: _State) -> dict[str, Fact]:
     elif name == "oauth.token.refused":
         return _refused(event, state)
     elif name == "oauth.token.issued":
-        return _resource(event, _code(event, state))
+        return _issued(event, state)
     elif name == "deviceauth.code.refused":
         return _typed(event, state)
     elif name == "webticket.refused":
-        return _again(event, state)
+        return {**_again(event, state), **_elsewhere(event, state)}
+    elif name == "autodiscover.failed" or name.endswith(".refused"):
+        return _elsewhere(event, state)
     return {}
 
 
@@ -133,6 +158,24 @@ def _typed(event: Event, state: _State) -> dict[str, Fact]:
     if code.lifetime is not None:
         facts["lifetime"] = code.lifetime
     return facts
+
+
+def _issued(event: Event, state: _State) -> dict[str, Fact]:
+    """A token for another resource than asked; what it is for is kept for who refuses it."""
+    found = _resource(event, _code(event, state))
+    token, other = event.facts.get("access_token"), found.get("other_resource")
+    if isinstance(token, Secret) and isinstance(other, str):
+        if len(state.elsewhere) >= CODES_KEPT:
+            state.elsewhere.pop(next(iter(state.elsewhere)))
+        state.elsewhere[token] = other
+    return found
+
+
+def _elsewhere(event: Event, state: _State) -> dict[str, Fact]:
+    """That the token refused here was issued for another resource than asked."""
+    token = event.facts.get("access_token")
+    other = state.elsewhere.get(token) if isinstance(token, Secret) else None
+    return {"other_resource": other} if other else {}
 
 
 def _resource(event: Event, code: _Code | None) -> dict[str, Fact]:

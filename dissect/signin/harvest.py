@@ -139,13 +139,20 @@ def _json(text: str) -> Iterator[Secret]:
 
 def _walk(value: Any, name: str) -> Iterator[Secret]:
     if isinstance(value, dict):
+        explained = any(str(key).lower() == "message" for key in value)
         for key, item in value.items():
+            if explained and str(key).lower() == "code" and _is_words(item):
+                continue  # the code of an error is no authorization code
             yield from _walk(item, str(key))
     elif isinstance(value, list):
         for item in value:
             yield from _walk(item, name)
     elif isinstance(value, str):
         yield from _named(name, value)
+
+
+def _is_words(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z_.]{2,79}", value) is not None
 
 
 def _named(name: str, value: str) -> Iterator[Secret]:

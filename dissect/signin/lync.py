@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dissect.model import Fact, Secret
-from dissect.signin import jwt, markup
+from dissect.signin import authentication, jwt, markup, pin
 from dissect.signin.exchange import Exchange
 from dissect.signin.redaction import secret
 from dissect.signin.rule import Found, got, sent
@@ -64,6 +64,7 @@ def autodiscover(exchange: Exchange) -> Iterator[Found]:
             "autodiscover.challenged",
             ticket_host=ticket_host,
             why="no ticket yet" if ticket_url else "no ticket yet, and no word of where to get one",
+            **_modern(exchange),
         )
     elif exchange.status == 200:
         yield got("autodiscover.answered", **_links(exchange))
@@ -74,15 +75,30 @@ def autodiscover(exchange: Exchange) -> Iterator[Found]:
             "autodiscover.failed",
             status=exchange.status,
             ticket_host=ticket_host,
-            **{**_refused_token(exchange, credentials), **diagnostics(exchange)},
+            **{
+                **({"why": "the user's home is not known here"} if exchange.status == 404 else {}),
+                **_refused_token(exchange, credentials),
+                **diagnostics(exchange),
+            },
         )
 
 
+def _modern(exchange: Exchange) -> dict[str, Fact]:
+    """Where a server with modern authentication sends its clients for a token: the Bearer
+    challenge of Skype for Business Server in a hybrid (authorization_uri, trusted_issuers)."""
+    fields = exchange.response.headers.all("www-authenticate") if exchange.response else ()
+    for item in (item for value in fields for item in authentication.parse(value)):
+        if item.scheme.lower() == "bearer":
+            host = markup.host_of(item.parameters.get("authorization_uri"))
+            issuers = item.parameters.get("trusted_issuers")
+            found = {"token_host": host, "trusted_issuers": issuers[:200] if issuers else None}
+            return {name: value for name, value in found.items() if value}
+    return {}
+
+
 def _refused_token(exchange: Exchange, credentials: dict[str, Fact]) -> dict[str, Fact]:
-    """Why autodiscover gave no links, as far as status and token tell."""
-    if exchange.status == 404:
-        return {"why": "the user's home is not known here"}
-    if exchange.status not in (401, 403) or not credentials:
+    """Why a service of Skype for Business did not take a token, as far as the token tells."""
+    if exchange.status not in (401, 403, 500) or not credentials:
         return {}
     value = credentials.get("access_token")
     if not isinstance(value, Secret):
@@ -116,6 +132,7 @@ def web_ticket(exchange: Exchange) -> Iterator[Found]:
         (v for v in _values(asked, "Value") if v.lower().startswith("sip:")), ""
     ).removeprefix("sip:")
     facts: dict[str, Fact] = {"user": user.lower()} if user else {}
+    facts.update(pin.asked(exchange, asked))
     handed = markup.find(asked, "Assertion")
     if handed is not None:
         credentials = {**credentials, "assertion": secret("assertion", markup.serialised(handed))}
@@ -133,7 +150,14 @@ def web_ticket(exchange: Exchange) -> Iterator[Found]:
         yield got(
             "webticket.refused",
             status=exchange.status,
-            **{**credentials, **facts, **_fault(root), **diagnostics(exchange)},
+            **{
+                **credentials,
+                **facts,
+                **_refused_token(exchange, credentials),
+                **_fault(root),
+                **diagnostics(exchange),
+                **pin.problem(exchange.response_text),
+            },
         )
 
 

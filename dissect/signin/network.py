@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection
 
@@ -46,8 +47,23 @@ def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
     for alert in row.alerts:
         if alert.level == "fatal" and alert.description not in _ORDINARY_ALERTS:
             by = "client" if alert.direction == 0 else "server"
-            yield "tls.alert", {"alert": alert.description, "by": by, **facts}
+            yield "tls.alert", {"alert": alert.description, "by": by, **facts, **_dates(row)}
             break
+
+
+def _dates(row: TlsConnection) -> dict[str, Fact]:
+    """The validity of the server's certificate, for who asks whose clock is wrong."""
+    if not row.certificates:
+        return {}
+    leaf = row.certificates[0]
+    moments = (("certificate_from", leaf.not_before_ns), ("certificate_until", leaf.not_after_ns))
+    try:
+        return {
+            name: datetime.fromtimestamp(ns // 1_000_000_000, UTC).isoformat()
+            for name, ns in moments
+        }
+    except (ValueError, OverflowError, OSError):
+        return {}  # beyond what a calendar holds: nothing is concluded from it
 
 
 def tcp(row: TcpConnection) -> Iterator[tuple[str, dict[str, Fact]]]:

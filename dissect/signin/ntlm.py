@@ -1,15 +1,17 @@
-"""HTTP authentication by NTLM, Kerberos and Negotiate: which leg a message is ([MS-NTHT],
-RFC 4559). The credentials stay secret; only names that the client gives are read."""
+"""Windows sign-in over HTTP: NTLM, Kerberos and Negotiate ([MS-NTHT], RFC 4559).
+
+`authentication` tells which leg a field is; here the name that the client gives is read
+([MS-NLMP] 2.2.1.3). The credentials stay secret.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 
+from dissect.signin import authentication
 from dissect.signin.exchange import Exchange
 
-_SIGNATURE = b"NTLMSSP\0"
+_SCHEMES = ("ntlm", "negotiate", "kerberos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +26,29 @@ class Leg:
 
 def sent(exchange: Exchange) -> Leg | None:
     """The leg that a request brings in its Authorization field; None without one of these."""
-    scheme, _, rest = (exchange.request_header("authorization") or "").partition(" ")
-    if scheme.lower() not in ("ntlm", "negotiate", "kerberos"):
+    found = authentication.parse(exchange.request_header("authorization") or "")
+    item = next((one for one in found if one.scheme.lower() in _SCHEMES), None)
+    if item is None:
         return None
-    blob = _decoded(rest)
-    at = blob.find(_SIGNATURE)
-    if at < 0:
-        # SPNEGO or a Kerberos AP-REQ: the first message is the only one of the client.
-        return Leg("Kerberos" if scheme.lower() != "ntlm" else "NTLM", bool(blob))
-    kind = int.from_bytes(blob[at + 8 : at + 12], "little")
-    return Leg("NTLM", kind == 3, _user(blob[at:]) if kind == 3 else "")
+    leg = authentication.leg(item, challenge=False)
+    if item.scheme.lower() == "ntlm" or leg.mechanism == "NTLM":
+        message = authentication.ntlm_message(item)
+        final = leg.step == "authenticate"
+        return Leg("NTLM", final, _user(message) if final else "")
+    # SPNEGO or a Kerberos AP-REQ: the first message is the only one of the client.
+    return Leg("Kerberos", bool(item.token))
 
 
 def challenge_leg(exchange: Exchange) -> str | None:
     """Of a 401: "offer" lists schemes, "challenge" carries a server's blob; else None."""
     if exchange.response is None or exchange.status != 401:
         return None
-    fields = [value.strip() for value in exchange.response.headers.all("www-authenticate")]
-    schemes = [value for value in fields if value.lower().startswith(("ntlm", "negotiate"))]
-    if any(" " in value for value in schemes):
+    fields = exchange.response.headers.all("www-authenticate")
+    found = [item for value in fields for item in authentication.parse(value)]
+    found = [item for item in found if item.scheme.lower() in ("ntlm", "negotiate")]
+    if any(item.token for item in found):
         return "challenge"
-    return "offer" if schemes else None
-
-
-def _decoded(text: str) -> bytes:
-    compact = text.strip()
-    try:
-        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
-    except (ValueError, binascii.Error):
-        return b""  # not base64: an unreadable leg has no name in it
+    return "offer" if found else None
 
 
 def _user(message: bytes) -> str:

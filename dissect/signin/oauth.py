@@ -3,6 +3,8 @@ grant (RFC 6749 §3.2, RFC 7521 for assertions, Azure AD's on-behalf-of)."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +14,7 @@ from dissect.signin import jwt
 from dissect.signin.azuread import error_facts
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
-from dissect.signin.services import application, resource_of
+from dissect.signin.services import application, resource_of, sfb_phone
 
 DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
 _DEVICE_ENDPOINT = re.compile(
@@ -30,12 +32,16 @@ def device_code(exchange: Exchange) -> Iterator[Found]:
     if exchange.method != "POST" or not (issued or _DEVICE_ENDPOINT.search(exchange.path)):
         return
     form = exchange.form
+    asker: dict[str, Fact | None] = {
+        "client_id": form.get("client_id"),
+        "application": application(form.get("client_id")),
+        **_phone(exchange),
+    }
     yield sent(
         "oauth.device_code.requested",
-        client_id=form.get("client_id"),
-        application=application(form.get("client_id")),
         resource=form.get("resource"),
         scope=form.get("scope"),
+        **asker,
     )
     if exchange.response is None:
         return
@@ -50,9 +56,16 @@ def device_code(exchange: Exchange) -> Iterator[Found]:
             version="v1" if "verification_url" in answer else "v2",
             resource=form.get("resource"),
             scope=form.get("scope"),
+            **asker,
         )
     else:
-        yield got("oauth.device_code.refused", **refusal(exchange))
+        yield got("oauth.device_code.refused", **{**asker, **refusal(exchange)})
+
+
+def _phone(exchange: Exchange) -> dict[str, Fact]:
+    """`paired` where the request itself tells that a phone of Skype for Business sent it."""
+    told = sfb_phone(exchange.form.get("client_id"), exchange.request_header("user-agent"))
+    return {"paired": True} if told else {}
 
 
 def token(exchange: Exchange) -> Iterator[Found]:
@@ -63,6 +76,8 @@ def token(exchange: Exchange) -> Iterator[Found]:
         return
     facts = _asked(form, grant)
     polled = grant in DEVICE_GRANTS
+    if polled:
+        facts.update(_phone(exchange))
     yield sent("oauth.token.polled" if polled else "oauth.token.requested", **facts)
     if exchange.response is None:
         return
@@ -97,8 +112,10 @@ def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
         facts["user"] = form.get("username", "").lower()
     elif grant == "authorization_code":
         if form.get("code"):
-            facts["code_used"] = Secret("code", form["code"])
+            facts["authorization_code"] = Secret("code", form["code"])
         facts["pkce"] = bool(form.get("code_verifier"))
+        if form.get("code_verifier"):
+            facts["code_challenge"] = code_challenge(form["code_verifier"])
     elif form.get("assertion"):
         # jwt-bearer is on-behalf-of where it says so, saml1_1-bearer a federated password.
         facts["assertion"] = Secret("assertion", form["assertion"])
@@ -112,6 +129,13 @@ def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
             facts["client_proof"] = proof
             break
     return facts
+
+
+def code_challenge(verifier: str) -> str:
+    """The S256 challenge of a code verifier (RFC 7636 §4.2): what the authorization request
+    held, and no secret."""
+    digest = hashlib.sha256(verifier.encode("utf-8", "replace")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def user_code(text: str) -> Secret:

@@ -40,8 +40,17 @@ def authorize(exchange: Exchange) -> Iterator[Found]:
         "return_host": markup.host_of(asked.get("redirect_uri")),
         "flow": _flow(kinds),
         "pkce": asked.get("code_challenge_method", "plain") if "code_challenge" in asked else None,
+        "code_challenge": _challenge(asked),
+        "state": Secret("state", asked["state"]) if asked.get("state") else None,
     }
     yield sent("oauth.authorize.requested", **facts)
+
+
+def _challenge(asked: Mapping[str, str]) -> str | None:
+    """What a request for tokens can be told by to belong to this one (RFC 7636 §4.2)."""
+    if asked.get("code_challenge_method", "plain") == "S256":
+        return asked.get("code_challenge") or None
+    return None  # a plain challenge is the verifier itself: a secret
 
 
 def _flow(kinds: list[str]) -> str | None:
@@ -87,6 +96,7 @@ def _answer(
             suberror=fields.get("error_subcode"),
             response_mode=mode,
             return_host=host,
+            **_state(fields),
         )
         return
     facts = _handed(fields, at_ns)
@@ -103,7 +113,10 @@ def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, Fact]:
         return facts
     facts["given"] = tuple(given)
     for name in given:
-        facts[name] = Secret(name, fields[name])
+        # "code" is the number of an error in other events.
+        fact = "authorization_code" if name == "code" else name
+        facts[fact] = Secret(name, fields[name])
+    facts.update(_state(fields))
     for name in _TOKENS:
         if name in given:
             for key, claim in jwt.facts(fields[name]).items():
@@ -112,6 +125,11 @@ def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, Fact]:
             if state:
                 facts["validity"] = state
     return facts
+
+
+def _state(fields: Mapping[str, str]) -> dict[str, Fact]:
+    """The state that ties answer and request (RFC 6749 §4.1.2)."""
+    return {"state": Secret("state", fields["state"])} if fields.get("state") else {}
 
 
 def returned(exchange: Exchange) -> Iterator[Found]:
@@ -161,13 +179,22 @@ def discovery(exchange: Exchange) -> Iterator[Found]:
 
 
 def bearer(exchange: Exchange) -> Iterator[Found]:
-    """An access token that a service refuses, and in what words (RFC 6750 §3)."""
+    """An access token brought to a service, taken or refused, and in what words (RFC 6750 §3)."""
     scheme, _, value = (exchange.request_header("authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or exchange.response is None:
+    token = value.strip()
+    if scheme.lower() != "bearer" or not token:
         return
+    yield sent("oauth.bearer.sent", access_token=Secret("access_token", token))
+    if exchange.response is None:
+        return
+    if exchange.status < 400:
+        yield got(
+            "oauth.bearer.accepted",
+            status=exchange.status,
+            access_token=Secret("access_token", token),
+        )
     if exchange.status not in (401, 403):
         return
-    token = value.strip()
     challenge = exchange.response_header("www-authenticate") or ""
     words = dict(re.findall(r'([a-z_]+)="([^"]*)"', challenge))
     facts = jwt.facts(token)

@@ -66,11 +66,14 @@ def dhcp(message: DhcpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
     }
     facts: dict[str, Fact] = {key: value for key, value in said.items() if value}
     for place, value in message.provisioning:
-        facts[f"option {_OPTIONS.get(place, place)}"] = _url(bytes(value))
+        facts[f"option {_OPTIONS.get(place, place)}"] = option_text(bytes(value))
+    pool = facts.get("option 43.3 (web server)") or next(iter(message.sip_servers), None)
+    if pool and name == "dhcp.offered":
+        facts["pool"] = pool  # where a phone of Skype for Business signs in
     yield name, facts
 
 
-def _url(value: bytes) -> Text | str:
+def option_text(value: bytes) -> Text | str:
     """An option's value as text; a URL's password is wrapped, bytes that are no text counted."""
     try:
         text = value.decode("utf-8")
@@ -86,6 +89,13 @@ def _url(value: bytes) -> Text | str:
 
 def ntp(message: NtpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
     """An answer of a time server, and how wrong the client's clock was."""
+    if message.mode == "client" and message.transmit_ns is not None:
+        # What the phone takes the time for (RFC 4330 §5), against the capture's clock.
+        asked = round((message.transmit_ns - message.place.span.first_ns) / 1_000_000_000)
+        if abs(asked) > ALLOWED_S:
+            way = "ahead of" if asked > 0 else "behind"
+            text = f"the client's clock is {abs(asked)} s {way} the capture's"
+            yield "ntp.clock_wrong", {"seconds": asked, "measured": "by the question", "text": text}
     if message.mode != "server":
         return
     facts: dict[str, Fact] = {"stratum": message.stratum}
@@ -105,7 +115,7 @@ def ntp(message: NtpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
     if abs(seconds) > ALLOWED_S:
         way = "ahead of" if seconds > 0 else "behind"
         text = f"the client's clock was {abs(seconds)} s {way} the time server's"
-        yield "ntp.clock_wrong", {"seconds": seconds, "text": text}
+        yield "ntp.clock_wrong", {"seconds": seconds, "measured": "by the server", "text": text}
 
 
 def files(exchange: Exchange) -> Iterator[Found]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 
+_CONTINUES = re.compile(r"(?:NTLM|Negotiate) +\S", re.IGNORECASE)
+
 
 def connect(exchange: Exchange) -> Iterator[Found]:
-    """CONNECT, and a refusal. A 407 is refusal only if no later one is granted: NTLM takes
+    """CONNECT, and its answer. A 407 is refusal only if no later one is granted: NTLM takes
     three of them, so whoever judges must look at what followed."""
     if exchange.method != "CONNECT":
         return
@@ -17,11 +20,14 @@ def connect(exchange: Exchange) -> Iterator[Found]:
     if exchange.response is None:
         return
     if exchange.status == 407:
-        offered = [
-            value.partition(" ")[0] for value in exchange.response.headers.all("proxy-authenticate")
-        ]
-        schemes = tuple(dict.fromkeys(offered)) or None
-        yield got("proxy.connect.refused", status=407, schemes=schemes)
+        offers = list(exchange.response.headers.all("proxy-authenticate"))
+        schemes = tuple(dict.fromkeys(offer.partition(" ")[0] for offer in offers)) or None
+        # A challenge of its own (MS-NLMP §2.2.1.2, RFC 4559 §5) waits for the client's answer.
+        midway = any(_CONTINUES.match(offer) for offer in offers)
+        name = "proxy.connect.challenged" if midway else "proxy.connect.refused"
+        yield got(name, status=407, schemes=schemes)
+    elif 200 <= exchange.status < 300:
+        yield got("proxy.connect.granted")
     elif exchange.status >= 300:
         yield got("proxy.connect.refused", status=exchange.status)
 

@@ -9,6 +9,7 @@ from dissect.model import (
     Connection,
     DhcpMessage,
     DnsMessage,
+    Endpoint,
     Event,
     Fact,
     HttpRequest,
@@ -17,6 +18,8 @@ from dissect.model import (
     Message,
     NtpMessage,
     Place,
+    PluginMessage,
+    ProxyHeader,
     SipMessage,
     Source,
     TcpConnection,
@@ -33,11 +36,15 @@ from dissect.signin import (
     network,
     oauth,
     openid,
+    pairing,
     provisioning,
     proxy,
-    saml,
+    saml_bindings,
     services,
+    shapes,
+    skew,
     vvx_log,
+    websocket,
     wsfed,
     wstrust,
 )
@@ -54,12 +61,18 @@ BUILT_IN: tuple[Rule, ...] = (
     *azuread.RULES,
     *adfs.RULES,
     *wsfed.RULES,
-    *saml.RULES,
+    *websocket.RULES,
+    *saml_bindings.RULES,
     *wstrust.RULES,
     *services.RULES,
     *clock.RULES,
+    *skew.RULES,
     *provisioning.RULES,
 )
+
+
+def _key(connection: Connection) -> tuple[int, str, int]:
+    return connection.capture, connection.transport, connection.stream
 
 
 class Recogniser:
@@ -90,7 +103,10 @@ class Recogniser:
         self._servers: dict[
             tuple[int, str, int], str
         ] = {}  # (capture, transport, stream) → TLS server name
+        # Whom a load balancer speaks for (PROXY protocol).
+        self._behind: dict[tuple[int, str, int], Endpoint] = {}
         self._late: list[TcpConnection] = []
+        self._shut: list[TlsConnection] = []
         self.exchanges: list[Exchange] = []
 
     def add(self, message: Message) -> None:
@@ -116,11 +132,17 @@ class Recogniser:
         elif isinstance(message, DhcpMessage):
             for name, facts in provisioning.dhcp(message):
                 self._emit(name, message.place, None, facts)
+                if message.address and message.kind in ("offer", "ack"):
+                    self._addressed(message.address)
         elif isinstance(message, NtpMessage):
             for name, facts in provisioning.ntp(message):
                 self._emit(name, message.place, None, facts)
         elif isinstance(message, TlsConnection):
             self._tls(message)
+        elif isinstance(message, PluginMessage):
+            self._emit(message.event, message.place, None, message.facts)
+        elif isinstance(message, ProxyHeader):
+            self._behind[_key(message.place.connection)] = message.client
         elif isinstance(message, LogEntry):
             self._log_entry(message)
         else:
@@ -133,9 +155,12 @@ class Recogniser:
             for name, facts in network.tcp(row):
                 self._emit(name, row.place, None, facts)
         self._late.clear()
+        for place, host, facts in shapes.polls(self._shut):
+            self._emit("tls.polling", place, host, facts)
+        self._shut.clear()
         events = [self._named(event) for event in self._events]
         events.sort(key=lambda event: event.order)
-        return findings.across(events)
+        return skew.blamed(pairing.tagged(findings.across(events)))
 
     def name_of(self, address: str) -> str | None:
         """The DNS name that was asked for when this address came back, else the given one."""
@@ -167,6 +192,8 @@ class Recogniser:
                 (connection.capture, connection.transport, connection.stream),
                 row.server_name.lower(),
             )
+        if row.shapes:
+            self._shut.append(row)
         for name, facts in network.tls(row):
             place = row.place
             if name == "tls.alert":
@@ -192,7 +219,13 @@ class Recogniser:
         connection = place.connection
         name = self._captures[connection.capture]
         if self._is_log(connection):
-            return Source(capture=name, line=place.span.first_frame)
+            line = place.span.first_frame
+            if not connection.client.port:
+                return Source(capture=name, line=line)
+            # A server's log: each connection is somebody's own.
+            return Source(
+                capture=name, line=line, stream=connection.stream, transport=connection.transport
+            )
         return Source(
             capture=name,
             first_frame=place.span.first_frame,
@@ -205,6 +238,10 @@ class Recogniser:
     def _emit(self, name: str, place: Place, host: str | None, facts: Mapping[str, Fact]) -> None:
         connection = place.connection
         facts = {**facts, **advice.of_event(name, facts), **facts}
+        front, ends = self._behind.get(_key(connection)), [place.sender, place.receiver]
+        if front is not None:
+            facts["balancer"] = connection.client.address
+            ends = [front if end == connection.client else end for end in ends]
         for fact in facts.values():
             self._book.learn_fact(fact, connection.capture, place.span.first_frame)
         self._events.append(
@@ -212,16 +249,26 @@ class Recogniser:
                 name=name,
                 time_ns=place.span.first_ns,
                 after_ns=place.span.after_ns,
-                sender=place.sender.address,
-                receiver=place.receiver.address,
+                sender=ends[0].address,
+                receiver=ends[1].address,
                 host=host
                 or self._servers.get((connection.capture, connection.transport, connection.stream)),
                 source=self._source(place),
                 facts=dict(facts),
-                client=None if self._is_log(connection) else connection.client,
-                server=None if self._is_log(connection) else connection.server,
+                client=(front or connection.client) if self._has_ends(connection) else None,
+                server=connection.server if self._has_ends(connection) else None,
             )
         )
+
+    def _addressed(self, address: str) -> None:
+        """The latest event's client is who will have this address: it has none yet."""
+        event = self._events[-1]
+        if event.client is not None:
+            self._events[-1] = replace(event, client=Endpoint(address, event.client.port))
+
+    def _has_ends(self, connection: Connection) -> bool:
+        """Whether its ends are addresses: a phone's own log has none."""
+        return bool(connection.client.port) or not self._is_log(connection)
 
     def _is_log(self, connection: Connection) -> bool:
         return connection.capture >= self._first_log

@@ -14,16 +14,19 @@ from dataclasses import replace
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from dissect.model import Fact, Secret, Text
+from dissect.signin.masking import SHORTEST, Masks
 from dissect.signin.secret_names import HARMLESS as HARMLESS
 from dissect.signin.secret_names import KINDS as KINDS
 from dissect.signin.secret_names import NAMES as NAMES
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# A phone's own file, named by its MAC address ("0004f2c05a17-user.cfg").
+_DEVICE_FILE = re.compile(r"[0-9a-fA-F]{12}-[a-z]{2,20}\.[a-z]{2,4}")
 _TOKEN_CHARS = re.compile(r"[A-Za-z0-9+/=_.~!*-]+")
 _CASE_CHANGE = re.compile(r"[a-z](?=[A-Z])|[A-Z]{2}(?=[a-z])")
 TOKEN_LENGTH = 20  # shorter values of unknown name are words, numbers and paths
-MIN_SCRUBBED = 6  # a shorter value would blank half the words of a sentence
+MIN_SCRUBBED = SHORTEST  # 6: a shorter value would blank half the words of a sentence
 
 
 def kind_of(name: str) -> str | None:
@@ -36,6 +39,8 @@ def looks_like_token(value: str) -> bool:
     if _JWT.search(value):
         return True
     if len(value) < TOKEN_LENGTH or _GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
+        return False
+    if _DEVICE_FILE.fullmatch(value):
         return False
     return any(_dense(run) for run in re.split(r"[-_.~/=+!*]", value)) or value.endswith("=")
 
@@ -172,7 +177,7 @@ class SecretBook:
         self.reveal = reveal
         self._seen: dict[Secret, tuple[int, int]] = {}
         self._labels: dict[Secret, str] | None = None
-        self._masks: list[tuple[str, str]] = []
+        self._masks = Masks({})
 
     def learn(self, secret: Secret, capture: int, frame: int) -> Secret:
         """Note a secret and where it was seen; returns it, for use in expressions."""
@@ -191,6 +196,10 @@ class SecretBook:
             for part in fact.parts:
                 if isinstance(part, Secret):
                     self.learn(part, capture, frame)
+
+    def known(self) -> Iterator[Secret]:
+        """The secrets that can be looked for in other texts: no short ones, no plain words."""
+        return (secret for secret in self._seen if _worth_masking(secret))
 
     def show(self, fact: Fact | None) -> str:
         """A fact as text: secrets by ordinal, everything else scrubbed of known values."""
@@ -219,10 +228,7 @@ class SecretBook:
         if self.reveal or len(text) < MIN_SCRUBBED:
             return text
         self._number()
-        for value, label in self._masks:
-            if value in text:
-                text = text.replace(value, label)
-        return text
+        return self._masks.apply(text)
 
     def _label(self, secret: Secret) -> str:
         labels = self._number()
@@ -247,8 +253,7 @@ class SecretBook:
                 for form in (value, *encoded):
                     masks.setdefault(form, labels[secret])
         self._labels = labels
-        # Longest first: a token that holds another is masked whole.
-        self._masks = sorted(masks.items(), key=lambda item: -len(item[0]))
+        self._masks = Masks(masks)
         return labels
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dissect.model import Fact, SipMessage
+from dissect.signin import authentication
 
-_SCHEME = re.compile(r"^\s*([A-Za-z][A-Za-z0-9-]*)")
 _URI = re.compile(r"sips?:([^;>\s?]+)", re.I)
+_CONTACT_EXPIRES = re.compile(r";\s*expires\s*=\s*\"?([0-9]{1,10})\b", re.I)
 _EPID = re.compile(r";\s*epid=([0-9a-fA-F]+)", re.I)
 _REASON = re.compile(r'reason="((?:[^"\\]|\\.)*)"', re.I)
 
@@ -34,23 +35,56 @@ class Transactions:
 
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str], SipMessage] = {}
+        # Of each INVITE: whether it was inside a call, and the status that its ACK is for.
+        self._invites: dict[tuple[str, str], _Invite] = {}
 
     def events(self, message: SipMessage) -> Iterator[FoundSip]:
         """The events of a message; nothing for a retransmission."""
         if message.retransmission:
             return
         key = (message.header("call-id") or "", message.header("cseq") or "")
+        facts = self._call(message, key[0], key[1].partition(" ")[0])
         if message.kind == "request":
             if len(self._requests) >= self.LIMIT:
                 self._requests.pop(next(iter(self._requests)))
             self._requests[key] = message
-            yield from _request(message)
+            yield from _request(message, facts)
         else:
-            yield from _response(message, self._requests.get(key))
+            yield from _response(message, self._requests.get(key), facts)
+
+    def _call(self, message: SipMessage, call_id: str, number: str) -> dict[str, Fact]:
+        """What an INVITE, its answers and its ACK have in common (RFC 3261 §14, §17.1.1.3)."""
+        invite = self._invites.get((call_id, number))
+        if message.kind == "request" and message.method == "INVITE":
+            if len(self._invites) >= self.LIMIT:
+                self._invites.pop(next(iter(self._invites)))
+            invite = _Invite("tag=" in (message.header("to") or "").lower())
+            self._invites[call_id, number] = invite
+        elif message.kind == "response" and invite is not None and message.method == "INVITE":
+            invite.status = message.status or 0
+        if invite is None or message.method not in ("INVITE", "ACK"):
+            return {}
+        facts: dict[str, Fact] = {"inside": True} if invite.inside else {}
+        if message.method == "ACK" and invite.status:
+            facts["acknowledges"] = invite.status
+        direction = _DIRECTION.search(message.body.text[:65536])
+        if direction:
+            facts["media_direction"] = direction.group(1)
+        return facts
 
 
-def _request(message: SipMessage) -> Iterator[FoundSip]:
-    facts = _common(message)
+@dataclass(slots=True)
+class _Invite:
+    inside: bool
+    status: int = 0
+
+
+# RFC 8866 §6.7; a session without any is sendrecv.
+_DIRECTION = re.compile(r"^a=(sendonly|recvonly|inactive|sendrecv)\r?$", re.M)
+
+
+def _request(message: SipMessage, about: Mapping[str, Fact]) -> Iterator[FoundSip]:
+    facts = {**_common(message), **about}
     if message.method == "REGISTER":
         leg = _leg(message)
         facts["leg"] = leg
@@ -67,16 +101,33 @@ def _request(message: SipMessage) -> Iterator[FoundSip]:
 
 def _leg(message: SipMessage) -> str:
     """What a REGISTER brings: nothing yet, a handshake's bytes, or a signature."""
-    header = message.header("authorization") or message.header("proxy-authorization")
-    if header is None:
+    sent = _credentials(message, "authorization", "proxy-authorization")
+    if not sent:
         return "open"
-    if "gssapi-data=" in header.replace(" ", "").lower() and 'gssapi-data=""' not in header.lower():
-        return "handshake"
-    return "signed"
+    return "handshake" if any(item.parameters.get("gssapi-data") for item in sent) else "signed"
 
 
-def _response(message: SipMessage, request: SipMessage | None) -> Iterator[FoundSip]:
-    facts = _common(message)
+def _credentials(message: SipMessage, *names: str) -> list[authentication.Credentials]:
+    values = [value for name in names for value in message.header_all(name)]
+    return [item for value in values for item in authentication.parse(value)]
+
+
+_CHALLENGES = ("www-authenticate", "proxy-authenticate")
+
+
+def _stale(message: SipMessage) -> bool:
+    """Whether only the nonce had expired: credentials that are right come again with a fresh
+    one (RFC 2617 §3.2.1)."""
+    return any(
+        item.parameters.get("stale", "").lower() == "true"
+        for item in _credentials(message, *_CHALLENGES)
+    )
+
+
+def _response(
+    message: SipMessage, request: SipMessage | None, about: Mapping[str, Fact]
+) -> Iterator[FoundSip]:
+    facts = {**_common(message), **about}
     status = message.status or 0
     facts["status"] = status
     if message.reason:
@@ -93,10 +144,14 @@ def _response(message: SipMessage, request: SipMessage | None) -> Iterator[Found
     schemes = challenge_schemes(message)
     if schemes:
         facts["schemes"] = schemes
-    if status < 200:
+    if request is not None and _expires(request) == 0:
+        yield FoundSip("sip.unregister.answered", facts)
+    elif status < 200:
         yield FoundSip("sip.register.progress", facts)
     elif status < 300:
         yield FoundSip("sip.register.accepted", facts)
+    elif status in (401, 407) and _stale(message):
+        yield FoundSip("sip.register.challenged", {**facts, "stale": True})
     elif status in (401, 407) and leg != "signed" and not (leg == "handshake" and len(schemes) > 1):
         yield FoundSip("sip.register.challenged", facts)
     elif status in (401, 407):
@@ -111,13 +166,8 @@ def _response(message: SipMessage, request: SipMessage | None) -> Iterator[Found
 
 def challenge_schemes(message: SipMessage) -> tuple[str, ...]:
     """Authentication schemes that a message offers or uses, in wire order."""
-    found: list[str] = []
-    for name in ("www-authenticate", "proxy-authenticate", "authorization", "proxy-authorization"):
-        for value in message.header_all(name):
-            match = _SCHEME.match(value)
-            if match and match.group(1) not in found:
-                found.append(match.group(1))
-    return tuple(found)
+    found = _credentials(message, *_CHALLENGES, "authorization", "proxy-authorization")
+    return tuple(dict.fromkeys(item.scheme for item in found))
 
 
 def diagnostics(message: SipMessage) -> dict[str, Fact]:
@@ -148,6 +198,8 @@ def _common(message: SipMessage) -> dict[str, Fact]:
     epid = _EPID.search(sender)
     if epid:
         facts["epid"] = epid.group(1).lower()
+    if message.transport == "ws":
+        facts["transport"] = "ws"
     agent = message.header("user-agent")
     if agent and message.kind == "request":
         facts["user_agent"] = agent
@@ -155,5 +207,8 @@ def _common(message: SipMessage) -> dict[str, Fact]:
 
 
 def _expires(message: SipMessage) -> int | None:
-    value = (message.header("expires") or "").strip()
+    """The lifetime asked for: each contact's own, else that of the Expires field (RFC 3261
+    §10.2.1.1); None where there is neither."""
+    own = _CONTACT_EXPIRES.findall(", ".join(message.header_all("contact")))
+    value = max(own, key=int) if own else (message.header("expires") or "").strip()
     return int(value) if value.isdecimal() else None

@@ -10,16 +10,12 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dissect.model import Fact, Secret
+from dissect.model import Fact
 from dissect.signin import markup
-from dissect.signin.azuread import error_facts
-from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import pairs, secret
-from dissect.signin.rule import Found, got, sent
+from dissect.signin.redaction import secret
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -64,13 +60,15 @@ def message_facts(text: str, at_ns: int) -> dict[str, Fact]:
     facts: dict[str, Fact] = {"message": markup.local(root)}
     issuer = markup.child_text(root, "Issuer")
     _put(facts, "issuer", issuer)
+    # One id ties request, response and whatever a service provider logs of it (SAML core 3.2).
+    _put(facts, "request_id", root.get("InResponseTo") or _own_id(root))
     _put(facts, "destination", root.get("Destination"))
     _put(facts, "consumer", root.get("AssertionConsumerServiceURL"))
-    _put(facts, "binding_wanted", _tail(root.get("ProtocolBinding")))
+    _put(facts, "binding_wanted", last_part(root.get("ProtocolBinding")))
     policy = markup.find(root, "NameIDPolicy")
     if policy is not None:
-        _put(facts, "name_id_format", _tail(policy.get("Format")))
-    contexts = tuple(_tail(t) for t in markup.texts(root, "AuthnContextClassRef"))
+        _put(facts, "name_id_format", last_part(policy.get("Format")))
+    contexts = tuple(last_part(t) for t in markup.texts(root, "AuthnContextClassRef"))
     if contexts:
         facts["authn_context"] = contexts
     for name in ("ForceAuthn", "IsPassive"):
@@ -92,6 +90,10 @@ def message_facts(text: str, at_ns: int) -> dict[str, Fact]:
     return facts
 
 
+def _own_id(root: Element) -> str | None:
+    return root.get("ID") if markup.local(root) == "AuthnRequest" else None
+
+
 def assertion_facts(root: Element, at_ns: int) -> dict[str, Fact]:
     """What the first assertion below `root` says: issuer, audience, subject's format, user,
     conditions against `at_ns` (ns UTC), signature. An encrypted one is named as such."""
@@ -110,12 +112,12 @@ def assertion_facts(root: Element, at_ns: int) -> dict[str, Fact]:
     if subject is None:
         subject = markup.find(assertion, "NameIdentifier")
     if subject is not None:
-        _put(facts, "name_id_format", _tail(subject.get("Format")))
+        _put(facts, "name_id_format", last_part(subject.get("Format")))
     elif markup.find(assertion, "EncryptedID") is not None:
         facts["name_id_format"] = "encrypted"
     facts.update(_signed(root))
     facts.update(conditions(assertion, at_ns))
-    _put(facts, "authn_method", _tail(_authn_method(assertion)))
+    _put(facts, "authn_method", last_part(_authn_method(assertion)))
     user = _user(assertion, subject)
     if user:
         facts["user"] = user.lower()
@@ -186,11 +188,11 @@ def _signed(root: Element) -> dict[str, Fact]:
     for element, name in (("SignatureMethod", "signature"), ("DigestMethod", "digest")):
         found = markup.find(root, element)
         if found is not None:
-            _put(facts, name, _tail(found.get("Algorithm")))
+            _put(facts, name, last_part(found.get("Algorithm")))
     return facts
 
 
-def _tail(uri: str | None) -> str:
+def last_part(uri: str | None) -> str:
     """The last part of a URI or URN: what people call the algorithm, format or method."""
     return re.split(r"[/#:]", uri.strip())[-1][:100] if uri else ""
 
@@ -198,70 +200,6 @@ def _tail(uri: str | None) -> str:
 def _put(facts: dict[str, Fact], name: str, value: str | None) -> None:
     if value:
         facts[name] = value[:300]
-
-
-# ------------------------------------------------------------------ rules
-
-
-def browser(exchange: Exchange) -> Iterator[Found]:
-    """SAML messages that a browser carries: in a query, in a form that it posts."""
-    fields, binding = (
-        (exchange.form, "post")
-        if "samlrequest" in exchange.form or "samlresponse" in exchange.form
-        else (exchange.query, "redirect")
-    )
-    artifact = fields.get("samlart") or exchange.form.get("samlart")
-    if artifact:
-        facts: dict[str, Fact] = {
-            "binding": "artifact",
-            "artifact": Secret("saml_artifact", artifact),
-        }
-        yield sent("saml.artifact.sent", **facts)
-        if exchange.response is not None:
-            yield from _outcome(exchange, {"binding": "artifact"})
-        return
-    at_ns = exchange.place.span.first_ns
-    for name in ("samlrequest", "samlresponse"):
-        value = fields.get(name)
-        if value is None:
-            continue
-        facts = read(name, value, binding, at_ns)
-        signature = fields.get("sigalg")
-        if signature:
-            facts["signature"] = _tail(signature)
-        if name == "samlrequest":
-            yield sent("saml.request.sent", **facts)
-        else:
-            yield sent("saml.response.posted", **facts)
-            if exchange.response is not None:
-                yield from _outcome(exchange, facts)
-
-
-def issued(exchange: Exchange) -> Iterator[Found]:
-    """SAML messages in what a server answers: a redirect, or a form that posts itself."""
-    if exchange.response is None:
-        return
-    at_ns = exchange.response.place.span.first_ns
-    location = exchange.location
-    if location and 300 <= exchange.status < 400:
-        query = {name.lower(): value for name, value in pairs(location.partition("?")[2])}
-        for name in ("samlrequest", "samlresponse"):
-            if name in query:
-                facts = read(name, query[name], "redirect", at_ns)
-                yield got(_issued_name(name), to_host=markup.host_of(location), **facts)
-    html = exchange.response_text
-    lower = html.lower() if "saml" in html or "SAML" in html else ""
-    if "samlrequest" not in lower and "samlresponse" not in lower:
-        return
-    for form in exchange.forms:
-        for name in ("samlrequest", "samlresponse"):
-            if form.fields.get(name):
-                facts = read(name, form.fields[name], "post", at_ns)
-                yield got(_issued_name(name), to_host=markup.host_of(form.action), **facts)
-
-
-def _issued_name(name: str) -> str:
-    return "saml.request.issued" if name == "samlrequest" else "saml.response.issued"
 
 
 def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Fact]:
@@ -276,44 +214,3 @@ def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Fact]:
     if not content:
         facts["problem"] = "no well-formed XML"
     return {**content, **facts}
-
-
-def _outcome(exchange: Exchange, facts: dict[str, Fact]) -> Iterator[Found]:
-    """What the service provider made of a response."""
-    user: dict[str, Fact] = {"user": facts["user"]} if "user" in facts else {}
-    problem = error_facts(exchange.response_text)
-    failed = facts.get("status_code") not in (None, "Success")
-    if (problem and not problem["interrupt"]) or exchange.status >= 400:
-        code = problem.get("code", str(exchange.status))
-        yield got("saml.response.refused", **{**user, **problem, "code": code})
-    elif not failed and (exchange.status < 400):
-        yield got("saml.response.accepted", **user)
-
-
-def artifact_resolution(exchange: Exchange) -> Iterator[Found]:
-    """The back channel of the artifact binding: ArtifactResolve by SOAP, and its answer."""
-    if exchange.method != "POST" or exchange.request is None:
-        return
-    asked = exchange.request.body.text
-    if "ArtifactResolve" not in asked[:65536]:
-        return
-    root = markup.xml(asked)
-    artifact = markup.text_of(root, "Artifact")
-    if markup.find(root, "ArtifactResolve") is None:
-        return
-    yield sent(
-        "saml.artifact.resolve.requested",
-        artifact=Secret("saml_artifact", artifact) if artifact else None,
-    )
-    answer = markup.xml(exchange.response_text) if exchange.response is not None else None
-    if exchange.response is None:
-        return
-    inner = markup.find(answer, "Response")
-    if exchange.status == 200 and inner is not None:
-        facts = assertion_facts(inner, exchange.response.place.span.first_ns)
-        yield got("saml.artifact.resolved", **facts)
-    else:
-        yield got("saml.artifact.refused", status=exchange.status)
-
-
-RULES = (browser, issued, artifact_resolution)

@@ -39,6 +39,9 @@ class Directory:
     applications: Mapping[str, str]
     resources: Mapping[str, str]
     services: tuple[Service, ...]
+    phone_applications: frozenset[str]
+    phone_agent: re.Pattern[str]
+    pairing_hosts: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
@@ -54,12 +57,27 @@ def directory() -> Directory:
             )
             for item in raw["service"]
         ),
+        phone_applications=frozenset(raw["sfb_phone"]["applications"]),
+        phone_agent=re.compile(raw["sfb_phone"]["user_agent"], re.I),
+        pairing_hosts=tuple(raw["sfb_phone"]["hosts"]),
     )
 
 
 def application(client_id: object) -> str | None:
     """What an application id is, where it is a known one."""
     return directory().applications.get(client_id.lower()) if isinstance(client_id, str) else None
+
+
+def sfb_phone(client_id: object, user_agent: object) -> bool:
+    """Whether application id or User-Agent say that a phone of Skype for Business asks."""
+    known = directory()
+    by_id = isinstance(client_id, str) and client_id.lower() in known.phone_applications
+    return by_id or (isinstance(user_agent, str) and bool(known.phone_agent.search(user_agent)))
+
+
+def of_pairing(host: str | None) -> bool:
+    """Whether a host name is the Device Pairing Service's."""
+    return any(fnmatchcase(host or "", pattern) for pattern in directory().pairing_hosts)
 
 
 def resource_of(name: object) -> str | None:
@@ -76,9 +94,12 @@ def calls(exchange: Exchange) -> Iterator[Found]:
     )
     if service is None:
         return
-    facts: dict[str, Fact] = {"service": service.title}
+    facts: dict[str, Fact] = {"service": service.title, "with_token": False}
+    if "/enrollmentserver/" in exchange.path:
+        facts["call"] = exchange.path.rstrip("/").rpartition("/")[2][:60]
     scheme, _, token = (exchange.request_header("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
+        facts["with_token"] = True
         facts["access_token"] = Secret("access_token", token.strip())
         for name in ("aud", "appid", "user", "deviceid"):
             claim = jwt.facts(token.strip()).get(name)
@@ -122,15 +143,20 @@ def _answer(exchange: Exchange) -> dict[str, Fact]:
 
 def _problem(exchange: Exchange) -> dict[str, Fact]:
     """The code and sentence of an error: Graph's and Teams's JSON, or a SOAP fault."""
-    error = exchange.response_json.get("error")
+    # Names in lower case: device registration writes ErrorType and Message, Teams errorCode.
+    answer = {name.lower(): value for name, value in exchange.response_json.items()}
+    error = answer.get("error")
     facts: dict[str, Fact] = {}
     if isinstance(error, dict):
         code, text = error.get("code"), error.get("message")
     else:
-        code = error or exchange.response_json.get("errorCode")
-        text = exchange.response_json.get("error_description") or exchange.response_json.get(
-            "message"
-        )
+        code = error or answer.get("errorcode") or answer.get("errortype")
+        # Device registration says invalid_request to everything; its subcode says what.
+        code = code or answer.get("subcode") or answer.get("code")
+        text = answer.get("error_description") or answer.get("message")
+        for name in ("traceid", "requestid", "request-id"):
+            if isinstance(answer.get(name), str):
+                facts["trace_id"] = answer[name][:100]
     if isinstance(code, str | int):
         facts["error"] = str(code)[:100]
     if isinstance(text, str) and text:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 from dissect.model import Event, Fact, LogEntry, Message, Secret, SipMessage
 from dissect.signin.oauth import user_code
 
+SECOND = 1_000_000_000
 # What shows that somebody turned to a host, where no request can be read.
 _CONNECTED = frozenset({"tls.hidden", "proxy.connect.requested", "tcp.refused", "tcp.timeout"})
 _HOST = re.compile(r"https?://([^/:\s]+)")
@@ -63,23 +64,56 @@ def secrets(message: LogEntry) -> Iterator[Secret]:
             yield Secret(name.lower(), value)
 
 
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Nanoseconds to add to a log's times, how far that may be off (0: nobody knows), and what
+    told it."""
+
+    ns: int
+    uncertainty_ns: int
+    how: str
+
+
 def clock_offset(
     log: Sequence[Event], packets: Sequence[Event], messages: Sequence[Message]
-) -> tuple[int, str] | None:
-    """Nanoseconds to add to a log's times, and how they were found; None if nothing tells.
+) -> Offset | None:
+    """How a log's clock stands to the captures'; None if nothing tells.
 
     Values seen in both (codes, Call-ID with CSeq) are best: the median of their differences,
-    since the log has whole seconds only. Else a SIP Date header tells what the server's
-    clock said; else the captures' first connection to the host that the log says the phone
-    asked first.
+    since many logs have whole seconds only. Else SIP Date headers tell what the server's clock
+    said; else the captures' first connection to the host that the log says the phone asked
+    first.
     """
+    whole = all(message.place.span.first_ns % SECOND == 0 for message in messages)
+    resolution = SECOND if whole else SECOND // 1000
     seen: dict[tuple[str, str, str], int] = {}
     for event in packets:
         for key in _shared(event):
             seen.setdefault(key, event.time_ns)
-    found = [seen[key] - event.time_ns for event in log for key in _shared(event) if key in seen]
+    found = sorted(
+        seen[key] - event.time_ns for event in log for key in _shared(event) if key in seen
+    )
     if found:
-        return sorted(found)[len(found) // 2], f"{len(found)} values shared with the capture"
+        quarter = len(found) // 4  # a value that waited in a queue says nothing of the clock
+        spread = (found[-1 - quarter] - found[quarter]) // 2
+        how = f"{len(found)} values shared with the capture"
+        return Offset(found[len(found) // 2], max(resolution, spread), how)
+    found = sorted(_dates(messages))
+    if found:
+        # A Date has whole seconds: the truth is up to one later, or, of two such, to either side.
+        low, high = found[-1] - (SECOND if whole else 0), found[0] + SECOND
+        ns = 0 if low <= 0 <= high else found[len(found) // 2]
+        return Offset(ns, SECOND, "a SIP Date header")
+    for event in log:
+        host = event.facts.get("asked_host")
+        times = [p.time_ns for p in packets if p.name in _CONNECTED and p.host == host]
+        if host and times:
+            return Offset(min(times) - event.time_ns, 0, f"the first connection to {host}")
+    return None
+
+
+def _dates(messages: Sequence[Message]) -> Iterator[int]:
+    """What each SIP Date header (RFC 3261 §20.17) of a response says more than the log's clock."""
     for message in messages:
         if isinstance(message, SipMessage) and message.kind == "response":
             date = message.header("date")
@@ -88,14 +122,7 @@ def clock_offset(
             except ValueError:
                 moment = None  # an unreadable Date tells nothing
             if moment is not None:
-                seconds = int(moment.timestamp())
-                return seconds * 1_000_000_000 - message.place.span.first_ns, "a SIP Date header"
-    for event in log:
-        host = event.facts.get("asked_host")
-        times = [p.time_ns for p in packets if p.name in _CONNECTED and p.host == host]
-        if host and times:
-            return min(times) - event.time_ns, f"the first connection to {host}"
-    return None
+                yield int(moment.timestamp()) * SECOND - message.place.span.first_ns
 
 
 def _shared(event: Event) -> Iterator[tuple[str, str, str]]:
@@ -118,7 +145,9 @@ def without_twins(log: Sequence[Event], packets: Sequence[Event]) -> list[Event]
     by_name: dict[str, list[Event]] = {}
     for event in packets:
         by_name.setdefault(event.name, []).append(event)
-    codes = [(e.time_ns, e.facts["device_code"]) for e in log if "device_code" in e.facts]
+    # Lines of the log tell what came first; its times are whole seconds.
+    given = {e.facts["device_code"]: e.order for e in reversed(log) if "device_code" in e.facts}
+    codes = sorted(((at, code) for code, at in given.items()), key=lambda pair: pair[0])
     return [
         _about(event, codes)
         for event in log
@@ -126,27 +155,48 @@ def without_twins(log: Sequence[Event], packets: Sequence[Event]) -> list[Event]
     ]
 
 
-def _about(event: Event, codes: Sequence[tuple[int, Fact]]) -> Event:
-    if not codes or "device_code" in event.facts:
+# What a phone logs before it is given a code; all else comes after.
+_LEADING = frozenset(
+    {"phone.signin.started", "pairing.config.requested", "pairing.config.received"}
+)
+
+
+_Order = tuple[int, bool, str, int]  # as `Event.order`
+
+
+def _about(event: Event, codes: Sequence[tuple[_Order, Fact]]) -> Event:
+    """With the code that its part of the log is about, and the number of that part."""
+    if not codes or event.source.stream is not None:
         return event
-    # The latest code before the event; what comes before any leads to the first.
-    earlier = [code for time_ns, code in codes if time_ns <= event.time_ns]
-    code = earlier[-1] if earlier else codes[0][1]
-    return replace(event, facts={**event.facts, "device_code": code})
+    code = event.facts.get("device_code")
+    part = next((n for n, (_, known) in enumerate(codes) if known == code), None)
+    if part is None:
+        before = sum(order < event.order for order, _ in codes)
+        part = min(before, len(codes) - 1) if event.name in _LEADING else max(before - 1, 0)
+    return replace(event, facts={**event.facts, "device_code": codes[part][1], "log_part": part})
 
 
-def clock_words(offset_ns: int) -> str:
-    """How a phone's local clock stands to the capture's: its time zone, and its error."""
-    quarter = 900_000_000_000
+def clock_words(offset_ns: int, uncertainty_ns: int = 0) -> str:
+    """How a log's local clock stands to another: its time zone, its error, and how sure
+    that is."""
+    quarter = 900 * SECOND
     zone = round(-offset_ns / quarter)
-    error = round((offset_ns + zone * quarter) / 1e9)
+    error = round((offset_ns + zone * quarter) / SECOND)
     hours, minutes = divmod(abs(zone) * 15, 60)
     name = f"UTC{'-' if zone < 0 else '+'}{hours}" + (f":{minutes:02}" if minutes else "")
-    if not error:
-        return f"in {name} and right to the second"
-    return f"in {name} and {abs(error)} s {'behind' if error > 0 else 'ahead'}"
+    if error:
+        words = f"in {name} and {abs(error)} s {'behind' if error > 0 else 'ahead'}"
+    else:
+        words = f"in {name} and right to the second"
+    if uncertainty_ns:
+        seconds = uncertainty_ns / SECOND
+        words += f", ± {seconds:.0f} s" if seconds >= 1 else f", ± {seconds * 1000:.0f} ms"
+    return words
 
 
 def _twin(log: Event, packet: Event) -> bool:
-    shared = set(_shared(log)) & set(_shared(packet))
-    return bool(shared) or abs(log.time_ns - packet.time_ns) <= TWIN_NS
+    if set(_shared(log)) & set(_shared(packet)):
+        return True
+    # A server's log tells of others, too: there the time alone proves nothing.
+    near = abs(log.time_ns - packet.time_ns) <= TWIN_NS
+    return near and log.source.stream is None

@@ -82,3 +82,30 @@ def test_definitions_have_texts_for_every_failure() -> None:
                 assert arrow.fails.text, (definition.name, step.number)
                 # "[{remedy}|A sentence.]" ends with its fallback's full stop.
                 assert arrow.fails.remedy.rstrip("]").endswith("."), (definition.name, arrow.key)
+
+
+# The quick two take part in every run.
+RECORDED = [
+    ("saml-sp", "saml-sp-initiated"),
+    ("pin-auth", "pin-auth"),
+    *(
+        pytest.param(*pair, marks=pytest.mark.long)
+        for pair in (
+            ("oauth-pkce", "oauth-code-pkce"),
+            ("teams-phone", "teams-phone-signin"),
+            ("sip-websocket", "sip-over-websocket"),
+            ("sip-call-reinvite", "sip-call"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "flow"), RECORDED)
+def test_each_step_of_a_recording_is_proved(name: str, flow: str) -> None:
+    captures = sorted(map(str, scenario(name).folder.glob("*.pcapng")))
+    (chart,) = charts(*captures, flow=flow)
+    assert chart.status == "complete"
+    assert {step.status for step in chart.steps} == {"done"}
+    for step in chart.steps:
+        times = [arrow.time_ns for arrow in step.arrows if arrow.event != "gesture"]
+        assert times == sorted(times), step.number

@@ -118,3 +118,31 @@ def test_half_a_sign_in_does_not_borrow_from_a_whole_one() -> None:
     (stopped,) = [chart for chart in both if chart.status == "incomplete"]
     assert stopped.steps[5].status == "missing"
     assert stopped.steps[6].status == "missing"
+
+
+SAME: dict[str, str] = {}
+
+
+def test_after_a_success_the_same_phone_and_user_are_another_story() -> None:
+    _, events = recorded()
+    both = charts([*events, *another(events, 120 * SECOND, SAME, "vvx@ucprimer.example")])
+    assert [chart.status for chart in both] == ["complete", "complete"]
+
+
+@pytest.mark.parametrize(("user", "gap_s", "stories"), [
+    ("vvx@ucprimer.example", 60, 1),
+    ("vvx@ucprimer.example", 3600, 2),
+    ("other@ucprimer.example", 60, 2),
+])  # fmt: skip
+def test_a_try_that_came_to_nothing_and_the_next(user: str, gap_s: int, stories: int) -> None:
+    """One story if it is the same user soon after; an hour later it is another."""
+    run = Session(Options(tuple(scenario("wrong-code").captures)))
+    first = [replace(event, facts={**event.facts, "user": "vvx@ucprimer.example"})
+             for event in run.events]  # fmt: skip
+    _, events = recorded()
+    gap = gap_s * SECOND + max(e.time_ns for e in first) - min(e.time_ns for e in events)
+    found = charts([*first, *another(events, gap, SAME, user)])
+    assert len(found) == stories
+    assert found[-1].status == "complete"
+    told = " ".join(found[0].diagnostics)
+    assert ("had failed before a later attempt went on" in told) == (stories == 1)

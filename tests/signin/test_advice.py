@@ -11,6 +11,7 @@ from dissect.signin import advice
 from dissect.signin.advice import catalogue
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "sign-in-protocols.md"
+MAKERS_LIST = Path(__file__).with_name("entra_codes.txt")
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +28,64 @@ def test_every_entry_says_what_why_and_what_to_do() -> None:
             assert entry.text, where
             assert not entry.text.endswith("."), where
             assert entry.text[0].islower() or entry.text.split()[0] in (
-                "ADFS", "Active", "ADFS's", "TLS",
+                "ADFS", "Active", "ADFS's", "TLS", "PIN",
             ), where  # fmt: skip
             assert entry.cause, where
             assert not entry.cause.endswith("."), where
             assert entry.remedy.endswith("."), where
             assert entry.source, where
             assert not set("[]{}|") & set(entry.text + entry.cause + entry.remedy), where
+
+
+def test_numbers_and_names_are_those_of_the_makers_list() -> None:
+    """An entry that names the maker's list as its source is in it, under that name; one that is
+    in the list names no weaker source."""
+    lines = MAKERS_LIST.read_text("utf-8").splitlines()
+    listed = dict(line.split() for line in lines if not line.startswith("#"))
+    entries = catalogue().families["aadsts"]
+    from_list = {code for code, entry in entries.items() if "error codes" in entry.source}
+    assert from_list == set(entries) & set(listed)
+    assert {code: entries[code].name or "-" for code in from_list} == {
+        code: listed[code] for code in from_list
+    }
+    # What only threads and clients' sources tell, and nothing else.
+    assert set(entries) - from_list == {
+        "500121", "530002", "530003", "530036", "53009", "70020",
+    }  # fmt: skip
+
+
+# Texts that servers send with these numbers, as [MS-OCER] and the Skype Web SDK list them.
+@pytest.mark.parametrize(
+    ("number", "reason", "words"),
+    [
+        ("1000", "Final handshake failed.", "handshake"),
+        ("1003", "User does not exist.", "does not exist"),
+        ("1007", "Temporarily cannot route.", "for the moment"),
+        ("1008", "Unable to resolve DNS SRV record.", "SRV"),
+        ("1010", "Certificate trust with next-hop server could not be established.", "trust"),
+        ("1013", "Significant time skew detected during authentication.", "clocks"),
+        ("4003", "From URI not enabled for remote access.", "outside"),
+        (
+            "4004",
+            "Credentials provided are not authorized to act as specified from URI.",
+            "another",
+        ),
+        ("4005", "Destination URI either not enabled for SIP or does not exist.", "SIP"),
+        ("4006", "User not found in pool.", "pool"),
+        ("17002", "Invalid protocol client version.", "version"),
+        ("28032", "The web ticket is invalid.", "not valid"),
+        ("28033", "The web ticket has expired.", "expired"),
+        ("28055", "The OAuth token is invalid.", "OAuth token is not valid"),
+        ("28056", "The OAuth token has expired.", "OAuth token has expired"),
+        ("28077", "Invalid Audience in the web ticket.", "audience"),
+    ],
+)
+def test_ms_diagnostics_numbers_mean_what_the_specification_says(
+    number: str, reason: str, words: str
+) -> None:
+    entry = catalogue().get("diagnostics", number)
+    assert entry is not None, reason
+    assert words in entry.text, reason
 
 
 def test_the_references_codes_are_all_there(reference: str) -> None:
@@ -88,6 +140,8 @@ def test_tls_alerts_are_those_of_rfc_8446() -> None:
         ("interaction_required", "", "50076", "50076"),
         ("", "", "53003", "53003"),
         ("", "0xCAA70004 is shown", "", "0xCAA70004"),
+        ("", "MSIS7068: Access denied.", "", "MSIS7068"),
+        ("access_denied", "MSIS9605: The client is not allowed to access …", "", "MSIS9605"),
     ],
 )  # fmt: skip
 def test_error_then_text_then_number(error: str, text: str, number: str, code: str) -> None:
@@ -100,6 +154,8 @@ def test_nothing_known_is_nothing_said() -> None:
     assert advice.sign_in("made_up", "no", "12345") is None
     assert advice.of_event("azuread.signin.refused", {"code": "12345"}) == {}
     assert advice.of_event("oauth.token.issued", {"code": "50126"}) == {}
+    assert advice.of_event("saml.response.posted", {"status_code": "Success"}) == {}
+    assert advice.of_event("dns.failed", {"rcode": "rcode23"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +174,17 @@ def test_nothing_known_is_nothing_said() -> None:
         ("certprov.refused", {"code": "error_info", "status": 200}, "certificate"),
         ("webticket.refused", {"ms_error": "28033", "status": 500}, "expired"),
         ("autodiscover.failed", {"ms_error": "28999", "status": 401}, "web services"),
+        ("wstrust.refused", {"fault": "FailedAuthentication", "status": 500}, "authentication"),
+        ("saml.response.posted", {"status_code": "Requester", "substatus": "NoPassive"}, "asked"),
+        ("saml.response.issued", {"status_code": "Responder"}, "could not perform"),
+        ("intune.enrolment.refused", {"error": "DeviceCapReached"}, "as many devices"),
+        ("oauth.bearer.refused", {"status": 401}, "access token"),
+        ("dns.failed", {"rcode": "nxdomain", "type": "A"}, "does not exist"),
+        ("dns.failed", {"rcode": "nxdomain", "type": "HTTPS"}, "no HTTPS record"),
+        ("proxy.connect.refused", {"status": 407}, "credentials"),
+        ("provisioning.failed", {"http_status": 404}, "no such file"),
+        ("tcp.timeout", {"attempts": 7}, "nobody answered"),
+        ("adfs.unavailable", {"status": 503}, "can't serve"),
     ],
 )
 def test_events_of_failures_say_what_they_mean(

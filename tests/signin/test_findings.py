@@ -19,14 +19,16 @@ from tests.signin.build import exchange, play
 
 LOGIN = "https://login.microsoftonline.com"
 PHONE, BROWSER = "192.0.2.10", "192.0.2.20"
+# A VVX's application id (C.1 of the reference): its code is that of a Web Sign-in.
+POLYCOM = "a850aaae-d5a5-4e82-877c-ce54ff916282"
 CODE = {"user_code": "ABCDEFGHI", "device_code": "D" * 40, "expires_in": "900", "interval": "5",
         "verification_url": "https://aka.ms/devicelogin"}  # fmt: skip
-POLL = {"grant_type": "device_code", "client_id": "c", "code": "D" * 40}
+POLL = {"grant_type": "device_code", "client_id": POLYCOM, "code": "D" * 40}
 
 
 def code(at: float = 0, resource: str = "https://a.test") -> Exchange:
     return exchange(
-        "POST", f"{LOGIN}/common/oauth2/devicecode", form={"client_id": "c", "resource": resource},
+        "POST", f"{LOGIN}/common/oauth2/devicecode", form={"client_id": POLYCOM, "resource": resource},
         body=CODE, at=at, client=PHONE,
     )  # fmt: skip
 
@@ -51,7 +53,8 @@ def chart(*pairs: Exchange) -> SequenceChart:
     return found
 
 
-def test_loop_breaker_shows_the_gap_against_the_interval() -> None:  # 56
+def test_loop_breaker_shows_the_gap_against_the_interval() -> None:
+    """Public case 56: loop breaker."""
     loop = {"error": "invalid_grant", "error_codes": [50196],
             "error_description": "AADSTS50196: The server terminated an operation because it encountered a client request loop."}  # fmt: skip
     pairs = [code(), *(poll(10 + n, PENDING) for n in range(5)), poll(15, loop)]
@@ -80,7 +83,8 @@ def test_slow_down_adds_five_seconds() -> None:
     assert named(events, "oauth.token.polled")[1].facts["too_fast"] is True
 
 
-def test_code_refused_in_the_browser_while_the_phone_is_pending() -> None:  # 57
+def test_code_refused_in_the_browser_while_the_phone_is_pending() -> None:
+    """Public case 57: refused in the browser while the phone is pending."""
     page = "<p>AADSTS70019: Verification code expired.</p>Trace ID: 6f1ed0ae-a1b2-4c3d-8e4f-0123456789ab"
     browser = exchange("POST", f"{LOGIN}/common/oauth2/deviceauth", form={"otc": "abcd-efghi"}, body=page,
                        at=310, client=BROWSER)  # fmt: skip
@@ -99,7 +103,8 @@ def dated(seconds: float, date: str, host: str = "a.test", **headers: str) -> Ex
                     client=PHONE)  # fmt: skip
 
 
-def test_clock_skew_beyond_five_minutes() -> None:  # 57
+def test_clock_skew_beyond_five_minutes() -> None:
+    """Public case 57: refused in the browser while the phone is pending."""
     # 1 January 2026 00:00:00 UTC is 1767225600.
     date = "Thu, 01 Jan 2026 00:00:00 GMT"
     (event,) = named(play(dated(1767225600 + 3600, date)), "clock.skew")
@@ -122,7 +127,8 @@ def test_each_server_once_in_clock_skew() -> None:
     assert len(named(events, "clock.skew")) == 1
 
 
-def test_age_and_lifetime_at_expiry() -> None:  # 58
+def test_age_and_lifetime_at_expiry() -> None:
+    """Public case 58: two names for expiry."""
     for error in ("code_expired", "expired_token"):
         (refused,) = named(play(code(), poll(901, {"error": error})), "oauth.token.refused")
         assert refused.facts["error"] == "expired_token"
@@ -131,7 +137,8 @@ def test_age_and_lifetime_at_expiry() -> None:  # 58
         assert "expired" in str(refused.facts["meaning"])
 
 
-def test_token_for_another_resource_than_asked() -> None:  # 59
+def test_token_for_another_resource_than_asked() -> None:
+    """Public case 59: token for another resource."""
     answer: dict[str, object] = {
         "access_token": build.jwt({"aud": "https://a.test"}),
         "resource": "https://a.test",
@@ -149,7 +156,8 @@ def test_token_for_another_resource_than_asked() -> None:  # 59
     assert "other_resource" not in named(known, "oauth.token.issued")[0].facts
 
 
-def test_user_id_sign_in_is_told_from_web_sign_in() -> None:  # 60
+def test_user_id_sign_in_is_told_from_web_sign_in() -> None:
+    """Public case 60: sign-in by user id."""
     grant = exchange(
         "POST", f"{LOGIN}/common/oauth2/token", status=400, body={"error": "invalid_grant"}, at=1, client=PHONE,
         form={"grant_type": "password", "username": "u@x.test", "password": "secret-pw-1"},
@@ -167,7 +175,8 @@ def test_user_id_sign_in_is_told_from_web_sign_in() -> None:  # 60
     assert match([load("vvx-web-signin")], events, SecretBook().show) == []
 
 
-def test_the_same_assertion_refused_again_and_again() -> None:  # 61
+def test_the_same_assertion_refused_again_and_again() -> None:
+    """Public case 61: the same bearer refused again."""
     ask = ("<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Header>"
            "<Assertion xmlns='urn:oasis:names:tc:SAML:1.0:assertion' AssertionID='_a1b2c3d4e5f6a7b8'/></s:Header>"
            "<s:Body/></s:Envelope>")  # fmt: skip
@@ -183,7 +192,8 @@ def test_the_same_assertion_refused_again_and_again() -> None:  # 61
     assert refused[2].facts["text"] == "The web ticket is invalid."
 
 
-def test_the_browsers_error_is_the_verdict_not_expiry() -> None:  # 65
+def test_the_browsers_error_is_the_verdict_not_expiry() -> None:
+    """Public case 65: policy blocks the browser."""
     for number, config in (
         ("53003", ""),
         ("530032", ""),
@@ -217,7 +227,8 @@ def test_skew_of_a_real_capture_is_what_tshark_reads(shared_captures: Path) -> N
     assert event.facts["seconds"] == round(float(row["frame.time_epoch"][0]) - said)
 
 
-def test_pending_is_not_failure_and_the_last_answer_counts() -> None:  # 55
+def test_pending_is_not_failure_and_the_last_answer_counts() -> None:
+    """Public case 55: pending is not failure."""
     answer: dict[str, object] = {
         "access_token": build.jwt({"upn": "u@x.test"}),
         "token_type": "Bearer",

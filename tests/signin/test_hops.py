@@ -7,7 +7,7 @@ import pytest
 from dissect.pipeline import Options, Session
 from dissect.redirects import redirects
 from dissect.signin.hops import Hop, hops
-from tests.lab import scenario
+from tests.lab import REST, SCENARIOS, scenario
 from tests.signin.build import exchange
 
 CLIENT = "192.0.2.20"
@@ -149,3 +149,38 @@ def test_no_secret_in_the_rows(name: str) -> None:
     assert [
         s["kind"] for s in item.truth["secrets"] if len(s["value"]) > 6 and s["value"] in text
     ] == []
+
+
+def _address(message: dict[str, str]) -> str:
+    page = message["path"].partition("?")[0].partition("#")[0]
+    return f"{message['scheme']}://{message['host']}{page}"
+
+
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    return all(one[key] == other[key] for key in ("method", "host", "path"))
+
+
+@pytest.mark.parametrize("name", [*SCENARIOS, *REST])
+def test_the_browser_went_where_the_hops_lead(name: str) -> None:
+    """Chromium's own account of its requests: each 30x and the request that it made next."""
+    item = scenario(name)
+    if not (item.has_keys and (item.folder / "browser.pcapng").exists()):
+        pytest.skip("nothing of a browser can be read")
+    told = [
+        m for m in item.truth["messages"] if m["actor"] == "browser" and m["kind"] == "http"
+    ]  # fmt: skip
+    # DevTools tells of a redirect together with the request that follows it.
+    sent = [m for m in told if m["direction"] == "sent"]
+    expected = []
+    for m in told:
+        if m["direction"] == "received" and 300 <= (m.get("status") or 0) < 400:
+            asked = max(n for n, s in enumerate(sent) if _same(s, m) and s["time"] < m["time"])
+            if asked + 1 < len(sent):  # else the last one led to a program's own port
+                expected.append((_address(m), m["status"], _address(sent[asked + 1])))
+    rows = list(redirects(Session(Options((item.browser,)))))
+    followed = [row for row in rows if row["followed"]]
+    found = [(r["from"], r["status"], r["to"]) for r in followed if r["kind"] == "location"]
+    assert sorted(found) == sorted(expected)
+    requests = {_address(m) for m in sent}
+    for row in rows:
+        assert (row["to"] in requests) == row["followed"], row

@@ -53,7 +53,7 @@ def test_what_is_no_token_has_no_claims(text: str) -> None:
 @pytest.mark.parametrize(
     ("form", "expected"),
     [
-        ({"grant_type": "authorization_code", "code": "C-1", "code_verifier": "V"}, {"grant": "authorization_code", "pkce": True, "code_used": Secret("code", "C-1")}),
+        ({"grant_type": "authorization_code", "code": "C-1", "code_verifier": "V"}, {"grant": "authorization_code", "pkce": True, "authorization_code": Secret("code", "C-1")}),
         ({"grant_type": "authorization_code", "code": "C-1"}, {"pkce": False}),
         ({"grant_type": "refresh_token", "refresh_token": "R-1"}, {"grant": "refresh_token", "refresh_token": Secret("refresh_token", "R-1")}),
         ({"grant_type": "client_credentials", "client_secret": "S"}, {"grant": "client_credentials", "client_proof": "secret"}),
@@ -125,7 +125,7 @@ def test_code_in_a_query() -> None:
         "oauth.authorize.answered"
     ].facts
     assert facts["given"] == ("code",)
-    assert facts["code"] == Secret("code", "CODE-1")
+    assert facts["authorization_code"] == Secret("code", "CODE-1")
     assert facts["response_mode"] == "query"
     assert facts["return_host"] == "app.test"
 

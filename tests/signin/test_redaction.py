@@ -35,6 +35,7 @@ def test_tokens_are_known_by_their_shape(value: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "0004f2c05a17-user.cfg",  # a phone's own file
         "autodiscoverservice.svc", "CertProvisioningService.svc", "vvx@ucprimer.com", "en-US",
         "131c22db-3591-4fc8-a305-55444fa5ccd3", "GetCredentialType", "1.0",
         "urn:federation:MicrosoftOnline",

@@ -18,7 +18,7 @@ def found(rules: tuple[Rule, ...], pair: Exchange) -> dict[str, Found]:
     return {item.name: item for rule in rules for item in rule(pair)}
 
 
-# 54: one recogniser for both forms of the device code flow.
+# One recogniser for both forms of the device code flow.
 V1 = ("https://login.test/common/oauth2/devicecode?api-version=1.0", {"resource": "https://r.test"})
 V2 = ("https://login.test/t/oauth2/v2.0/devicecode", {"scope": "openid"})
 
@@ -46,6 +46,7 @@ V2 = ("https://login.test/t/oauth2/v2.0/devicecode", {"scope": "openid"})
     ids=["v1", "v2"],
 )
 def test_device_code(url: str, extra: dict[str, str], answer: dict[str, object]) -> None:
+    """Public case 54: v1 and v2 of the device code, v1 with numbers as strings."""
     pair = exchange(
         "POST", url, form={**DEVICE, **extra},
         body={"user_code": "ABCD-EFGHI", "device_code": "D" * 40, **answer},
@@ -88,7 +89,8 @@ def test_pending_is_not_failure(form: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("error", ["expired_token", "code_expired"])
-def test_two_names_for_expiry(error: str) -> None:  # 58
+def test_two_names_for_expiry(error: str) -> None:
+    """Public case 58: two names for expiry."""
     form = {**DEVICE, "grant_type": GRANT, "device_code": "D1"}
     pair = exchange(
         "POST", "https://login.test/oauth2/token", form=form, status=400, body={"error": error}
@@ -102,7 +104,8 @@ def test_poll_without_answer_is_a_poll() -> None:
     assert set(found(oauth.RULES, pair)) == {"oauth.token.polled"}
 
 
-def test_password_grant_is_not_a_poll() -> None:  # 60
+def test_password_grant_is_not_a_poll() -> None:
+    """Public case 60: sign-in by user id."""
     form = {**DEVICE, "grant_type": "password", "username": "U@x.test", "password": "pw-123456"}
     pair = exchange(
         "POST",
@@ -123,7 +126,8 @@ $Config={"strServiceExceptionMessage":"AADSTS53003: Access has been blocked by C
 <body>You cannot access this right now. Request Id: 12345678-1234-1234-1234-123456789abc</body></html>"""
 
 
-def test_error_page_with_status_200() -> None:  # 65
+def test_error_page_with_status_200() -> None:
+    """Public case 65: policy blocks the browser."""
     refused = found(azuread.RULES, exchange(body=PAGE_53003))["azuread.signin.refused"].facts
     assert refused["code"] == "53003"
     assert refused["text"] == "Access has been blocked by Conditional Access policies."
@@ -216,8 +220,9 @@ def test_adfs_accepts_with_its_cookie() -> None:
     assert "adfs.credentials.accepted" in events
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)  # 66
+@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_claims_token_in_a_form_that_posts_itself(namespace: str) -> None:
+    """Public case 66: wresult with RSTR in both namespaces, escaped in a form that posts itself."""
     import html
 
     value = html.escape(rstr(namespace, ASSERTION))
@@ -270,7 +275,8 @@ def test_autodiscover_told_apart(  # 64
 SOAP = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>'
 
 
-def test_web_ticket_fault() -> None:  # 61
+def test_web_ticket_fault() -> None:
+    """Public case 61: the same bearer refused again."""
     fault = (
         "<s:Fault><faultcode>s:Client</faultcode><faultstring>Unauthorized</faultstring><detail>"
         "<OCSDiagnosticsFault><Ms-Diagnostics-Fault><ErrorId>28032</ErrorId><Reason>The web ticket is invalid.</Reason>"
@@ -288,7 +294,8 @@ CERTIFICATE = "https://pool.test/CertProv/CertProvisioningService.svc"
 ASK = SOAP.format('<GetAndPublishCert xmlns="urn:x" Entity="sip:A@x.test"/>')
 
 
-def test_error_info_in_a_200_is_a_failure() -> None:  # 62
+def test_error_info_in_a_200_is_a_failure() -> None:
+    """Public case 62: ErrorInfo in a 200."""
     answer = SOAP.format(
         '<GetAndPublishCertResponse xmlns="urn:x"><ErrorInfo>store unavailable</ErrorInfo></GetAndPublishCertResponse>'
     )
@@ -340,3 +347,13 @@ def test_a_bare_status_is_no_aadsts_number() -> None:
     assert "code" not in refused.facts
     typed = exchange("POST", "https://login.test/deviceauth", form={"otc": "ABCDEFGHI"}, status=502)
     assert "code" not in found(azuread.RULES, typed)["deviceauth.code.refused"].facts
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [("https://sts.x.test/adfs/ls/?wa=wsignin1.0", "wsfed.redirected"),
+     ("https://login.test/adfs/ls/wia?wa=wsignin1.0", "wsfed.moved"), ("/adfs/ls/wia?wa=wsignin1.0", "wsfed.moved")],
+)  # fmt: skip
+def test_a_redirect_within_the_identity_provider_is_no_step(location: str, name: str) -> None:
+    pair = exchange(url="https://login.test/x", status=302, response_headers={"Location": location})
+    assert [n for n in found(azuread.RULES, pair) if n.startswith("wsfed.")] == [name]

@@ -175,13 +175,15 @@ GOOD, BAD = (build.jwt({"aud": f"https://{host}"}) for host in ("webdir.online.l
 )  # fmt: skip
 def test_autodiscovers_refusals_told_apart(
     headers: dict[str, str], status: int, answer: dict[str, str], name: str, why: str
-) -> None:  # 64
+) -> None:
+    """Public case 64: autodiscover's 401s."""
     pair = exchange(url=USER, headers=headers, status=status, response_headers=answer)
     facts = found(lync.RULES, pair)[f"autodiscover.{name}"].facts
     assert why in str(facts["why"])
 
 
-def test_autodiscover_that_only_redirects() -> None:  # 64
+def test_autodiscover_that_only_redirects() -> None:
+    """Public case 64: autodiscover's 401s."""
     body = ('<AutodiscoverResponse AccessLocation="External"><Root><Link token="Redirect" '
             'href="https://webdir2a.online.lync.com/Autodiscover/AutodiscoverService.svc/root"/></Root></AutodiscoverResponse>')  # fmt: skip
     facts = found(lync.RULES, exchange(url=USER, body=body))["autodiscover.answered"].facts
@@ -271,3 +273,15 @@ def test_applications_of_todays_phones() -> None:
 def test_resources_are_known_however_they_are_written() -> None:
     assert services.resource_of("HTTPS://Graph.Microsoft.com/") == "Microsoft Graph"
     assert services.resource_of("https://nowhere.test") is None
+
+
+def test_where_a_hybrid_server_wants_its_token_from() -> None:
+    """Hybrid modern authentication: the Bearer challenge of Skype for Business Server."""
+    challenge = ('Bearer trusted_issuers="00000001-0000-0000-c000-000000000000@x.test", client_id="00000004-0000-0ff1-ce00-000000000000", '
+                 'authorization_uri="https://login.windows.net/common/oauth2/authorize"')  # fmt: skip
+    pair = exchange(url=USER, status=401, response_headers={"WWW-Authenticate": challenge, "X-MS-WebTicketURL":
+                    "https://pool.test/WebTicket/WebTicketService.svc"})  # fmt: skip
+    facts = found(lync.RULES, pair)["autodiscover.challenged"].facts
+    assert facts["token_host"] == "login.windows.net"
+    assert facts["trusted_issuers"] == "00000001-0000-0000-c000-000000000000@x.test"
+    assert facts["ticket_host"] == "pool.test"

@@ -1,0 +1,89 @@
+"""Events as arrows of a definition, and groups of them that belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dissect.flow.definition import ArrowDef, StepDef
+from dissect.model import Event
+
+# A group this far outside an instance's time is no part of it, whoever its client is.
+NEAR_NS = 15 * 60 * 1_000_000_000
+# What ends this long before an instance begins may have led to it.
+LEADS_NS = 2 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An event and the arrow that it is; `index` is its place in the list of all events."""
+
+    index: int
+    event: Event
+    step: StepDef
+    arrow: ArrowDef
+
+
+class Claim(NamedTuple):
+    """How good a claim to be an actor an address has, and from when to when it was seen."""
+
+    weight: tuple[bool, bool]
+    start: int
+    end: int
+
+    def joined(self, other: Claim) -> Claim:
+        return Claim(
+            max(self.weight, other.weight),
+            min(self.start, other.start),
+            max(self.end, other.end),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Candidates that are tied, with what is known of them together."""
+
+    members: list[Candidate] = field(default_factory=list)
+    clients: set[tuple[str, str]] = field(default_factory=set)  # (actor, address)
+    logs: set[str] = field(default_factory=set)  # a log is one device's
+    clues: set[tuple[str, str]] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def start(self) -> int:
+        return min(item.event.time_ns for item in self.members)
+
+    @property
+    def end(self) -> int:
+        return max(item.event.time_ns for item in self.members)
+
+    @property
+    def device(self) -> set[object]:
+        """What shows that two groups are of one device: a client's address, or its log."""
+        return {*self.clients, *self.logs}
+
+    def absorb(self, other: Group) -> None:
+        self.members += other.members
+        self.clients |= other.clients
+        self.logs |= other.logs
+        self.clues |= other.clues
+        self.notes += other.notes
+
+
+def has(group: Group, keys: tuple[str, ...]) -> bool:
+    return any(item.arrow.key in keys for item in group.members)
+
+
+def differ(group: Group, instance: Group) -> bool:
+    """Both name a user (or another clue), and not the same one."""
+    known = {name for name, _ in instance.clues}
+    return any(name in known for name, _ in group.clues) and not group.clues & instance.clues
+
+
+def near(group: Group, instance: Group | Claim) -> bool:
+    return group.start <= instance.end + NEAR_NS and group.end >= instance.start - NEAR_NS
+
+
+def who(group: Group) -> str:
+    names = sorted({f"{actor} {address}" for actor, address in group.clients})
+    return ", ".join(names) or group.members[0].event.source.capture

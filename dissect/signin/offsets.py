@@ -1,0 +1,126 @@
+"""How far the clocks of captures are apart, and which of them to move.
+
+The intervals of `ties` vote by Marzullo's algorithm, so that one that is wrong does no harm;
+what most agree on is the answer, its half width the uncertainty. A clock is moved only if no
+difference at all is ruled out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dissect.model import Event, Message
+from dissect.signin import ties
+from dissect.signin.exchange import Exchange
+from dissect.signin.ties import FOREVER, SECOND, Bound, Dates, agree
+
+TRUE_CLOCK = 2 * SECOND  # a capture this near to the servers' Dates needs no other
+NOTICED = 1_000_000  # a difference below a millisecond puts nothing in another order
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Capture `capture` by its index: its clock against that of `other` (None: nothing ties
+    them). `move_ns` is to be added to its times, `error_ns` the uncertainty; None if only the
+    least difference is known. `kinds` say what told it, with how many observations."""
+
+    capture: int
+    other: int | None
+    ahead_ns: int = 0
+    error_ns: int | None = None
+    move_ns: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
+
+    def sentence(self, names: Sequence[str]) -> str:
+        """For the reader, with the uncertainty and how to overrule it."""
+        name = names[self.capture]
+        if self.other is None:
+            return (
+                f"{name}: nothing ties its clock to the other captures', which show another "
+                f"time; if they belong together, --clock {name}=OFFSET brings them together"
+            )
+        told = ", ".join(f"{count} × {kind}" for kind, count in self.kinds.items())
+        if not self.move_ns:
+            size = (
+                "as far as that can be told" if self.error_ns is None else _seconds(self.error_ns)
+            )
+            within = size if self.error_ns is None else f"within {size}"
+            return (
+                f"{name}: its clock and that of {names[self.other]} agree {within}, told by {told}"
+            )
+        way = "ahead of" if self.ahead_ns > 0 else "behind"
+        size = _seconds(abs(self.ahead_ns))
+        much = f"at least {size}"
+        if self.error_ns is not None:
+            much = f"{size} (± {_seconds(max(self.error_ns, 1000))})"
+        said = f"{name}: its clock is {much} {way} that of {names[self.other]}, told by {told}"
+        return f"{said}; its times are moved by that (--clock {name}=OFFSET overrules it)"
+
+
+def estimate(
+    captures: int,
+    messages: Iterable[Message],
+    events: Sequence[Event],
+    exchanges: Sequence[Exchange],
+    names: Sequence[str],
+    pinned: Iterable[int] = (),
+) -> list[Offset]:
+    """An offset for each capture but the one that the others are measured against.
+
+    `messages` are those of all captures, told twice where two hold them; `names` the
+    captures' names, by which events know them. What is `pinned` is taken as right.
+    """
+    held = list(messages)
+    told = ties.dates(exchanges, held)
+    bounds: dict[tuple[int, int], list[Bound]] = defaultdict(list)
+    for found in (ties.shared(held), ties.by_date(told), ties.by_value(events, names)):
+        for (first, second), bound in found:
+            bounds[first, second].append(bound)
+            bounds[second, first].append(Bound(-bound.high, -bound.low, bound.kind))
+    best = {pair: agreed for pair, every in bounds.items() if (agreed := agree(every))}
+    fixed = set(pinned)
+    start = min(range(captures), key=lambda index: (index not in fixed, _off(told, index), index))
+    moves = {start: 0, **dict.fromkeys(fixed, 0)}
+    result = []
+    while len(moves) < captures:
+        tied = [
+            (agreed.high - agreed.low, second, first)
+            for (first, second), (agreed, _) in best.items()
+            if first in moves and second not in moves
+        ]
+        if not tied:
+            break
+        _, second, first = min(tied)
+        offset = _offset(second, first, *best[first, second])
+        moves[second] = moves[first] + offset.move_ns
+        result.append(Offset(second, first, offset.ahead_ns, offset.error_ns, moves[second],
+                             offset.kinds))  # fmt: skip
+    result += [Offset(index, None) for index in range(captures) if index not in moves]
+    return result
+
+
+def _offset(capture: int, other: int, agreed: Bound, kinds: Mapping[str, int]) -> Offset:
+    low, high = agreed.low, agreed.high
+    if low <= -FOREVER or high >= FOREVER:
+        ahead = low if low > 0 else high if high < 0 else 0
+        return Offset(capture, other, ahead, None, -ahead, kinds)
+    ahead = (low + high) // 2
+    needless = low <= 0 <= high or abs(ahead) < NOTICED
+    return Offset(capture, other, ahead, (high - low + 1) // 2, 0 if needless else -ahead, kinds)
+
+
+def _seconds(ns: int) -> str:
+    if ns >= 10 * SECOND:
+        return f"{ns / SECOND:.1f} s"
+    return f"{ns / SECOND:.3f} s" if ns >= NOTICED else f"{ns / 1e6:.3f} ms"
+
+
+def _off(told: Dates, capture: int) -> int:
+    """How far a capture's clock is from its servers' Dates, as far as that matters."""
+    agreed = agree([bound for every in told.get(capture, {}).values() for bound in every])
+    if agreed is None:
+        return 0
+    middle = (agreed[0].low + agreed[0].high) // 2
+    return max(0, abs(middle) - TRUE_CLOCK)

@@ -1,0 +1,268 @@
+"""What two captures have in common, as intervals that the difference of their clocks lies in.
+
+A message that both captures hold takes time from one to the other: those to the server bound
+the difference on one side, those to the client on the other, as in NTP (RFC 5905 §8). The Date
+of one server (RFC 9110 §6.6.1, RFC 3261 §20.17), a whole second, lies between its request and
+its answer. A value is used after it was given out; a token comes after its code was typed, and
+the last poll in vain went before the browser was told that all is done.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from itertools import combinations
+from typing import NamedTuple
+
+from dissect.model import (
+    Connection,
+    DnsMessage,
+    Event,
+    Fact,
+    HttpRequest,
+    HttpResponse,
+    Message,
+    Secret,
+    SipMessage,
+    TcpConnection,
+    TlsConnection,
+)
+from dissect.signin.exchange import Exchange
+
+SECOND = 1_000_000_000
+FOREVER = 1 << 62  # ns: an end that nothing is known of
+STALE = SECOND  # servers renew the text of their Date once a second
+SLACK = 100_000_000
+VALUES_KEPT = 100_000  # secrets, and messages of a kind, that are compared
+REQUEST, ANSWER = 0, 1
+
+PACKETS, MESSAGES = "packets that both hold", "messages that both hold"
+DATES, VALUES = "the servers' Date", "codes and tokens that both hold"
+
+
+class Bound(NamedTuple):
+    """The second clock is ahead of the first by `low` to `high` ns, as `kind` tells."""
+
+    low: int
+    high: int
+    kind: str
+
+
+def agree(bounds: Sequence[Bound]) -> tuple[Bound, dict[str, int]] | None:
+    """Where most intervals overlap (Marzullo), and how many of each kind do; None if the
+    bounds say nothing."""
+    edges = sorted(
+        [(item.low, 0, item) for item in bounds] + [(item.high, 1, item) for item in bounds],
+        key=lambda edge: edge[:2],
+    )
+    most = count = 0
+    low = high = 0
+    for position, (at, closes, _) in enumerate(edges):
+        count += -1 if closes else 1
+        if count > most:
+            most, low, high = count, at, edges[position + 1][0]
+    if not most or (low <= -FOREVER and high >= FOREVER):
+        return None
+    kinds = Counter(item.kind for item in bounds if item.low <= low and item.high >= high)
+    return Bound(low, high, ""), dict(kinds)
+
+
+# ------------------------------------------------------------------ what both hold
+
+Found = Iterator[tuple[tuple[int, int], Bound]]
+_Seen = tuple[int, int, Connection]  # when, which way, where
+
+
+def shared(messages: Sequence[Message]) -> Found:
+    """Messages and connections that were captured once in each of two captures."""
+    seen: dict[Hashable, dict[int, list[_Seen]]] = defaultdict(lambda: defaultdict(list))
+    for message in messages:
+        for key, at_ns, way in _keys(message):
+            if len(seen) < VALUES_KEPT or key in seen:
+                where = message.place.connection
+                seen[key][where.capture].append((at_ns, way, where))
+    ways: dict[tuple[int, int, Connection, str], tuple[list[int], list[int]]] = {}
+    for key, by_capture in seen.items():
+        once = {capture: found[0] for capture, found in by_capture.items() if len(found) == 1}
+        for first, second in combinations(sorted(once), 2):
+            (one_ns, way, where), (two_ns, _, _) = once[first], once[second]
+            kind = PACKETS if isinstance(key, tuple) and key[0] in ("syn", "record") else MESSAGES
+            both = ways.setdefault((first, second, where, kind), ([], []))
+            both[way].append(two_ns - one_ns)
+    for (first, second, _, kind), (there, back) in ways.items():
+        bound = _between(there, back, kind)
+        if bound is not None:
+            yield (first, second), bound
+
+
+def _between(there: Sequence[int], back: Sequence[int], kind: str) -> Bound | None:
+    """The first capture may be the client's or the server's side of the second."""
+    if not there or not back:
+        return None  # how long the way is can't be told
+    for low, high in ((max(back), min(there)), (max(there), min(back))):
+        if low <= high:
+            return Bound(low, high, kind)
+    ends = sorted((*there, *back))
+    return Bound(ends[0], ends[-1], kind)
+
+
+def _keys(message: Message) -> Iterator[tuple[Hashable, int, int]]:
+    """What a message is known by in any capture, whatever was translated on the way."""
+    span, way = message.place.span, message.place.direction
+    if isinstance(message, HttpRequest):
+        said = message.method, message.target, message.headers, message.body.data
+        yield ("http", hash(said)), span.last_ns, way
+    elif isinstance(message, HttpResponse):
+        yield (
+            ("http", hash((message.status, message.headers, message.body.data))),
+            span.last_ns,
+            way,
+        )
+    elif isinstance(message, SipMessage) and not message.retransmission:
+        call = message.header("call-id"), message.header("cseq"), message.status
+        yield ("sip", *call), span.last_ns, _towards(message)
+    elif isinstance(message, DnsMessage):
+        yield ("dns", message.ident, message.questions, message.is_response), span.first_ns, way
+    elif isinstance(message, TcpConnection) and message.handshake_seen:
+        yield ("syn", *_ends(message)), span.first_ns, REQUEST
+    elif isinstance(message, TlsConnection) and message.inside is None:
+        for number, shape in enumerate(message.shapes):
+            key = ("record", *_ends(message), number, shape.direction, shape.length)
+            yield key, shape.time_ns, shape.direction
+
+
+def _towards(message: SipMessage) -> int:
+    """Requests go one way and their responses the other, whoever opened the connection."""
+    return REQUEST if message.kind == "request" else ANSWER
+
+
+def _ends(message: Message) -> tuple[str, str]:
+    where = message.place.connection
+    return str(where.client), str(where.server)
+
+
+# ------------------------------------------------------------------ Date
+
+
+Dates = Mapping[int, Mapping[str, Sequence[Bound]]]
+
+
+def dates(exchanges: Sequence[Exchange], messages: Sequence[Message]) -> Dates:
+    """Capture → server → by how much the capture's clock is ahead of the server's."""
+    found: dict[int, dict[str, list[Bound]]] = defaultdict(lambda: defaultdict(list))
+    for exchange in exchanges:
+        if exchange.request is None or exchange.response is None or exchange.host is None:
+            continue
+        if exchange.status == 304 or exchange.response_header("age"):
+            continue  # what a cache kept has an old Date
+        bound = _dated(
+            exchange.response_header("date"),
+            exchange.request.place.span.first_ns,
+            exchange.response.place.span.first_ns,
+        )
+        if bound is not None:
+            capture = exchange.request.place.connection.capture
+            found[capture][exchange.host].append(bound)
+    asked: dict[Hashable, int] = {}
+    for message in messages:
+        if isinstance(message, SipMessage):
+            capture = message.place.connection.capture
+            call = capture, message.header("call-id"), message.header("cseq")
+            if message.kind == "request":
+                asked.setdefault(call, message.place.span.first_ns)
+            elif call in asked:
+                bound = _dated(message.header("date"), asked[call], message.place.span.first_ns)
+                if bound is not None:
+                    found[capture][f"sip {message.place.sender.address}"].append(bound)
+    return found
+
+
+def _dated(date: str | None, asked_ns: int, answered_ns: int) -> Bound | None:
+    try:
+        moment = parsedate_to_datetime(date) if date else None
+    except ValueError:
+        moment = None  # an unreadable Date tells nothing
+    if moment is None or answered_ns < asked_ns:
+        return None
+    said = int(moment.timestamp()) * SECOND
+    return Bound(asked_ns - said - SECOND - STALE - SLACK, answered_ns - said + SLACK, DATES)
+
+
+def by_date(told: Dates) -> Found:
+    """Captures that a server told the time: the server's clock is one for both."""
+    for first, second in combinations(sorted(told), 2):
+        for server in sorted(told[first].keys() & told[second].keys()):
+            one, two = agree(told[first][server]), agree(told[second][server])
+            if one and two:
+                low, high = two[0].low - one[0].high, two[0].high - one[0].low
+                yield (first, second), Bound(low, high, f"{DATES} ({server})")
+
+
+# ------------------------------------------------------------------ values
+
+
+def by_value(events: Sequence[Event], names: Sequence[str]) -> Found:
+    """What is given out in one capture and used in the other, later; and device codes."""
+    index = {name: number for number, name in enumerate(names)}
+    given: dict[Secret, dict[int, int]] = defaultdict(dict)
+    used: dict[Secret, dict[int, int]] = defaultdict(dict)
+    for event in events:
+        capture = index.get(event.source.capture)
+        if capture is None or event.client is None:
+            continue
+        answer = event.server is not None and event.sender == event.server.address
+        for value in event.facts.values():
+            if isinstance(value, Secret) and len(given) + len(used) < VALUES_KEPT:
+                if answer:
+                    given[value].setdefault(capture, event.time_ns)
+                else:
+                    used[value][capture] = event.time_ns
+    for value in given.keys() & used.keys():
+        for first, given_ns in given[value].items():
+            for second, used_ns in used[value].items():
+                if first in used[value] or second in given[value]:
+                    continue  # who had it first can't be told
+                yield (first, second), Bound(-FOREVER, used_ns - given_ns, VALUES)
+    yield from _device_codes(events, index)
+
+
+def _device_codes(events: Sequence[Event], index: Mapping[str, int]) -> Found:
+    """A code is typed before its token is issued; the last poll in vain was sent before the
+    browser was told that all is done."""
+    typed: dict[Fact | None, tuple[int, int]] = {}
+    done: dict[tuple[int, str], int] = {}
+    codes: dict[Fact | None, Fact] = {}
+    polled: dict[Fact | None, int] = {}
+    vain: dict[Fact | None, int] = {}
+    issued: dict[Fact | None, tuple[int, int]] = {}
+    browsers: dict[Fact | None, tuple[int, str]] = {}
+    for event in events:
+        capture = index.get(event.source.capture)
+        if capture is None or event.client is None:
+            continue
+        code, name = event.facts.get("device_code"), event.name
+        if name == "oauth.device_code.issued" and code:
+            codes[event.facts.get("user_code")] = code
+        elif name == "deviceauth.code.entered":
+            user_code = event.facts.get("user_code")
+            typed[user_code] = capture, event.time_ns
+            browsers[user_code] = capture, event.client.address
+        elif name == "deviceauth.completed":
+            done[capture, event.client.address] = event.time_ns
+        elif name == "oauth.token.polled" and code:
+            polled[code] = event.time_ns
+        elif name == "oauth.token.pending" and code in polled:
+            vain[code] = polled[code]
+        elif name == "oauth.token.issued" and code:
+            issued[code] = capture, event.time_ns
+    for user_code, (second, typed_ns) in typed.items():
+        code = codes.get(user_code)
+        if code not in issued or issued[code][0] == second:
+            continue
+        first, issued_ns = issued[code]
+        done_ns = done.get(browsers[user_code])
+        high = done_ns - vain[code] if done_ns is not None and code in vain else FOREVER
+        low = typed_ns - issued_ns
+        if low <= high:
+            yield (first, second), Bound(low, high, VALUES)
