@@ -7,9 +7,8 @@ OUT    ?= out
 SAMPLE := captures/web-signin
 # A file's tests stay together, so that what one prepares serves the next.
 CORES  := -n auto --dist loadfile
-GALLERY := txt svg png pdf md mmd puml json csv har
 
-.PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean tls-matrix
+.PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -48,6 +47,10 @@ captures: $(VENV)/.lab
 tls-matrix: $(VENV)/.tested-with
 	$(BIN)/python -W ignore -m tests.protocols.tls.matrix reports/tls-matrix.md
 
+# What is told of each recording, against what its actors staged and what tshark finds.
+scenarios: $(VENV)/.tested-with
+	$(BIN)/python -m tests.scenarios reports/scenarios.md
+
 bench: $(VENV)/.tested-with
 	$(BIN)/python benchmarks/run.py
 
@@ -78,12 +81,4 @@ picture: $(VENV)/.installed
 
 # Each scenario in each format, and the page that lists them.
 gallery: $(VENV)/.installed
-	@cd captures && for folder in */; do \
-		test -e $$folder/phone.pcapng || continue; \
-		out=../../reports/gallery/$$folder; \
-		( cd $$folder && mkdir -p $$out && ../../$(BIN)/dissect report phone.pcapng browser.pcapng \
-			$$(test -e phone.log && echo --phone-log phone.log) $(GALLERY:%=-o $$out/chart.%) \
-			2>/dev/null || test $$? -eq 1 ) || exit 1; \
-	done
-	@cd captures && ../$(BIN)/dissect report . -o ../reports/gallery 2>/dev/null || test $$? -eq 1
-	@du -sh reports/gallery
+	$(BIN)/python reports/gallery.py

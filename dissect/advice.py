@@ -101,6 +101,10 @@ _TLS = {
     ),
     "secrets_after_packets": "got their keys too late. Give the capture as a file, not a pipe.",
     "wrong_secret": "don't fit their keys. Take the key log of the same machine and the same run.",
+    "damaged_record": (
+        "hold other bytes than were sent. Capture on another machine or interface, and copy the "
+        "file anew."
+    ),
     "lost_segment": "broke off where packets are missing. Capture nearer to the machine.",
     "cut_by_snaplen": "broke off where packets were cut. Capture whole packets (tcpdump -s 0).",
 }
@@ -125,12 +129,11 @@ def _of_tls(found: Document) -> Iterator[str]:
 
 
 def _of_clocks(found: Document) -> Iterator[str]:
-    for item in found["shared"]:
-        ahead = item["clock_ahead_ns"]
-        if ahead is not None and abs(ahead) >= 50_000_000:
-            seconds = f"{-ahead / 1e9:+.3f}"
+    for item in found["clocks"]:
+        if abs(item["moved_ns"]) >= 50_000_000:
+            ahead = item["ahead_ns"]
             yield (
                 f"{item['capture']}: its clock is {abs(ahead) / 1e9:.3f} s "
-                f"{'ahead of' if ahead > 0 else 'behind'} that of {item['with']}. Let both run "
-                f"by NTP; until then --clock {item['capture']}={seconds} puts them together."
+                f"{'ahead of' if ahead > 0 else 'behind'} that of {item['against']}; that was put "
+                "right here. Let both run by NTP."
             )

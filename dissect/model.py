@@ -87,7 +87,8 @@ class Span(NamedTuple):
     `last_frame` is the frame in which the bytes became readable: the one that filled a
     hole before them, if there was one. Wireshark names reassembled data by that frame.
     `after_ns` is not 0 where acknowledgments prove that the bytes followed others that were
-    captured later: the time of those. It puts things in order and is never shown.
+    captured later: the time of those. It puts things in order and is never shown. `cut`
+    is set for a gap of bytes that were in the frame and that the capture left out (snaplen).
     """
 
     first_frame: int
@@ -95,6 +96,7 @@ class Span(NamedTuple):
     last_frame: int
     last_ns: int
     after_ns: int = 0
+    cut: bool = False
 
     def to(self, last: Span) -> Span:
         """From the start of this span to the end of `last`."""
@@ -415,6 +417,8 @@ class Certificate:
     key: str
 
 
+UNKNOWN_QUIC = "unknown"  # the version of QUIC whose beginning was not captured
+
 TlsReason = Literal[
     "no_client_hello",
     "no_server_hello",
@@ -425,6 +429,7 @@ TlsReason = Literal[
     "cut_by_snaplen",
     "cipher_unsupported",
     "wrong_secret",
+    "damaged_record",
     "rsa_key_wrong",
     "handshake_failed",
     "one_direction_only",
@@ -453,9 +458,10 @@ class TlsConnection:
     `group` is that of the key exchange, `groups` and `alpn_offered` are what the client
     offered. `ech` tells that the client hello is the outer one of Encrypted Client Hello, or
     pretends to be: the true server name may be another. `quic` is the version of QUIC ("1",
-    "2"), None over TCP. `round_trips_ns` are the times from a flight of the client's handshake
-    to the server's answer. `ja3` and `ja4` fingerprint the client hello, `ja3s` and `ja4s` the
-    server's; `early_data` is what became of 0-RTT data.
+    "2", or "unknown" where its beginning was not captured), None over TCP. `round_trips_ns`
+    are the times from a flight of the client's handshake to the server's answer. `ja3` and
+    `ja4` fingerprint the client hello, `ja3s` the server's.
+    `early_data` is what became of 0-RTT data.
     """
 
     place: Place
@@ -485,7 +491,6 @@ class TlsConnection:
     ja3: str | None = None
     ja3s: str | None = None
     ja4: str | None = None
-    ja4s: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,6 +525,30 @@ class LogEntry:
     text: Opaque
 
 
+@dataclass(frozen=True, slots=True)
+class PluginMessage:
+    """A message of a protocol that only a plugin knows. It becomes the event `event`, a dotted
+    name that begins with `protocol` ("mqtt.connect.sent"), with these facts; what is secret in
+    them is a `Secret`."""
+
+    place: Place
+    protocol: str
+    event: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHeader:
+    """The PROXY protocol's header: whose connection a load balancer passes on.
+
+    `client` and `server` are the ends of that connection, as the header says.
+    """
+
+    place: Place
+    client: Endpoint
+    server: Endpoint | None = None
+
+
 # What parsers return. Rows of TLS and TCP connections come when the connection ends.
 Message = (
     HttpRequest
@@ -531,6 +560,8 @@ Message = (
     | TlsConnection
     | TcpConnection
     | LogEntry
+    | PluginMessage
+    | ProxyHeader
 )
 
 

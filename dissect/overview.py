@@ -64,6 +64,19 @@ def document(run: Session) -> Document:
             }
             for item in reading.shared
         ],
+        "clocks": [
+            {
+                "capture": run.names[item.capture],
+                "against": run.names[item.other],
+                "ahead_ns": item.ahead_ns,
+                "uncertainty_ns": item.error_ns,
+                "moved_ns": item.move_ns,
+                "told_by": dict(item.kinds),
+                "sentence": item.sentence(run.names),
+            }
+            for item in run.clocks
+            if item.other is not None
+        ],
         "anomalies": [
             {
                 "capture": run.names[item.capture],

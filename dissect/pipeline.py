@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,10 @@ from dissect.engines import CaptureInput, Reading
 from dissect.errors import UsageError
 from dissect.flow.definition import Definition, load
 from dissect.flow.match import match
-from dissect.model import Event, Message, Opaque, SequenceChart
+from dissect.model import Event, Message, Opaque, SequenceChart, TlsConnection
 from dissect.plugins import Registry, registry
+from dissect.signin import skew
+from dissect.signin.offsets import Offset, estimate
 from dissect.signin.recognise import Recogniser
 from dissect.signin.redaction import SecretBook
 
@@ -62,6 +64,8 @@ class Session:
         self.options = options
         self.book = SecretBook(options.reveal)
         self.diagnostics: list[str] = []
+        self._clocks: list[Offset] = []
+        self._recognised: tuple[Recogniser, list[Event]] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -70,7 +74,41 @@ class Session:
 
     @cached_property
     def reading(self) -> Reading:
-        """Messages of all captures on one time line, with each file's facts."""
+        """Messages of all captures on one time line, with each file's facts. Captures whose
+        clocks differ are put on one clock: `clocks` says by what."""
+        reading = self._read()
+        if len(self.options.captures) > 1:
+            self._align(reading)
+        return reading
+
+    def _align(self, reading: Reading) -> None:
+        from dissect.engines import placed
+        from dissect.engines.clocks import moved
+
+        held = [*reading.messages, *reading.duplicates]
+        if not held:
+            return
+        recogniser, events = self._recognise(reading)
+        names = self.options.captures
+        pinned = [index for index, name in enumerate(names) if name in self.options.clocks]
+        self._clocks = estimate(len(names), held, events, recogniser.exchanges, names, pinned)
+        self.diagnostics += [
+            item.sentence(names) for item in self._clocks if item.move_ns or _apart(item, held)
+        ]
+        moves = {item.capture: item.move_ns for item in self._clocks if item.move_ns}
+        if not moves:
+            self._recognised = recogniser, events
+            return
+        reading.messages = placed(moved(reading.messages, moves))
+        reading.duplicates = moved(reading.duplicates, moves)
+
+    def _recognise(self, reading: Reading) -> tuple[Recogniser, list[Event]]:
+        recogniser = Recogniser(self.names, self.book, self.registry.rules, names=reading.names)
+        for message in reading.messages:
+            recogniser.add(message)
+        return recogniser, recogniser.finish()
+
+    def _read(self) -> Reading:
         options = self.options
         for path in options.phone_logs:
             if not Path(path).exists():
@@ -81,40 +119,97 @@ class Session:
         if options.engine == "tshark":
             from dissect.engines import tshark
 
+            if self.registry.readers:
+                names = ", ".join(reader.name for reader in self.registry.readers)
+                self.diagnostics.append(f"parsers of plugins don't run with tshark: {names}")
             return tshark.read(inputs, options.decode_as)
-        if options.decode_as:
+        if options.decode_as and not any(
+            item.matched for item in self.definitions if options.flows
+        ):
             raise UsageError("--decode-as is for --engine tshark; the embedded engine looks inside")
         from dissect.engines import embedded
 
-        return embedded.read(inputs)
+        return embedded.read(inputs, plugins=self.registry.readers)
+
+    @property
+    def clocks(self) -> list[Offset]:
+        """How the clocks of several captures stand to each other, and how that was found."""
+        _ = self.reading
+        return self._clocks
 
     @cached_property
     def messages(self) -> list[Message]:
         return self.reading.messages
 
     @cached_property
+    def log_handshakes(self) -> list[TlsConnection]:
+        """The TLS-DSK handshakes that phone logs hold; times are as the phone wrote them."""
+        if not self.options.phone_logs:
+            return []
+        from dissect.engines import handshakes, phone_log
+
+        found: list[TlsConnection] = []
+        for index, path in enumerate(self.options.phone_logs, len(self.options.captures)):
+            first = self.messages[0].place.span.first_ns if self.messages else _modified_ns(path)
+            year = time.gmtime(first // 1_000_000_000).tm_year
+            found += handshakes.rows(phone_log.read(path, index, year, self.registry.log_readers))
+        # A log's clock of whole seconds measures no round trip.
+        return [replace(row, round_trips_ns=()) for row in found]
+
+    @cached_property
     def events(self) -> list[Event]:
         """The events of captures and phone logs, on the captures' clock."""
-        recogniser = Recogniser(
-            self.names, self.book, self.registry.rules, names=self.reading.names
-        )
-        for message in self.messages:
-            recogniser.add(message)
-        packets = recogniser.finish()
-        from_logs = [
-            event
-            for index, path in enumerate(self.options.phone_logs)
-            for event in self._log_events(path, len(self.options.captures) + index, packets)
-        ]
-        merged = [*packets, *from_logs]
+        reading = self.reading
+        recogniser, packets = self._recognised or self._recognise(reading)
+        from_logs = self._log_events(packets)
+        merged = [*packets, *self._frame_events(recogniser.name_of), *from_logs]
         merged.sort(key=lambda event: event.order)
-        return merged
+        self.diagnostics += skew.warnings(merged)
+        return skew.blamed(merged)
+
+    def _frame_events(self, name_of: Callable[[str], str | None]) -> list[Event]:
+        """What the wanted flows ask of tshark: frames of any protocol."""
+        wanted = [definition for definition in self.definitions if definition.matched]
+        if not self.options.flows and self.reading.traffic:
+            # Nobody asked: only for what speaks on their ports, and else at no cost.
+            seen = frozenset[int]().union(*(item.ports for item in self.reading.traffic))
+            wanted = [definition for definition in wanted if definition.ports & seen]
+        if not wanted or not self.options.captures:
+            return []
+        from dissect.engines.tshark.arrows import TsharkArrows
+
+        arrows = TsharkArrows(bind_key_logs(self.options), name_of, self.options.decode_as)
+        events = arrows.read(wanted, self.reading, asked=bool(self.options.flows))
+        self.diagnostics += arrows.warnings
+        index = {name: number for number, name in enumerate(self.options.captures)}
+        moves = {item.capture: item.move_ns for item in self.clocks if item.move_ns}
+        events = [
+            replace(event, time_ns=event.time_ns + moves.get(index[event.source.capture], 0))
+            for event in events
+        ]
+        for event in events:
+            for fact in event.facts.values():
+                frame = event.source.first_frame or 0
+                self.book.learn_fact(fact, index[event.source.capture], frame)
+        return events
 
     @cached_property
     def charts(self) -> list[SequenceChart]:
         """The flows found, the most specific first."""
         definitions = self.definitions
-        return match(definitions, self.events, self.book.show, self.options.roles)
+        events = self.events
+        return match(definitions, events, self.book.show, self.options.roles, self.spans)
+
+    @property
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """When each capture begins and ends (ns), on the clock of the events."""
+        moves = {item.capture: item.move_ns for item in self.clocks}
+        found = {}
+        for info in self.reading.captures:
+            if info.start_ns is not None and info.end_ns is not None:
+                shift = moves.get(info.index, 0) + self.options.clocks.get(info.name, 0)
+                found[info.name] = info.start_ns + shift, info.end_ns + shift
+        return found
 
     @property
     def definitions(self) -> list[Definition]:
@@ -127,13 +222,27 @@ class Session:
         """Rules, flows and formats: built in, installed, and from `--plugin` files."""
         return registry(self.options.plugins)
 
-    def _log_events(self, path: str, index: int, packets: Sequence[Event]) -> list[Event]:
+    def _log_events(self, packets: Sequence[Event]) -> list[Event]:
+        """The events of all logs, their clocks set by the captures' where something ties them."""
+        if not self.options.phone_logs:
+            return []
+        from dissect.engines import phone_log
+
+        paths, first = self.options.phone_logs, len(self.options.captures)
+        return [
+            event
+            for group in phone_log.sets(paths)
+            for event in self._one_log([(paths[i], first + i) for i in group], packets)
+        ]
+
+    def _one_log(self, files: Sequence[tuple[str, int]], packets: Sequence[Event]) -> list[Event]:
         from dissect.engines import phone_log
         from dissect.signin import vvx_log
 
-        start = packets[0].time_ns if packets else _modified_ns(path)
+        name = ", ".join(path for path, _ in files)
+        start = packets[0].time_ns if packets else _modified_ns(files[0][0])
         year = time.gmtime(start // 1_000_000_000).tm_year
-        messages = phone_log.read(path, index, year)
+        messages = phone_log.read_set(files, year, self.registry.log_readers)
         logs = len(self.options.phone_logs)
         recogniser = Recogniser(self.names, self.book, self.registry.rules, logs)
         for message in messages:
@@ -141,17 +250,31 @@ class Session:
         events = recogniser.finish()
         found = vvx_log.clock_offset(events, packets, messages)
         if found is None:
-            self.diagnostics.append(
-                f"{path}: nothing ties the phone's clock to the capture's; its times are as written"
-            )
-            return events
-        offset, how = found
-        self.diagnostics.append(
-            f"{path}: against the captures the phone's clock is {vvx_log.clock_words(offset)}"
-            f" (told by {how})"
-        )
-        moved = [replace(event, time_ns=event.time_ns + offset) for event in events]
-        return vvx_log.without_twins(moved, packets)
+            if packets:
+                said = "nothing ties the log's clock to the captures'; its times are as written"
+                self.diagnostics.append(f"{name}: {said}")
+            return vvx_log.without_twins(events, ())
+        against = "against the captures" if packets else f"against {found.how}"
+        told = f" (told by {found.how})" if packets else ""
+        words = vvx_log.clock_words(found.ns, found.uncertainty_ns)
+        if abs(found.ns) >= vvx_log.SECOND // 2:  # else it is right, and nobody has to know
+            self.diagnostics.append(f"{name}: {against} the log's clock is {words}{told}")
+        moved = [replace(event, time_ns=event.time_ns + found.ns) for event in events]
+        stamps = skew.by_log(packets, moved, found.ns)
+        return [*vvx_log.without_twins(moved, packets), *stamps]
+
+
+def _apart(offset: Offset, messages: Sequence[Message]) -> bool:
+    """Whether nothing ties a capture's clock to the others, and it shows another time."""
+    if offset.other is not None:
+        return False
+    own = [m.place.span for m in messages if m.place.connection.capture == offset.capture]
+    rest = [m.place.span for m in messages if m.place.connection.capture != offset.capture]
+    if not own or not rest:
+        return False
+    return min(span.first_ns for span in own) > max(span.last_ns for span in rest) or max(
+        span.last_ns for span in own
+    ) < min(span.first_ns for span in rest)
 
 
 def _modified_ns(path: str) -> int:

@@ -16,19 +16,19 @@ from dissect.model import (
 )
 from dissect.pipeline import Session
 from dissect.protocols import sdp
-from dissect.protocols.authentication import SignedIn, legs, schemes
 from dissect.protocols.sip_diagnostics import Diagnostic, diagnostics
 from dissect.protocols.sip_dialogs import Ladder, Position, calls
 from dissect.render.words import rfc3339
 from dissect.report.fields import header
 from dissect.signin import advice, harvest
+from dissect.signin.authentication import SignedIn, legs, schemes
 from dissect.signin.exchange import Exchange, pair
 from dissect.signin.redaction import redact_url
 
 Row = dict[str, Any]
 
 
-def _common(run: Session, place: Place) -> Row:
+def common(run: Session, place: Place) -> Row:
     """The keys that every table has."""
     return {
         "capture": run.names[place.connection.capture],
@@ -56,7 +56,7 @@ def _http_row(run: Session, exchange: Exchange, signed_in: SignedIn) -> Row:
     request, response = exchange.request, exchange.response
     place = exchange.place
     span = place.span.to(response.place.span) if response else place.span
-    row = _common(run, Place(place.connection, place.direction, span, place.encrypted))
+    row = common(run, Place(place.connection, place.direction, span, place.encrypted))
     message = request or response or exchange.interim[0]
     location = exchange.location
     asked = legs(request.headers) if request else ()
@@ -108,7 +108,7 @@ def sip(run: Session) -> Iterator[Row]:
 
 
 def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
-    row = _common(run, message.place)
+    row = common(run, message.place)
     found = legs(message.headers, message.tls_dsk)
     raw = next(filter(None, map(message.header, _DIAGNOSTIC_FIELDS)), None)
     reasons = diagnostics(message)
@@ -166,7 +166,7 @@ def sip_dialogs(run: Session) -> Iterator[Row]:
     for dialog in calls(m for m in run.messages if isinstance(m, SipMessage)):
         if dialog.first is None:
             continue
-        row = _common(run, dialog.first.place)
+        row = common(run, dialog.first.place)
         row.update(
             dialog=dialog.number,
             method=dialog.method,
@@ -185,11 +185,11 @@ def sip_dialogs(run: Session) -> Iterator[Row]:
 
 
 def tls(run: Session) -> Iterator[Row]:
-    """One row a TLS connection."""
-    for message in run.messages:
+    """One row a TLS connection, and a TLS-DSK handshake of a phone's log."""
+    for message in (*run.messages, *run.log_handshakes):
         if not isinstance(message, TlsConnection):
             continue
-        row = _common(run, message.place)
+        row = common(run, message.place)
         row.update(
             server_name=message.server_name,
             alpn=message.alpn,
@@ -232,7 +232,6 @@ def _hellos(message: TlsConnection) -> Row:
         "ja3": message.ja3,
         "ja3s": message.ja3s,
         "ja4": message.ja4,
-        "ja4s": message.ja4s,
     }
 
 
@@ -257,7 +256,7 @@ def dns(run: Session) -> Iterator[Row]:
     for message in run.messages:
         if isinstance(message, DnsMessage):
             name, kind = message.questions[0] if message.questions else ("", "")
-            row = _common(run, message.place)
+            row = common(run, message.place)
             row.update(
                 kind="response" if message.is_response else "query",
                 name=name,

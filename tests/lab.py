@@ -52,12 +52,18 @@ class Scenario:
         return str(self.folder / "phone.log")
 
     @property
+    def phone_logs(self) -> tuple[str, ...]:
+        """The phones' logs; not every phone keeps one."""
+        return tuple(sorted(map(str, self.folder.glob("phone*.log"))))
+
+    @property
     def captures(self) -> list[str]:
-        return [self.phone, self.browser]
+        """The machines' captures; where there is no phone, or no PC, it has none."""
+        return [path for path in (self.phone, self.browser) if Path(path).exists()]
 
     @property
     def has_keys(self) -> bool:
-        return (self.folder / "phone.keys").exists()
+        return any(path.suffix == ".keys" for path in self.folder.iterdir())
 
     @property
     def truth(self) -> dict[str, Any]:

@@ -1,57 +1,51 @@
-"""Every recorded scenario: the verdict that its actors staged, with and without the phone's log."""
+"""Every recorded scenario: the verdict that its actors staged, with and without the phone's log,
+and tshark's word on the frames that are named as evidence."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from dissect.model import SequenceChart
-from dissect.pipeline import Options, Session
-from tests.lab import ALL, Scenario, scenario
+from tests import lab
+from tests.lab import ALL, FIRST, scenario
+from tests.scenarios import agrees, charts, proof, said, staged
 
-Verdict = tuple[str, str, int | None, str | None]
-
-
-def charts(item: Scenario, with_log: bool) -> list[SequenceChart]:
-    logs = sorted(map(str, item.folder.glob("phone*.log"))) if with_log else []
-    return Session(Options(tuple(item.captures), phone_logs=tuple(logs))).charts
-
-
-def said(chart: SequenceChart) -> Verdict:
-    return chart.flow, chart.status, chart.stopped_at, chart.cause.code if chart.cause else None
-
-
-def staged(item: Scenario) -> list[Verdict]:
-    verdicts: list[dict[str, Any]] = item.truth.get("verdicts") or [item.truth["verdict"]]
-    return [
-        (v.get("flow", "vvx-web-signin"), v["status"], v["stopped_at"], v["code"]) for v in verdicts
-    ]
-
-
-def agrees(told: Verdict, truth: Verdict) -> bool:
-    """Equal; a flow that the lab has no step numbers for is compared without them."""
-    if truth[0] == "vvx-web-signin":
-        return told == truth
-    return (told[0], told[1], told[3]) == (truth[0], truth[1], truth[3])
+READABLE = [name for name in ALL if name != "no-keys"]
 
 
 @pytest.mark.parametrize("with_log", [False, True], ids=["captures", "captures+log"])
-@pytest.mark.parametrize("name", [name for name in ALL if name != "no-keys"])
+@pytest.mark.parametrize("name", READABLE)
 def test_verdicts(name: str, with_log: bool) -> None:
-    item = scenario(name)
-    told = [said(chart) for chart in charts(item, with_log)]
-    truth = staged(item)
+    told = [said(chart) for chart in charts(name, with_log)]
+    truth = staged(scenario(name))
     assert len(told) == len(truth), (told, truth)
     for verdict in truth:
         assert any(agrees(chart, verdict) for chart in told), (told, truth)
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name != "no-keys"])
+@pytest.mark.parametrize("name", READABLE)
 def test_a_cause_has_evidence_and_a_remedy(name: str) -> None:
-    for chart in charts(scenario(name), False):
+    for chart in charts(name):
         if chart.cause is not None:
             assert chart.cause.evidence
             assert chart.cause.text
             assert chart.cause.remedy
             assert chart.cause.evidence[0].first_frame is not None
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in FIRST else pytest.param(n, marks=pytest.mark.long) for n in READABLE]
+)
+def test_tshark_finds_what_was_staged_in_the_frames_of_the_evidence(name: str) -> None:
+    lab.need_tshark()
+    item = scenario(name)
+    for chart in charts(name):
+        told = proof(item, chart)
+        assert told is None or told.found is None or told.found or told.near, chart.cause
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_what_is_not_done_is_explained(name: str) -> None:
+    """Each such step says why, in a sentence; after a failure it says which step failed."""
+    for chart in charts(name):
+        for step in chart.steps:
+            assert step.status == "done" or step.explanation, (chart.flow, step.number)

@@ -17,14 +17,18 @@ import pytest
 from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
 from dissect.pipeline import Options, Session
 from tests import lab
-from tests.lab import SCENARIOS, scenario
+from tests.lab import ALL, SCENARIOS, scenario
 from tests.wire import conversation
 
 CAPTURES = [
-    pytest.param(capture, id=f"{name}/{part}")
-    for name in SCENARIOS
-    if scenario(name).has_keys
-    for capture, part in zip(scenario(name).captures, ("phone", "browser"), strict=True)
+    pytest.param(
+        capture,
+        id=f"{name}/{Path(capture).stem}",
+        marks=() if name in SCENARIOS else pytest.mark.long,
+    )
+    for name in ALL
+    for capture in scenario(name).captures
+    if lab.keys_beside(capture)
 ]
 Row = tuple[int, int, str, str | None, str | None, int | None]
 
@@ -126,17 +130,24 @@ HANDSHAKE_TYPES = {
 
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_tshark_reads_the_tls_dsk_blobs_as_tls(capture: str, tmp_path: Path) -> None:
-    """The blobs, put on a TCP connection of their own, are the same handshake to tshark."""
+    """Each handshake's blobs, put on a TCP connection of their own, are the same to tshark."""
     legs = [m for m in messages(capture) if isinstance(m, SipMessage) and m.tls_dsk]
     if not legs:
         pytest.skip("no TLS-DSK in this capture")
-    blobs = [(leg.kind == "request", _blob(leg)) for leg in legs]
-    path = conversation(tmp_path / "dsk.pcap", blobs, server_port=443, handshake=False)
-    rows = lab.tshark_fields(path, ("frame.number", "tls.handshake.type"), "tls")
-    told = [HANDSHAKE_TYPES[kind] for row in rows for kind in row["tls.handshake.type"]]
-    read = [name for leg in legs for name in leg.tls_dsk if name in HANDSHAKE_TYPES.values()]
-    assert len(told) >= 8
-    assert read == told
+    handshakes: list[list[SipMessage]] = []
+    for leg in legs:
+        if "client_hello" in leg.tls_dsk:
+            handshakes.append([])
+        handshakes[-1].append(leg)
+    for number, handshake in enumerate(handshakes):
+        blobs = [(leg.kind == "request", _blob(leg)) for leg in handshake]
+        file = tmp_path / f"dsk{number}.pcap"
+        path = conversation(file, blobs, server_port=443, handshake=False)
+        rows = lab.tshark_fields(path, ("frame.number", "tls.handshake.type"), "tls")
+        told = [HANDSHAKE_TYPES[kind] for row in rows for kind in row["tls.handshake.type"]]
+        names = [name for leg in handshake for name in leg.tls_dsk]
+        assert len(told) >= 8
+        assert [name for name in names if name in HANDSHAKE_TYPES.values()] == told
 
 
 def _blob(message: SipMessage) -> bytes:

@@ -68,7 +68,7 @@ def test_the_right_log_for_each_capture() -> None:
         key_logs=(f"{SIGNIN.phone}:{browser}", f"{SIGNIN.browser}:{phone}"),
     )  # fmt: skip
     (chart,) = Session(swapped).charts
-    assert [step.status for step in chart.steps[1:]] == ["hidden"] * 6
+    assert {step.status for step in chart.steps} == {"inferred", "hidden"}
 
 
 @pytest.mark.parametrize(

@@ -69,21 +69,37 @@ def test_without_the_browser_its_steps_are_missing(name: str) -> None:
         assert "captures given" in (step.explanation or "")
 
 
-@pytest.mark.parametrize("name", ["web-signin", "web-signin-tls13", "web-signin-renamed"])
-def test_without_the_phone_only_the_browsers_steps_are_known(name: str) -> None:
-    chart = chart_of([scenario(name).browser])
+def test_without_the_phone_only_the_browsers_steps_are_known() -> None:
+    """The browser came from the pairing service's page, so the code is such a phone's."""
+    chart = chart_of([scenario("web-signin").browser])
     assert statuses(chart)[2:5] == ["done", "done", "done"]
     assert chart.status == "incomplete"
     assert {chart.steps[1].status, chart.steps[5].status, chart.steps[6].status} == {"missing"}
 
 
-def test_without_keys_nothing_is_claimed() -> None:
+@pytest.mark.parametrize("name", ["web-signin-tls13", "web-signin-renamed"])
+def test_a_code_typed_for_who_knows_what_device(name: str) -> None:
+    """The browser went to the code's page at once: it may be any device's code."""
+    chart = chart_of([scenario(name).browser])
+    assert chart.flow == "device-code"
+    assert statuses(chart) == ["missing", "done", "missing"]
+    assert chart.status == "incomplete"
+
+
+def test_without_keys_no_more_is_claimed_than_shapes_tell() -> None:
     item = scenario("no-keys")
     chart = chart_of(item.captures)
-    assert statuses(chart) == ["inferred", *["hidden"] * 6]
-    assert (chart.status, chart.stopped_at) == ("incomplete", 2)
-    for step in chart.steps[1:]:
-        assert "no key log" in (step.explanation or "")
+    assert statuses(chart) == ["inferred", "inferred", *["hidden"] * 3, "inferred", "hidden"]
+    assert (chart.status, chart.stopped_at) == ("incomplete", 3)
+    for step in chart.steps:
+        if step.status == "hidden":
+            assert "no key log" in (step.explanation or "")
+        else:
+            assert {arrow.status for arrow in step.arrows} <= {"inferred"}
+    (polls,) = chart.steps[5].arrows
+    assert "by the shape of it: 3×" in polls.label
+    assert "every 5 s" in polls.label
+    assert "larger" in (chart.steps[5].explanation or "")
 
 
 def test_without_keys_the_phones_log_fills_in_its_side() -> None:

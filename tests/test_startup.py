@@ -18,7 +18,7 @@ from tests.lab import scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(dissect.__file__).parent
-HEAVY = ("scapy", "pyshark", "matplotlib", "cryptography", "construct", "rich", "lxml", "msgspec")
+HEAVY = ("scapy", "pyshark", "matplotlib", "cryptography", "rich", "lxml", "msgspec")
 
 
 def loaded_by(*arguments: str) -> set[str]:

@@ -14,12 +14,14 @@ from pathlib import Path
 # program → Debian package, what is skipped without it
 WANTED = {
     "tshark": ("tshark", "comparison with tshark"),
+    "editcap": ("wireshark-common", "captures by two clocks"),
     "openssl": ("openssl", "TLS with real peers"),
     "gnutls-cli": ("gnutls-bin", "TLS with GnuTLS's tools"),
     "pdftoppm": ("poppler-utils", "pages of the PDF as pictures"),
     "plantuml": ("plantuml", "diagrams drawn by PlantUML"),
     "chromium": ("chromium", "the report and Mermaid diagrams in a browser"),
     "chromedriver": ("chromium-driver", "the report and Mermaid diagrams in a browser"),
+    "node": ("nodejs", "CONNECT over HTTP/2 with Node's client and proxy"),
     "npm": ("npm", "Mermaid, axe and the HAR schemas"),
 }
 

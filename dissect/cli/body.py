@@ -95,7 +95,10 @@ def find(run: Session, kind: str, wanted: Selector) -> Bearer:
     found = ending or found
     if not found:
         where = f"{wanted.capture}, frame" if wanted.capture else "frame"
-        raise UsageError(f"--body: no {kind.upper()} message in {where} {wanted.frame}")
+        raise UsageError(
+            f"--body: no {kind.upper()} message in {where} {wanted.frame}; "
+            f"`dissect {kind}` lists their frames"
+        )
     if wanted.number is not None:
         if not 1 <= wanted.number <= len(found):
             raise UsageError(f"--body: frame {wanted.frame} has {len(found)} such messages")

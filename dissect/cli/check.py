@@ -59,37 +59,40 @@ def diff(good: str, bad: str) -> int:
     from dissect.compare import parting
     from dissect.render.escape import visible
 
-    flows = [_first_flow(good), _first_flow(bad)]
-    if flows[0]["flow"] != flows[1]["flow"]:
-        raise UsageError(
-            f"{good} is a {flows[0]['flow']}, {bad} a {flows[1]['flow']}: no two of one kind"
-        )
-    for line in parting(flows[0], flows[1]):
+    ours, theirs = _flows(good), _flows(bad)
+    pair = next(((a, b) for a in ours for b in theirs if a["flow"] == b["flow"]), None)
+    if pair is None:
+        kinds = (", ".join(str(flow["flow"]) for flow in flows) for flows in (ours, theirs))
+        raise UsageError(f"{good} is {next(kinds)}, {bad} is {next(kinds)}: no two of one kind")
+    for line in parting(*pair):
         click.echo(visible(line))
-    same = all(
-        a["status"] == b["status"]
-        for a, b in zip(flows[0]["steps"], flows[1]["steps"], strict=True)
-    )
-    return 0 if same else 1
+    states = [[(step["number"], step["status"]) for step in flow["steps"]] for flow in pair]
+    return 0 if states[0] == states[1] else 1
 
 
-def _first_flow(source: str) -> dict[str, Any]:
+def _flows(source: str) -> list[dict[str, Any]]:
+    """The flows of a capture, of a folder's captures and phone logs, or of flow JSON."""
     path = Path(source)
     if path.suffix == ".json":
         document = _read(source)
     else:
         captures: tuple[str, ...] = (source,)
+        logs: tuple[str, ...] = ()
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in CAPTURE_SUFFIXES)
-            captures = tuple(str(p) for p in found)
+            from dissect.report.folder import is_phone_log
+
+            files = sorted(path.iterdir())
+            captures = tuple(str(p) for p in files if p.suffix.lower() in CAPTURE_SUFFIXES)
+            logs = tuple(str(p) for p in files if is_phone_log(p))
             if not captures:
                 raise UsageError(f"{source}: no captures in this folder")
-        document = _document(session(captures))
+        document = _document(session(captures, phone_logs=logs))
     flows = document.get("flows")
     if not isinstance(flows, list) or not flows:
         raise UsageError(f"{source}: no flow found in it")
-    flow: dict[str, Any] = flows[0]
-    return flow
+    if not all(isinstance(flow, dict) and {"flow", "steps"} <= flow.keys() for flow in flows):
+        raise UsageError(f"{source}: not a document of `dissect flow --format json`")
+    return flows
 
 
 def _document(run: Session) -> dict[str, Any]:

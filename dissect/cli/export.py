@@ -8,6 +8,9 @@ import click
 
 from dissect.cli.flow import NOTHING_FOUND
 from dissect.cli.options import inputs, session, warn
+from dissect.render.escape import visible
+
+MAX_TOLD = 20  # streams of which payload was left out that are named
 
 
 @click.command()
@@ -21,11 +24,19 @@ from dissect.cli.options import inputs, session, warn
     is_flag=True,
     help="Put the keys of these sessions, and of no others, into the file.",
 )
-def export(captures: tuple[str, ...], output: str, with_secrets: bool, **options: Any) -> int:
+@click.option(
+    "--scrub",
+    is_flag=True,
+    help="Add the decrypted messages with every secret replaced; the keys stay out.",
+)
+def export(
+    captures: tuple[str, ...], output: str, with_secrets: bool, scrub: bool, **options: Any
+) -> int:
     """Write the packets of the sign-in in CAPTURE... alone: whole streams, with comments.
 
-    Payload stays as it was captured. What was sent without TLS can be read by everyone who
-    has the file; what was encrypted only with --with-secrets, or by who has the keys.
+    Passwords, tokens and cookies that were sent without TLS are overwritten, and where that
+    can't be done the payload is left out. With --with-secrets all stays as it was captured,
+    and what was encrypted opens.
     """
     from dissect.export.write import export as write
 
@@ -35,9 +46,25 @@ def export(captures: tuple[str, ...], output: str, with_secrets: bool, **options
     if not charts:
         click.echo("dissect: no flow found: nothing to export", err=True)
         return NOTHING_FOUND
-    done = write(run, output, with_secrets)
+    done = write(run, output, with_secrets, scrub)
     frames = ", ".join(f"{count} frames of {name}" for name, count in done.frames.items())
     click.echo(f"wrote {output}: {frames}, {done.comments} comments", err=True)
+    if done.in_logs:
+        click.echo(
+            f"dissect: {done.in_logs} arrows were seen in a phone log only: no packets of them",
+            err=True,
+        )
+    if scrub:
+        click.echo(f"dissect: --scrub: {done.scrubbed} decrypted messages, no secrets", err=True)
+    if done.masked:
+        click.echo(f"dissect: overwrote {done.masked} secrets sent without TLS", err=True)
+    for sentence in done.left_out[:MAX_TOLD]:
+        click.echo(f"dissect: payload left out: {visible(sentence)}", err=True)
+    if len(done.left_out) > MAX_TOLD:
+        more = len(done.left_out) - MAX_TOLD
+        click.echo(f"dissect: payload left out of {more} more streams", err=True)
+    if with_secrets:
+        click.echo("dissect: --with-secrets: what was sent without TLS is as captured", err=True)
     if with_secrets and done.keys:
         click.echo(
             f"dissect: --with-secrets: {output} holds the TLS keys of {done.keys} sessions: "

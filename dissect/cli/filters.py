@@ -30,13 +30,32 @@ _TIME_OF_DAY = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = re.compile(r"(.*[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9:]{4,6})?")
 
+
+def _named(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    if not all(value.strip() for value in values):
+        raise click.UsageError(f"{parameter.opts[0]} takes a name, not nothing", context)
+    return values
+
+
+def _numbers(
+    context: click.Context, parameter: click.Parameter, values: tuple[int, ...]
+) -> tuple[int, ...]:
+    for value in values:
+        if value < 0:
+            raise click.UsageError(f"{parameter.opts[0]} takes 0 or more, not {value}", context)
+    return values
+
+
 _OPTIONS: dict[str, Callable[[Any], Any]] = {
     "host": click.option(
         "--host", "hosts", multiple=True, metavar="NAME",
+        callback=_named,
         help="Only rows of this host: name or address, * and ? as wildcards. Repeatable.",
     ),
     "method": click.option(
-        "--method", "methods", multiple=True, metavar="NAME",
+        "--method", "methods", multiple=True, metavar="NAME", callback=_named,
         help="Only rows of this method. Repeatable.",
     ),
     "status": click.option(
@@ -45,7 +64,7 @@ _OPTIONS: dict[str, Callable[[Any], Any]] = {
         "such as NXDOMAIN. Repeatable.",
     ),
     "stream": click.option(
-        "--stream", "streams", multiple=True, type=click.IntRange(min=0), metavar="N",
+        "--stream", "streams", multiple=True, type=int, metavar="N", callback=_numbers,
         help="Only rows of this tcp.stream or udp.stream. Repeatable.",
     ),
     "time": click.option(
@@ -118,9 +137,17 @@ def hosts_of(row: Row) -> set[str]:
     for key in HOST_KEYS:
         value = row.get(key)
         if isinstance(value, str) and value:
-            match = _SIP_HOST.search(value) if key in ("from", "to") else None
-            found.add(_bare(match[1] if match else value))
+            place = _place(value) if key in ("from", "to") else value
+            found.add(_bare(place))
     return found
+
+
+def _place(value: str) -> str:
+    """The host of a SIP URI (`from`, `to` of `sip`) or a URL (those of `redirects`)."""
+    if match := _SIP_HOST.search(value):
+        return match[1]
+    _, scheme, rest = value.partition("://")
+    return re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2] if scheme else value
 
 
 def _bare(text: str) -> str:

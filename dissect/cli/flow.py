@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissect.cli.options import inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, Drawing, check_name
+from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name
 
 if TYPE_CHECKING:
     from dissect.pipeline import Session
@@ -23,7 +23,7 @@ NOTHING_FOUND = 3
     "phone_logs",
     multiple=True,
     metavar="FILE",
-    help="A VVX phone's own log; its clock is aligned with the captures'.",
+    help="A log of a phone (VVX) or a SIP server; its clock is aligned with the captures'.",
 )
 @click.option(
     "--flow",
@@ -47,12 +47,14 @@ NOTHING_FOUND = 3
 )
 @click.option("--role", "roles", multiple=True, metavar="IP=ACTOR", help="Who an address is.")
 @ANONYMIZE
+@THEME
 def flow(
     captures: tuple[str, ...],
     phone_logs: tuple[str, ...],
     outputs: tuple[str, ...],
     format_: str | None,
     anonymize: bool,
+    theme: str,
     **options: Any,
 ) -> int:
     """Draw the sign-in in CAPTURE... as a sequence chart, with the verdict first.
@@ -61,12 +63,13 @@ def flow(
     """
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
+    run = session(captures, phone_logs=phone_logs, **options)
+    _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)
-    run = session(captures, phone_logs=phone_logs, **options)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize)
+    drawing = Drawing(run, anonymize, theme)
     if not charts:
         click.echo(f"dissect: no flow found: {_nothing(run)}", err=True)
         if format_ == "json":

@@ -43,6 +43,8 @@ def text(found: Document) -> Iterator[str]:
         number = _count(item["connections"], "connection")
         told = _count(item["messages"], "message")
         yield f"{item['capture']} and {item['with']} share {number}: {told} of both told once"
+    for item in found["clocks"]:
+        yield item["sentence"]
     kinds = Counter(item["kind"] for item in found["anomalies"])
     for item in found["anomalies"]:
         count = kinds.pop(item["kind"], 0)

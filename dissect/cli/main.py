@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sip": ("dissect.cli.tables", "sip", "SIP messages."),
     "tls": ("dissect.cli.tables", "tls", "TLS connections, and why one stayed shut."),
     "dns": ("dissect.cli.tables", "dns", "DNS questions and answers."),
+    "dhcp": ("dissect.cli.tables", "dhcp", "DHCP messages: addresses, servers, provisioning."),
+    "ntp": ("dissect.cli.tables", "ntp", "NTP messages, and whose clock is wrong."),
     "events": ("dissect.cli.tables", "events", "Messages as steps of sign-in protocols."),
     "redirects": ("dissect.cli.redirects", "redirects", "A sign-in from host to host."),
     "info": ("dissect.cli.info", "info", "What is in the captures, and what could be decrypted."),
@@ -83,7 +85,7 @@ def main(arguments: list[str]) -> int:
     except click.Abort:
         return 130
     except click.ClickException as error:
-        error.show()
+        _say(error)
         return 2
     except DissectError as error:
         click.echo(f"dissect: {_one_line(str(error))}", err=True)
@@ -95,6 +97,17 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _say(error: click.ClickException) -> None:
+    """A wrong use on one line, with where to read more; `dissect` alone shows its help."""
+    context = getattr(error, "ctx", None)
+    if context is not None and isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    where = context.command_path if context is not None else "dissect"
+    text = _one_line(error.format_message()).rstrip(".")
+    click.echo(f"dissect: {text} (see {where} --help)", err=True)
 
 
 def _one_line(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -120,9 +122,11 @@ def session(
 
     if list(captures).count("-") > 1:
         raise click.UsageError("standard input can be read only once")
+    for item in key_logs:
+        _check_binding(item, captures)
     if reveal:
         click.echo("dissect: --reveal: secrets are shown in what follows", err=True)
-    return Session(
+    run = Session(
         Options(
             captures=tuple(captures),
             key_logs=tuple(key_logs),
@@ -135,16 +139,60 @@ def session(
             decode_as=tuple(decode_as),
             auto_keys=not no_auto_keys,
             reveal=reveal,
-            roles=dict(_split(item, "--role") for item in roles),
-            clocks={name: offset(value) for name, value in (_split(c, "--clock") for c in clocks)},
+            roles=dict(_role(item) for item in roles),
+            clocks=dict(_clock(item, captures) for item in clocks),
         )
     )
+    _check_actors(run)
+    return run
 
 
-def _split(item: str, option: str) -> tuple[str, str]:
+def _check_binding(item: str, captures: Sequence[str]) -> None:
+    """Raises UsageError where `-k CAPTURE:FILE` names a file that exists, but no capture given."""
+    name, colon, path = item.rpartition(":")
+    if colon and not os.path.exists(item) and os.path.exists(path):
+        _capture(name, captures, "-k")
+
+
+def _role(item: str) -> tuple[str, str]:
+    address, actor = _split(item, "--role", "IP=ACTOR")
+    try:
+        return str(ipaddress.ip_address(address)), actor
+    except ValueError:
+        raise click.UsageError(f"--role takes IP=ACTOR; {address!r} is no IP address") from None
+
+
+def _check_actors(run: Session) -> None:
+    """Raises UsageError for a --role with an actor that no flow looked for has."""
+    if not run.options.roles:
+        return
+    known = {actor.id for definition in run.definitions for actor in definition.actor}
+    for actor in run.options.roles.values():
+        if actor not in known:
+            listed = ", ".join(sorted(known))
+            raise click.UsageError(f"--role: no flow has an actor {actor!r}; there are {listed}")
+
+
+def _clock(item: str, captures: Sequence[str]) -> tuple[str, int]:
+    name, value = _split(item, "--clock", "CAPTURE=OFFSET")
+    return _capture(name, captures, "--clock"), offset(value)
+
+
+def _capture(name: str, captures: Sequence[str], option: str) -> str:
+    """A capture given, by its path or, if only one has it, by the name of its file."""
+    found = [path for path in captures if path == name] or [
+        path for path in captures if re.split(r"[/\\]", path)[-1] == name
+    ]
+    if len(found) != 1:
+        why = "the name of several captures" if found else "none of the captures given"
+        raise click.UsageError(f"{option}: {name} is {why}")
+    return found[0]
+
+
+def _split(item: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = item.rpartition("=")
     if not equals or not name or not value:
-        raise click.UsageError(f"{option} takes NAME=VALUE, not {item!r}")
+        raise click.UsageError(f"{option} takes {form}, not {item!r}")
     return name, value
 
 

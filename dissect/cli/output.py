@@ -51,9 +51,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " ".join(_plain(item) for item in value)
+        return ", ".join(_plain(item) for item in value)
     if isinstance(value, dict):
-        return " ".join(f"{name}={_plain(item)}" for name, item in value.items())
+        return ", ".join(f"{name}={_plain(item)}" for name, item in value.items())
     return str(value)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from dissect.cli.filters import chosen, fields, filters, take
+from dissect.cli.keys import KEYS
 from dissect.cli.options import inputs, session, warn
 
 COLUMNS = ("chain", "hop", "time", "first_frame", "from", "status", "kind", "to", "why", "cookies")
@@ -20,11 +22,17 @@ COLUMNS = ("chain", "hop", "time", "first_frame", "from", "status", "kind", "to"
     default="table",
     show_default=True,
 )
+@filters("host", "status", "stream", "time", "actor", "fields")
 def redirects(captures: tuple[str, ...], format_: str, **options: Any) -> None:
     from dissect.cli.output import print_rows
     from dissect.redirects import redirects as rows
 
+    wanted, chosen_by = options.pop("fields"), take(options)
     run = session(captures, **options)
-    found = list(rows(run))
+    found = list(chosen(rows(run), chosen_by, run))
+    columns: tuple[str, ...] = COLUMNS
+    if wanted is not None:
+        found = fields(found, wanted, KEYS["redirects"])
+        columns = tuple(name.strip() for name in wanted.split(",") if name.strip())
     warn(run)
-    print_rows(found, format_, COLUMNS)
+    print_rows(found, format_, columns)

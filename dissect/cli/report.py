@@ -9,7 +9,7 @@ import click
 
 from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
 from dissect.cli.options import inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, Drawing, check_name, save
+from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name, save
 from dissect.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     "For a folder of captures: the folder for the pages.",
 )
 @ANONYMIZE
+@THEME
 def report(
     captures: tuple[str, ...],
     phone_logs: tuple[str, ...],
     outputs: tuple[str, ...],
     anonymize: bool,
+    theme: str,
     **options: Any,
 ) -> int:
     """Write a self-contained page about CAPTURE...: verdict, chart, messages, timing, TLS.
@@ -54,12 +56,13 @@ def report(
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
     outputs = outputs or ("report.html",)
+    run = session(captures, phone_logs=phone_logs, **options)
+    _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)
-    run = session(captures, phone_logs=phone_logs, **options)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize)
+    drawing = Drawing(run, anonymize, theme)
     for path in outputs:
         drawing.write(path)
     if not charts:

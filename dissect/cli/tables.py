@@ -1,4 +1,4 @@
-"""`dissect http|sip|tls|dns|events`: one row a message, in words that scripts rely on."""
+"""`dissect http|sip|tls|dns|dhcp|ntp|events`: one row a message, in words that scripts rely on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from dissect.cli.body import option as body_option
 from dissect.cli.body import print_body
 from dissect.cli.filters import chosen, fields, filters, take
+from dissect.cli.keys import KEYS
 from dissect.cli.options import inputs, session, warn
 
 FORMATS = click.Choice(["table", "json", "csv"])
@@ -19,8 +20,9 @@ _COMMON = ("stream", "time", "actor", "fields")
 def _command(
     name: str, help_: str, columns: Sequence[str], *offered: str, body: bool = False
 ) -> Callable[..., None]:
-    """A table command; `name` is also that of the function of `dissect.rows` that makes its
-    rows, `offered` are its filters before those that every table has."""
+    """A table command; `name` is also that of the function (of `dissect.rows` or
+    `dissect.device_rows`) that makes its rows, `offered` are its filters before those that
+    every table has."""
 
     @inputs()
     @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
@@ -45,15 +47,17 @@ def _print(
     columns: Sequence[str],
     options: dict[str, Any],
 ) -> None:
+    from dissect import device_rows
     from dissect import rows as makers
     from dissect.cli.output import print_rows
 
     wanted, chosen_by = options.pop("fields", None), take(options)
     run = session(captures, **options)
-    make: Callable[..., Iterator[dict[str, Any]]] = getattr(makers, rows)
+    maker = device_rows if rows in ("dhcp", "ntp") else makers
+    make: Callable[..., Iterator[dict[str, Any]]] = getattr(maker, rows)
     found = list(chosen(make(run), chosen_by, run))
     if wanted is not None:
-        found = fields(found, wanted)
+        found = fields(found, wanted, KEYS[rows])
         columns = [name.strip() for name in wanted.split(",") if name.strip()]
     warn(run)
     print_rows(found, format_, columns)
@@ -126,21 +130,29 @@ sip = click.command("sip")(
     )
 )
 tls = click.command("tls")(
-    _command(
-        "tls",
-        "TLS connections of CAPTURE..., and for each that stayed shut the reason.",
-        (
-            "stream",
-            "first_frame",
-            "client",
-            "server_name",
-            "version",
-            "cipher_suite",
-            "decrypted",
-            "reason",
-            "sentence",
-        ),
-        "host",
+    click.option(
+        "--phone-log",
+        "phone_logs",
+        multiple=True,
+        metavar="FILE",
+        help="A phone's log: its TLS-DSK handshakes are listed too.",
+    )(
+        _command(
+            "tls",
+            "TLS connections of CAPTURE..., and for each that stayed shut the reason.",
+            (
+                "stream",
+                "first_frame",
+                "client",
+                "server_name",
+                "version",
+                "cipher_suite",
+                "decrypted",
+                "reason",
+                "sentence",
+            ),
+            "host",
+        )
     )
 )
 dns = click.command("dns")(
@@ -150,6 +162,44 @@ dns = click.command("dns")(
         ("time", "stream", "first_frame", "client", "kind", "name", "type", "rcode", "answers"),
         "host",
         "status",
+    )
+)
+
+dhcp = click.command("dhcp")(
+    _command(
+        "dhcp",
+        "DHCP messages of CAPTURE..., and where they send a phone for its configuration.",
+        (
+            "time",
+            "first_frame",
+            "kind",
+            "hardware",
+            "address",
+            "dhcp_server",
+            "vendor_class",
+            "name_servers",
+            "time_servers",
+            "options",
+        ),
+        "host",
+    )
+)
+ntp = click.command("ntp")(
+    _command(
+        "ntp",
+        "NTP messages of CAPTURE..., and how far a client's clock is ahead.",
+        (
+            "time",
+            "first_frame",
+            "client",
+            "server",
+            "mode",
+            "stratum",
+            "transmit",
+            "client_ahead_ns",
+            "delay_ns",
+        ),
+        "host",
     )
 )
 

@@ -26,12 +26,20 @@ ANONYMIZE = click.option(
     help="Made-up user names, domains, IP and MAC addresses; bodies of messages left out.",
 )
 
+THEME = click.option(
+    "--theme",
+    type=click.Choice(["light", "dark"]),
+    default="light",
+    help="Colours of PNG, SVG and PDF; a page takes those of its reader's system.",
+)
+
 
 class Drawing:
     """The charts of a session, ready to be drawn in any format."""
 
-    def __init__(self, run: Session, anonymize: bool = False) -> None:
+    def __init__(self, run: Session, anonymize: bool = False, theme: str = "light") -> None:
         self.run = run
+        self.theme = theme
         self.charts: Sequence[SequenceChart] = run.charts
         lines = (*run.reading.warnings, *run.diagnostics)
         self.lines = tuple(run.book.scrub(line) for line in lines)
@@ -66,6 +74,7 @@ class Drawing:
             "width": width,
             "color": terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb",
             "ascii": name == "text" and not encoding.startswith("utf"),
+            "theme": self.theme,
             "captures": tuple(self.run.reading.captures),
             "diagnostics": self.lines,
         }

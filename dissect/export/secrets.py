@@ -35,7 +35,11 @@ class _Recorder(SecretStore):
     def __init__(self) -> None:
         super().__init__()
         self.used: set[bytes] = set()
+        self.masters: dict[bytes, bytes] = {}
         self.lines: dict[bytes, str] = {}
+
+    def opened(self, client_random: bytes, master: bytes) -> None:
+        self.masters[client_random] = master
 
     def claim(self, client_random: bytes, name: str) -> None:
         super().claim(client_random, name)
@@ -56,8 +60,8 @@ class _Recorder(SecretStore):
 def key_log(item: CaptureInput, index: int, packets: Iterable[Packet]) -> bytes:
     """A key log, in NSS format, with the secrets of the sessions in `packets` of a capture.
 
-    Empty where the key logs have none. A session that an RSA key opened has no line: its
-    key would open every session of that server.
+    Empty where the key logs have none. Of a session that a server's RSA key opened it is the
+    master secret that goes along: the key would open every session of that server.
     """
     logs = [read_key_log(path).text for path in (*item.key_logs, *item.found_key_logs)]
     with open_capture(item.name, index) as capture:
@@ -65,6 +69,9 @@ def key_log(item: CaptureInput, index: int, packets: Iterable[Packet]) -> bytes:
     store = _Recorder()
     for text in logs:
         store.add_key_log(text, item.name)
+    for path in item.rsa_keys:
+        key = read_key_log(path)
+        store.add_rsa_key(bytes(key.text), key.origin, item.rsa_passwords)
 
     def emit(output: Message | Anomaly) -> None:
         """Only what the store was asked for counts."""
@@ -85,5 +92,9 @@ def key_log(item: CaptureInput, index: int, packets: Iterable[Packet]) -> bytes:
         for label, random, secret in _LINE.findall(text):
             if label.decode() in _LABELS and bytes.fromhex(random.decode()) in store.used:
                 lines[b" ".join((label, random.lower(), secret.lower()))] = None
+    known = {line.split()[1] for line in lines}
+    for opened, master in store.masters.items():
+        if opened.hex().encode() not in known:
+            lines[f"{secrets.CLIENT_RANDOM} {opened.hex()} {master.hex()}".encode()] = None
     lines.update(dict.fromkeys(store.lines))
     return b"".join(line + b"\n" for line in lines)

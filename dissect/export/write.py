@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import dissect
@@ -14,7 +15,9 @@ from dissect.capture import Packet, open_capture
 from dissect.engines import CaptureInput
 from dissect.errors import UsageError
 from dissect.export.locate import Locator, Stream
+from dissect.export.masked import Masked, masked
 from dissect.export.pcapng import Writer
+from dissect.export.scrubbed import LINK_TYPE, Pdu, pdus
 from dissect.export.secrets import key_log
 from dissect.model import DnsMessage, SequenceChart, Source, TlsConnection
 from dissect.pipeline import Session, bind_key_logs
@@ -27,20 +30,30 @@ MAX_SOURCES = 200  # of one folded arrow that get a comment
 
 @dataclass(slots=True)
 class Exported:
-    """What was written: frames by capture, streams, sessions whose keys are inside."""
+    """What was written: frames by capture, streams, sessions whose keys are inside; and
+    what was not: a sentence for each stream of which only headers are in the file."""
 
     frames: dict[str, int] = field(default_factory=dict)
     streams: int = 0
     keys: int = 0
     comments: int = 0
+    masked: int = 0  # secrets overwritten in what was sent without TLS
+    scrubbed: int = 0  # decrypted messages that were added
+    in_logs: int = 0  # arrows that no packet proves, only a phone's log
+    left_out: list[str] = field(default_factory=list)
 
 
-def export(run: Session, path: str, with_secrets: bool) -> Exported:
+def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = False) -> Exported:
     """Write the packets of the streams that the session's charts used to `path` (mode 0600).
 
     With `with_secrets` the file opens decrypted: it has the keys of these sessions, and of
-    no others. Raises UsageError: nothing to export, standard input, `path` can't be written.
+    no others, and payload as it was captured. Without, secrets that were sent without TLS are
+    overwritten: see `masked`; with `scrub` decrypted messages follow their packets without
+    secrets: see `scrubbed`. Raises UsageError: nothing to export, standard input, `path`
+    can't be written, both options.
     """
+    if with_secrets and scrub:
+        raise UsageError("--with-secrets and --scrub exclude each other")
     streams = used_streams(run)
     if not any(streams.values()):
         raise UsageError("no packets to export: the flow was seen in logs only")
@@ -50,16 +63,28 @@ def export(run: Session, path: str, with_secrets: bool) -> Exported:
     _not_an_input(path, inputs)
     frames = {index: _frames(inputs[index], index, wanted) for index, wanted in streams.items()}
     logs = b""
-    if with_secrets:
-        for index, wanted in frames.items():
-            chosen = _chosen(inputs[index], index, wanted, shift=False)
-            logs += key_log(inputs[index], index, (packet for packet in chosen))
+    changes: dict[int, Masked] = {}
+    for index, wanted in frames.items():
+        chosen = partial(_chosen, inputs[index], index, wanted, shift=False)
+        if with_secrets:
+            logs += key_log(inputs[index], index, chosen())
+        else:
+            changes[index] = masked(index, chosen, run.book.known())
     comments = frame_comments(run, frames)
+    added = pdus(run, streams) if scrub else []
     result = Exported(
         frames={inputs[index].name: len(wanted) for index, wanted in frames.items()},
         streams=sum(len(wanted) for wanted in streams.values()),
         keys=len({line.split()[1] for line in logs.splitlines()}),
         comments=sum(len(found) for found in comments.values()),
+        scrubbed=len(added),
+        in_logs=_in_logs(run),
+        masked=sum(change.values for change in changes.values()),
+        left_out=[
+            f"{inputs[index].name}, {transport} stream from frame {first} on: {reason}"
+            for index, change in changes.items()
+            for transport, first, reason in change.told()
+        ],
     )
     target = Path(path)
     try:
@@ -73,11 +98,20 @@ def export(run: Session, path: str, with_secrets: bool) -> Exported:
             writer.names(_names(run, streams))
             if logs:
                 writer.secrets(logs)
-            for index, packet in _merged(inputs, frames):
+            for index, packet in _merged(inputs, frames, added):
+                if isinstance(packet, Pdu):
+                    writer.packet(
+                        f"{Path(inputs[index].name).name}, decrypted", LINK_TYPE, packet.time_ns,
+                        packet.data, len(packet.data), (packet.comment,),
+                    )  # fmt: skip
+                    continue
                 frame, ns, link, buf, start, caplen, length = packet
+                data = bytes(buf[start : start + caplen])
+                if index in changes:
+                    data = changes[index].apply(frame, data, caplen == length)
                 writer.packet(
-                    Path(inputs[index].name).name, link, ns, bytes(buf[start : start + caplen]),
-                    length, comments.get((index, frame), ()),
+                    Path(inputs[index].name).name, link, ns, data, length,
+                    comments.get((index, frame), ()),
                 )  # fmt: skip
         os.replace(temporary, target)
     except OSError as error:
@@ -135,15 +169,27 @@ def _chosen(
                 yield frame, ns + offset, link, buf, start, caplen, length
 
 
+def _in_logs(run: Session) -> int:
+    captures = frozenset(run.options.captures)
+    arrows = (arrow for chart in run.charts for step in chart.steps for arrow in step.arrows)
+    return sum(
+        all(source.capture not in captures for source in (arrow.source, *arrow.sources))
+        for arrow in arrows
+    )
+
+
 def _merged(
-    inputs: Sequence[CaptureInput], frames: dict[int, frozenset[int]]
-) -> Iterator[tuple[int, Packet]]:
-    """All chosen packets by time; those of one capture stay in the order of its file."""
+    inputs: Sequence[CaptureInput], frames: dict[int, frozenset[int]], added: Sequence[Pdu]
+) -> Iterator[tuple[int, Packet | Pdu]]:
+    """All chosen packets by time; those of one capture stay in the order of its file. What is
+    added comes behind the packets of its time."""
 
     def of(index: int) -> Iterator[tuple[int, Packet]]:
         return ((index, packet) for packet in _chosen(inputs[index], index, frames[index]))
 
-    return heapq.merge(*(of(index) for index in frames), key=lambda item: item[1][1])
+    last = [(pdu.capture, pdu) for pdu in sorted(added, key=lambda pdu: pdu.time_ns)]
+    # Packet and Pdu both have their time in second place.
+    return heapq.merge(*(of(index) for index in frames), last, key=lambda item: item[1][1])
 
 
 def _verdicts(charts: Sequence[SequenceChart]) -> str:

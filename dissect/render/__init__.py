@@ -48,7 +48,8 @@ Parts = Callable[[Sequence[SequenceChart], Options], "list[tuple[str, str]]"]
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """A format: its name, file extensions, and `module:function` that draws it.
+    """A format: its name, file extensions, and `module:function` that draws it, or the
+    function `draw` itself (of a plugin).
 
     `parts` names the function that gives what the format's own limits left out of the
     drawing: (suffix of a file name, content) for each further file.
@@ -60,8 +61,11 @@ class Renderer:
     binary: bool
     target: str
     parts: str | None = None
+    draw: Render | None = None
 
     def load(self) -> Render:
+        if self.draw is not None:
+            return self.draw
         return cast(Render, _load(self.target))
 
     def load_parts(self) -> Parts | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dissect.render import fit, words
-from dissect.render.primitives import MISSING_GLYPH, Font
+from dissect.render.escape import visible
+from dissect.render.primitives import Font
 
 
 class Canvas:
@@ -11,15 +12,16 @@ class Canvas:
 
     def __init__(self, font: Font) -> None:
         self.font = font
-        self.replaced = False  # a character had no glyph and is drawn as another one
+        self.replaced = False  # a character had no glyph and was spelled out
         self._advances: dict[bool, fit.Advance] = {
             bold: (lambda character, bold=bold: font.advance(character, bold))  # type: ignore[misc]
             for bold in (False, True)
         }
 
     def shown(self, text: str) -> str:
-        shown = self.font.shown(words.joined(text))
-        self.replaced |= shown.count(MISSING_GLYPH) > text.count(MISSING_GLYPH)
+        text = words.joined(text)
+        shown = self.font.shown(text)
+        self.replaced |= shown != text and shown != visible(text)
         return shown
 
     def width(self, text: str, size: float, bold: bool = False) -> float:

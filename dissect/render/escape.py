@@ -41,7 +41,8 @@ _ASCII = {
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def _escaped(character: str) -> str:
+def spelled(character: str) -> str:
+    """A character by its number, as in Python's strings."""
     code = ord(character)
     if character in _SHORT:
         return _SHORT[character]
@@ -58,14 +59,14 @@ def visible(text: str) -> str:
     """`text` on one line, with every character that is not plain to see written out."""
     if text.isascii() and text.isprintable():
         return text
-    shown = _UNSAFE_CHARACTER.sub(lambda match: _escaped(match[0]), text)
+    shown = _UNSAFE_CHARACTER.sub(lambda match: spelled(match[0]), text)
     if shown.isascii():
         return shown
     result: list[str] = []
     marks = 0
     for character in shown:
         marks = marks + 1 if ord(character) > 0x2FF and _combining(character) else 0
-        result.append(_escaped(character) if marks > MAX_COMBINING else character)
+        result.append(spelled(character) if marks > MAX_COMBINING else character)
     return "".join(result)
 
 
@@ -74,7 +75,7 @@ def ascii_only(text: str, keep: str = "") -> str:
     shown = visible(text)
     if shown.isascii():
         return shown
-    return "".join(c if c.isascii() or c in keep else _ASCII.get(c) or _escaped(c) for c in shown)
+    return "".join(c if c.isascii() or c in keep else _ASCII.get(c) or spelled(c) for c in shown)
 
 
 def json_text(document: str) -> str:

@@ -11,21 +11,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import dissect
 from dissect.model import SequenceChart
-from dissect.render import Options, words
+from dissect.render import Options, summary, words
 from dissect.render.details import Details
 from dissect.render.escape import visible
 from dissect.render.ladders import Items, flow_view, sip_view
-from dissect.render.tables import anomaly_rows, exchange_rows, redirect_chains, tls_rows
+from dissect.render.tables import anomaly_rows, redirect_chains, timing, tls_rows
 from dissect.render.theme import DARK, LIGHT, Theme
 
 _STATUSES = ("done", "failed", "inferred", "hidden", "missing")
@@ -41,9 +42,22 @@ def _inert(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+_SEPARATED = re.compile(r"(?<=[/.?&=_@,:%-])(?=[^/.?&=_@,:%\s-])")
+
+
+def _breakable(value: Any) -> Markup:
+    """A URL or name that may be broken behind its separators, and copied without the breaks."""
+    pieces = _SEPARATED.split(visible(str(value or "")))
+    return Markup("<wbr>").join(map(escape, pieces))
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(autoescape=True, finalize=_inert, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, finalize=_inert, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["breakable"] = _breakable
+    return environment
 
 
 def _colors(theme: Theme) -> str:
@@ -112,7 +126,6 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     )
     sip = sip_view(details.sip, zero, items)
     said = {line for chart in charts for line in (*chart.diagnostics, *details.clocks)}
-    exchanges, axis = exchange_rows(details.exchanges, zero)
     environment = details.environment or (("dissect", dissect.__version__),)
     title = f"{words.verdict(charts[0])} – {charts[0].title}" if charts else "No sign-in was found"
     page = _environment().from_string(_page("report.html.j2"))
@@ -123,9 +136,11 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
             style=Markup(style()),
             script=Markup(_page("report.js")),
             flows=flows,
+            overview=[
+                (row, flow["ident"]) for row, flow in zip(summary.rows(charts), flows, strict=False)
+            ],
             everyone=list(items.people.values()),
-            exchanges=exchanges,
-            axis=axis,
+            timing=timing(details.exchanges, zero),
             redirects=redirect_chains(details.redirects),
             sip=sip,
             tls=tls_rows(details.tls),

@@ -81,11 +81,15 @@ class Rows:
             return self._rotated_heads()
         room = min(self.pitch - 3, 130.0)
         columns: list[list[tuple[str, float, bool, str]]] = []
+        # Smaller where that saves a word from being broken.
+        spoken = [word for actor in self.actors for word in actor.title.split()]
+        fits = all(self.canvas.width(word, HEAD, True) <= room - 4 for word in spoken)
+        head = HEAD if fits else SMALL
         for actor in self.actors:
-            title = self.canvas.wrap(actor.title, room - 4, HEAD, True, 3)
-            column = [(line, HEAD, True, "ink") for line in title]
+            title = self.canvas.wrap(actor.title, room - 4, head, True, 3)
+            column = [(line, head, True, "ink") for line in title]
             if not compact:
-                details = [(actor.host, 4)] if actor.host else []
+                details = [(actor.host, 6)] if actor.host else []
                 details += [(address, 2) for address in actor.addresses[:2]]
                 if len(actor.addresses) > 2:
                     details.append((f"+{len(actor.addresses) - 2} more", 1))

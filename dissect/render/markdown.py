@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dissect.model import SequenceChart
-from dissect.render import Options, words
+from dissect.render import Options, summary, words
 from dissect.render.escape import visible
 from dissect.render.fit import shorten
 from dissect.render.lanes import explanation, unsaid
@@ -64,6 +64,7 @@ def prose(text: str, limit: int = MAX_CELLS, *, cell: bool = False) -> str:
 def render(charts: Sequence[SequenceChart], options: Options) -> str:
     """One Markdown document; ends in a newline."""
     lines: list[str] = [] if charts else ["No sign-in was found."]
+    lines += _overview(charts)
     for number, chart in enumerate(charts, 1):
         if number > 1:
             lines += ["", "---", ""]
@@ -72,6 +73,18 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     rest = [line for line in dict.fromkeys(options.diagnostics) if line not in said]
     lines += _list("Notes of this run", rest)
     return "\n".join(lines) + "\n"
+
+
+def _overview(charts: Sequence[SequenceChart]) -> Iterator[str]:
+    """A table of several charts, before the first."""
+    rows = summary.rows(charts)
+    if not rows:
+        return
+    yield "| " + " | ".join(summary.TITLES) + " |"
+    yield "|---:|---|---|---|---|---|"
+    for row in rows:
+        yield "| " + " | ".join(prose(cell, cell=True) for cell in row.cells) + " |"
+    yield ""
 
 
 def _chart(chart: SequenceChart, options: Options) -> Iterator[str]:

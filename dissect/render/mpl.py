@@ -1,8 +1,8 @@
 """PNG, SVG and PDF through matplotlib's figures: no pyplot, no display, no state kept.
 
 The same chart gives the same bytes: no dates, fixed ids, the user's matplotlib settings
-ignored. Text is set in DejaVu Sans, which comes with matplotlib; a character it lacks is
-drawn as □ (SVG keeps it: the viewer has more fonts).
+ignored. Text is set in DejaVu Sans, which comes with matplotlib, and in no font of the
+machine's; a character it lacks is written as `\\u738b` (SVG keeps it: the viewer has more fonts).
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ from PIL.PngImagePlugin import PngInfo
 import dissect
 from dissect.model import SequenceChart
 from dissect.render import Options
-from dissect.render.escape import visible
+from dissect.render.escape import spelled, visible
 from dissect.render.fit import cells
 from dissect.render.paging import pages
 from dissect.render.primitives import (
     MARGIN,
-    MISSING_GLYPH,
     PAGE_WIDTH,
     POINTS_PER_INCH,
     Box,
@@ -99,7 +98,7 @@ class DejaVu:
         text = visible(text)
         if text.isascii() or not self.substitute:
             return text
-        return "".join(c if self._has(c) else MISSING_GLYPH for c in text)
+        return "".join(c if self._has(c) else spelled(c) for c in text)
 
     def _has(self, character: str) -> bool:
         return all(face.get_char_index(ord(character)) for face in self._faces.values())
@@ -107,7 +106,7 @@ class DejaVu:
 
 @cache
 def dejavu(*, substitute: bool) -> DejaVu:
-    """DejaVu Sans; with `substitute` a character without glyph is shown as `MISSING_GLYPH`."""
+    """DejaVu Sans; with `substitute` a character without glyph is `spelled`."""
     return DejaVu(substitute)
 
 

@@ -13,7 +13,6 @@ from dissect.render.primitives import (
     ASCENT,
     LINE_SPACING,
     MARGIN,
-    MISSING_GLYPH,
     PAGE_HEIGHT,
     PAGE_WIDTH,
     Block,
@@ -221,7 +220,7 @@ def _chips(steps: tuple[Step, ...], stopped_at: int | None, canvas: Canvas) -> B
         y = 3 + (STEP - 1) * ASCENT
         items.append(Text(x + 4, y, text, step.status, STEP - 1, True))
         y = 3 + (STEP - 1) * LINE_SPACING
-        for line in canvas.wrap(step.title, width - 8, SMALL, lines=3):
+        for line in canvas.wrap(step.title, width - 8, SMALL, lines=4):
             items.append(Text(x + 4, y + SMALL * ASCENT, line, "ink", SMALL))
             y += SMALL * LINE_SPACING
         height = max(height, y + 3)
@@ -245,7 +244,7 @@ def _ending(chart: SequenceChart, canvas: Canvas) -> Iterator[Block]:
         )
         yield text_block(canvas.wrap(text, _ROOM, SMALL), LEFT, "soft", SMALL)
     if canvas.replaced:
-        text = f"{MISSING_GLYPH}: a character that the font lacks; text, SVG and JSON have it."
+        text = "\\u and digits: a character that the font lacks; text, SVG and JSON have it."
         yield text_block(canvas.wrap(text, _ROOM, SMALL), LEFT, "soft", SMALL)
     diagnostics = unsaid(chart)
     if not diagnostics:

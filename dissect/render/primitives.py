@@ -14,8 +14,6 @@ PAGE_WIDTH, PAGE_HEIGHT = 595.28, 841.89  # ISO 216 A4, portrait
 MARGIN = 30.0
 MIN_SIZE = 7.0  # pt; nothing on a chart is smaller
 
-MISSING_GLYPH = "□"  # drawn for a character that the font lacks
-
 LINE_SPACING = 1.22
 ASCENT = 0.93  # of the size, DejaVu Sans
 DESCENT = 0.24

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dissect.model import Arrow, SequenceChart, Step
-from dissect.render import Options, fit, words
+from dissect.render import Options, fit, summary, words
 from dissect.render.lanes import culprit, explanation, lanes, pause, unsaid
 from dissect.render.pen import Pen
 
@@ -19,6 +19,7 @@ MIN_WIDTH = 40
 MIN_PITCH, MAX_PITCH = 4, 10
 MIN_LABEL = 24
 MAX_LABEL_LINES = 4
+MIN_COLUMN = 10  # of the overview's names, when they have to give way
 MAX_FIELD_LINES = 8
 TIME_COLUMN = 10
 MAX_FRAMES_COLUMN = 16
@@ -30,6 +31,7 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     pen = Pen(options.color, options.ascii)
     width = max(MIN_WIDTH, options.width)
     lines = [] if charts else ["No sign-in was found."]
+    lines += _overview(charts, pen, width)
     for number, chart in enumerate(charts, 1):
         if number > 1:
             lines += ["", pen.paint(pen.strokes.rule * width, "dim"), ""]
@@ -40,6 +42,28 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     rest = [s for s in dict.fromkeys(options.diagnostics) if s not in said]
     lines += _list("Diagnostics of this run" if said else "Diagnostics", rest, pen, width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _overview(charts: Sequence[SequenceChart], pen: Pen, width: int) -> Iterator[str]:
+    """A line for each of several charts, before the first."""
+    rows = summary.rows(charts)
+    if not rows:
+        return
+    table = [summary.TITLES, *(row.cells for row in rows)]
+    texts = [[pen.clean(cell) for cell in cells] for cells in table]
+    widths = [max(fit.cell_width(cells[i]) for cells in texts) for i in range(len(texts[0]))]
+    # The verdict is never shortened for the sake of who and what.
+    spare = width - sum(widths) - 2 * len(widths)
+    for column in (4, 3):
+        if spare < 0:
+            cut = min(-spare, max(0, widths[column] - MIN_COLUMN))
+            widths[column] -= cut
+            spare += cut
+    for index, cells in enumerate(texts):
+        padded = [fit.pad(pen.shorten(c, w), w) for c, w in zip(cells, widths, strict=True)]
+        line = pen.shorten("  ".join(padded).rstrip(), width - 2)
+        yield "  " + pen.paint(line, rows[index - 1].status if index else "dim")
+    yield ""
 
 
 class Ladder:

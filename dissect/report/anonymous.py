@@ -5,8 +5,9 @@ Replaced are user names with their domain (SIP addresses, UPNs, e-mail), the cus
 domains in host names, display names in SIP, IP and MAC addresses. IP addresses keep their
 common prefixes (the scheme of Crypto-PAn: whether a bit is flipped depends on the bits before
 it), private ones stay private. The key is random, so nothing can be turned back, and
-two reports can't be compared. A name in a sentence looks like any word, so bodies of messages
-are left out.
+two reports can't be compared. A name in a sentence looks like any word: it is replaced where
+some field of any message told it (a display name, a claim, a user name such as vera.voss), and
+as that may be none, bodies of messages are left out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,17 @@ _AT_ADDRESS = re.compile(
 )
 _BACKSLASH = re.compile(r"(?<![\w\\])([A-Za-z][\w.-]{0,15})(\\{1,2}|%5[Cc])([\w.-]{2,64})(?!\w)")
 _DISPLAY = re.compile(r'"([^"<>\\]{1,100})"(\s*<sips?:)', re.I)
+# Fields that hold a person's name: SIP without quotes, claims and directories, XML.
+_NAMES = (
+    re.compile(r"(?:^|[\s,:])((?:[^\W\d_][\w'-]* ){1,4}[^\W\d_][\w'-]*) *<sips?:"),
+    re.compile(r'"(?:displayName|given_?name|family_?name|surname)"\s*:\s*"([^"\\]{2,100})"', re.I),
+    re.compile(r'"name"\s*:\s*"([^"\\\s]{2,50} [^"\\]{2,50})"', re.I),
+    re.compile(r"<(?:\w+:)?DisplayName>([^<]{2,100})<", re.I),
+)
+_SPELLED = re.compile(r"[^\W\d_]{2,30}(?:[._-][^\W\d_]{2,30}){1,3}")
+_PSEUDONYM = re.compile(r"person \d+")
+MIN_NAME = 3  # letters of a name that is looked for in sentences
+MAX_NAMES = 2000
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(
     r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:])"
@@ -64,11 +76,20 @@ class Anonymizer:
         self._people: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
         self._hosts: re.Pattern[str] | None = None
+        self._named: re.Pattern[str] | None = None
+        self._said: list[str] = []
 
     def learn(self, text: str) -> str:
-        """Note the users and domains in a text; returns it unchanged."""
+        """Note the users, domains and people's names in a text; returns it unchanged."""
         for user, _, domain in _USER.findall(text):
             self._user(user, domain)
+            if _SPELLED.fullmatch(user):
+                self._person(re.sub(r"[._-]", " ", user))
+        for name, _ in _DISPLAY.findall(text):
+            self._person(name)
+        for pattern in _NAMES:
+            for name in pattern.findall(text):
+                self._person(name)
         return text
 
     def _domain(self, domain: str) -> str:
@@ -94,6 +115,7 @@ class Anonymizer:
 
     def replace(self, text: str) -> str:
         """`text` with pseudonyms for all that is known and all that looks like it."""
+        text = self._sentence(text)
         if not any(sign in text for sign in '@%.:\\"') and not _BARE_MAC.search(text):
             return text
         text = _DISPLAY.sub(lambda m: f'"{self._person(m[1])}"{m[2]}', text)
@@ -108,7 +130,27 @@ class Anonymizer:
         return _IPV6.sub(lambda m: self._address(m[0]), text)
 
     def _person(self, name: str) -> str:
-        return self._people.setdefault(name.lower(), f"Person {len(self._people) + 1}")
+        key = " ".join(name.lower().split())
+        if _PSEUDONYM.fullmatch(key):
+            return name
+        if key not in self._people:
+            self._people[key] = f"Person {len(self._people) + 1}"
+            words = [re.escape(word) for word in name.split()]
+            if len(words) > 1:
+                self._said.append("(?i:" + r"[\s._-]+".join(words) + ")")
+            elif words and len(name) >= MIN_NAME and name[0].isupper():
+                self._said.append(words[0])  # in the same case only: it may be a word, too
+            self._named = None
+        return self._people[key]
+
+    def _sentence(self, text: str) -> str:
+        """Names of known people in any text, however their words are joined."""
+        if self._named is None:
+            joined = "|".join(sorted(self._said, key=len, reverse=True)[:MAX_NAMES])
+            # What is part of an address is the address's affair.
+            around = rf"(?<![\w@.%-])(?:{joined})(?![\w-]|\.\w|@|%40)"
+            self._named = re.compile(around if joined else r"(?!)")
+        return self._named.sub(lambda m: self._person(re.sub(r"[\s._-]+", " ", m[0])), text)
 
     def _backslash(self, match: re.Match[str]) -> str:
         """DOMAIN\\user; one of them alone says nothing of whose it is."""
@@ -176,7 +218,8 @@ class Anonymous:
             },
         )
         everything = (tuple(charts), bare, tuple(lines))
-        mapped(everything, self._anonymizer.learn)
+        # Bodies don't leave, but they tell names.
+        mapped((tuple(charts), details, tuple(lines)), self._anonymizer.learn)
         self.charts, self.details, self.lines = mapped(everything, self._replace)
 
     @property

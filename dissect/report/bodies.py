@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dissect.model import Body, Secret, Text
+from dissect.protocols import multipart
 from dissect.report.fields import Part, named, text, words
 from dissect.signin import markup, redaction
 
@@ -49,6 +50,8 @@ def shown(body: Body, content_type: str | None) -> tuple[Text | None, str]:
     if not size or size > MAX_BODY:
         return None, note
     parts = _parts(body.text, kind)
+    if parts is None and kind.startswith("multipart/"):
+        parts = _multipart(body.text, content_type)
     if parts is None:
         return None, f"{note}; not shown: no kind of which the secrets are known"
     kept, cut = _bounded(parts)
@@ -191,6 +194,27 @@ def _element(element: _Element, depth: int) -> Iterator[Part]:
             yield from _element(child, depth + 1)
         yield indent
     yield f"</{name}>\n"
+
+
+# ------------------------------------------------------------------ several parts
+
+
+def _multipart(content: str, content_type: str | None) -> Iterator[Part] | None:
+    found = multipart.parts(content_type, content)
+    return _each(found) if found else None
+
+
+def _each(found: list[tuple[str, str]]) -> Iterator[Part]:
+    for index, (content_type, inner) in enumerate(found):
+        kind = content_type.partition(";")[0].strip().lower()
+        yield ("\n" if index else "") + f"Part {index + 1}, "
+        yield from words(kind)
+        parts = _parts(inner, kind)
+        if parts is None:
+            yield f": {len(inner)} characters, not shown: no kind of which the secrets are known\n"
+            continue
+        yield ":\n"
+        yield from parts
 
 
 # ------------------------------------------------------------------ HTML and SDP

@@ -113,12 +113,12 @@ class _Builder:
     def _log_messages(self) -> list[Message]:
         from dissect.engines import phone_log
 
-        options = self.run.options
-        first = len(options.captures)
+        paths, first = self.run.options.phone_logs, len(self.run.options.captures)
+        readers = self.run.registry.log_readers
         return [
             message
-            for index, path in enumerate(options.phone_logs)
-            for message in phone_log.read(path, first + index, 1970)
+            for group in phone_log.sets(paths)
+            for message in phone_log.read_set([(paths[i], first + i) for i in group], 1970, readers)
         ]
 
     # ------------------------------------------------------------- tables

@@ -49,6 +49,8 @@ _SENSITIVE = re.compile(
     re.I,
 )
 _PARAMETER = re.compile(r"([\w.-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,;\"]*))")
+# RFC 9110 §11.2; its padding must not be taken for the sign after a parameter's name.
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SCHEME = re.compile(r"\s*([A-Za-z][\w-]{0,30})(?:\s+|$)")
 _WORD = re.compile(
     r"(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>]+)"
@@ -170,8 +172,8 @@ def _credentials(value: str) -> Iterator[Part]:
         start = scheme.end()
     rest = value[start:]
     found = list(_PARAMETER.finditer(rest))
-    if not found or found[0].start() > 2 or found[0][3] == "=":
-        # A token68: the whole is the credential, as in Bearer, Basic, NTLM.
+    if not found or found[0].start() > 2 or _TOKEN68.fullmatch(rest.strip()):
+        # The whole is the credential, as in Bearer, Basic, NTLM.
         yield redaction.authorization(value) if rest.strip() else ""
         return
     for index, match in enumerate(found):

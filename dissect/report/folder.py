@@ -51,7 +51,7 @@ def runs(folder: Path) -> list[Run]:
             files = sorted(sub.iterdir())
             captures = tuple(str(path) for path in files if _is_capture(path))
             if captures:
-                logs = tuple(str(path) for path in files if _is_phone_log(path))
+                logs = tuple(str(path) for path in files if is_phone_log(path))
                 found.append(Run(_NAME.sub("-", sub.name), captures, logs))
     except OSError as error:
         raise UsageError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
@@ -82,7 +82,7 @@ def _is_capture(path: Path) -> bool:
     return path.is_file() and _bare(path).suffix.lower() in SUFFIXES
 
 
-def _is_phone_log(path: Path) -> bool:
+def is_phone_log(path: Path) -> bool:
     from dissect.engines import phone_log
 
     if not path.is_file() or path.suffix.lower() not in (".log", ".txt"):

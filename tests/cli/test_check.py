@@ -119,6 +119,20 @@ def test_diff_says_where_they_parted() -> None:
     assert "≠" not in same.stdout
 
 
+def test_diff_takes_the_first_flow_that_both_have() -> None:
+    """A folder with two flows against one with one: what both have is compared."""
+    folders = scenario("old-refresh-token").folder, scenario("web-ticket-fault").folder
+    result = run("diff", *folders)
+    assert result.return_value == 1
+    assert "≠ 7" in result.stdout
+    assert "webticket.refused" in result.stdout
+
+
+def test_diff_of_no_two_of_one_kind() -> None:
+    result = run("diff", scenario("password-path").folder, SIGNIN.folder)
+    assert "no two of one kind" in str(result.exception)
+
+
 def test_pytest_plugin(tmp_path: Path, golden: Path) -> None:
     """A user's own repository: one folder as it should be, one that has changed."""
     import subprocess

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,15 @@ def dissect(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> t
     return result.returncode, result.stdout.decode(), result.stderr.decode()
 
 
-def one_line(arguments: list[str | Path], *words: str, stdin: bytes = b"") -> None:
-    code, out, err = dissect(*arguments, stdin=stdin)
+def one_line(arguments: list[str | Path], *words: str) -> None:
+    """In this process: starting the program anew would tell nothing more."""
+    from dissect.cli.main import main
+
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
+        code = main(list(map(str, arguments)))
+    err = errors.getvalue()
     assert code == 2, err
-    assert out == ""
+    assert out.getvalue() == ""
     assert len(err.splitlines()) == 1, err
     assert err.startswith("dissect: ")
     for word in words:
@@ -140,20 +146,58 @@ def test_output_that_can_not_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        ["flow"],
-        ["flow", "--clock", "x", "a.pcap"],
-        ["flow", "--role", "x", "a.pcap"],
-        ["sing"],
-        ["flow", "--loud"],
+        (["flow"], "a capture"),
+        (["http"], "CAPTURE"),
+        (["redirects"], "CAPTURE"),
+        (["diff", "a.pcap"], "BAD"),
+        (["check", "a.pcap"], "--expect"),
+        (["export", "a.pcap"], "-o"),
+        (["sing"], "'sing'"),
+        (["flow", "--loud"], "--loud"),
+        (["flow", "-o"], "-o"),
+        (["flow", "--clock", "x", "a.pcap"], "CAPTURE=OFFSET"),
+        (["flow", "--clock", "b.pcap=1", "a.pcap"], "b.pcap is none of the captures"),
+        (["flow", "--clock", "a.pcap=soon", "a.pcap"], "h:mm:ss"),
+        (["flow", "--role", "x", "a.pcap"], "IP=ACTOR"),
+        (["flow", "--role", "10.0.0.999=phone", "a.pcap"], "no IP address"),
+        (["flow", "--role", "10.0.0.9=elephant", "a.pcap"], "'elephant'; there are"),
+        (["http", "--format", "xml", "a.pcap"], "'json'"),
+        (["http", "--stream", "x", "a.pcap"], "'x'"),
+        (["http", "--stream", "-1", "a.pcap"], "0 or more"),
+        (["http", "--host", "", "a.pcap"], "--host takes a name"),
+        (["http", "-", "-"], "standard input"),
     ],
 )
-def test_usage(arguments: list[str]) -> None:
-    code, out, err = dissect(*arguments)
-    assert (code, out) == (2, "")
-    assert err.splitlines()[-1].startswith("Error: ")
-    assert "Traceback" not in err
+def test_usage(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong use is one line that names what is wrong and where to read on."""
+    from dissect.cli.main import main
+
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("dissect: ")
+    assert line.endswith(" --help)")
+    assert words in line
+
+
+def test_a_key_log_for_no_capture_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from dissect.cli.main import main
+
+    keys = SIGNIN.folder / "phone.keys"
+    assert main(["http", SIGNIN.phone, "-k", f"other.pcapng:{keys}"]) == 2
+    assert "other.pcapng is none of the captures given" in capsys.readouterr().err
+    # The name of its file is enough for a capture, also with --clock.
+    assert main(["http", SIGNIN.phone, "--clock", "phone.pcapng=1"]) == 0
+
+
+def test_alone_it_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    from dissect.cli.main import main
+
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().err
 
 
 def test_a_file_name_can_not_forge_the_error() -> None:

@@ -215,5 +215,17 @@ def test_two_captures_of_the_same_packets(tmp_path: Path) -> None:
     (shared,) = found["shared"]
     assert (shared["capture"], shared["with"]) == (str(path), item.phone)
     assert shared["clock_ahead_ns"] == 1_500_000_000
-    assert any(f"--clock {path}=-1.500" in line for line in found["advice"])
+    (clock,) = [item for item in found["clocks"] if item["capture"] == str(path)]
+    assert clock["moved_ns"] == -1_500_000_000
+    assert any(f"{path}: its clock is 1.500 s ahead" in line for line in found["advice"])
     assert "of both told once" in output(item.phone, str(path), item.browser)
+
+
+def test_two_captures_clocks_are_told_with_their_uncertainty() -> None:
+    item = scenario("web-signin")
+    result = CliRunner().invoke(cli, ["info", *item.captures, "--format", "json"])
+    (clock,) = json.loads(result.stdout)["clocks"]
+    assert (clock["capture"], clock["against"]) == (item.browser, item.phone)
+    assert abs(clock["ahead_ns"]) <= clock["uncertainty_ns"]  # the lab has one clock
+    assert clock["moved_ns"] == 0
+    assert clock["sentence"] in CliRunner().invoke(cli, ["info", *item.captures]).stdout

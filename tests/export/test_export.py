@@ -192,4 +192,31 @@ def test_what_it_refuses(tmp_path: Path) -> None:
         assert isinstance(result.exception, UsageError), result.exception
     assert copy.read_bytes() == Path(item.phone).read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["phone.pcapng"]
-    assert "--scrub" not in run("export", "--help").stdout
+    both = run("export", item.phone, "-o", str(tmp_path / "x.pcapng"), "--scrub", "--with-secrets")
+    assert isinstance(both.exception, UsageError)
+
+
+def test_of_an_rsa_key_only_the_sessions_secrets_leave(
+    shared_captures: Path, tmp_path: Path
+) -> None:
+    """tshark opens what the server's key opened, by a key log that opens nothing else."""
+    from dissect.capture import open_capture
+    from dissect.engines import CaptureInput
+    from dissect.export.secrets import key_log
+
+    capture = shared_captures / "tls/wireshark-rsasnakeoil2.pcap"
+    key = shared_captures / "tls/wireshark-rsasnakeoil2.key"
+    item = CaptureInput(str(capture), rsa_keys=(str(key),))
+    with open_capture(str(capture)) as opened:
+        lines = key_log(item, 0, opened.packets())
+    assert re.fullmatch(rb"(CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}\n)+", lines)
+    keys = tmp_path / "session.keys"
+    keys.write_bytes(lines)
+    found = fields(
+        capture, ("http.request.uri",), "-o", f"tls.keylog_file:{keys}", "-Y", "http.request"
+    )
+    wanted = fields(
+        capture, ("http.request.uri",), "-o", f"tls.keys_list:,443,http,{key}", "-Y", "http.request"
+    )
+    assert found
+    assert len(found) >= len(wanted)

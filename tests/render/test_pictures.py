@@ -19,6 +19,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text as MplText
 
+from dissect.pipeline import Options as PipelineOptions
+from dissect.pipeline import Session
 from dissect.render import mpl, render
 from dissect.render.layout import Rows
 from dissect.render.mpl import dejavu, draw
@@ -26,6 +28,8 @@ from dissect.render.paging import pages
 from dissect.render.primitives import MIN_SIZE, PAGE_HEIGHT, PAGE_WIDTH, Box, Page, Text
 from dissect.render.theme import DARK, LIGHT, THEMES
 from dissect.render.words import verdict
+from tests.lab import ALL as RECORDED
+from tests.lab import scenario
 
 from . import charts
 
@@ -81,30 +85,54 @@ def extents(page: Page) -> Iterator[Extent]:
 @pytest.mark.parametrize("name", charts.ALL)
 def test_no_text_overlaps_or_is_cut(name: str, tall: bool) -> None:
     for page in paged(name, tall):
-        boxes = sorted(extents(page), key=lambda e: e.y0)
-        assert boxes
-        for index, one in enumerate(boxes):
-            assert one.x0 >= 20, one
-            assert one.x1 <= page.width - 20, one
-            assert one.y0 >= 8, one
-            assert one.y1 <= page.height - 8, one
-            for other in boxes[index + 1 :]:
-                if other.y0 > one.y1:
-                    break
-                assert not one.overlaps(other), (one, other)
+        apart(page)
+
+
+def apart(page: Page) -> None:
+    """No text overlaps another or the page's margins."""
+    boxes = sorted(extents(page), key=lambda e: e.y0)
+    assert boxes
+    for index, one in enumerate(boxes):
+        assert one.x0 >= 20, one
+        assert one.x1 <= page.width - 20, one
+        assert one.y0 >= 8, one
+        assert one.y1 <= page.height - 8, one
+        for other in boxes[index + 1 :]:
+            if other.y0 > one.y1:
+                break
+            assert not one.overlaps(other), (one, other)
 
 
 @pytest.mark.parametrize("name", charts.ALL)
 def test_text_stays_in_its_box(name: str) -> None:
     """Heads, notes, bands, callouts: a text that begins in a box ends in it."""
     for page in paged(name, False):
-        filled = [(dy, i) for dy, i in page.items if isinstance(i, Box) and i.role != "paper"]
-        for extent in extents(page):
-            middle = (extent.y0 + extent.y1) / 2
-            for dy, box in filled:
-                inside = dy + box.y < middle < dy + box.y + box.height
-                if inside and box.x <= extent.x0 < box.x + box.width:
-                    assert extent.x1 <= box.x + box.width + 1, (extent, box)
+        boxed(page)
+
+
+def boxed(page: Page) -> None:
+    filled = [(dy, i) for dy, i in page.items if isinstance(i, Box) and i.role != "paper"]
+    for extent in extents(page):
+        middle = (extent.y0 + extent.y1) / 2
+        for dy, box in filled:
+            inside = dy + box.y < middle < dy + box.y + box.height
+            if inside and box.x <= extent.x0 < box.x + box.width:
+                assert extent.x1 <= box.x + box.width + 1, (extent, box)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", RECORDED)
+def test_pictures_of_recordings(name: str) -> None:
+    """What the lab's scenarios look like, on pages and on one."""
+    folder = scenario(name).folder
+    captures = [str(path) for path in sorted(folder.glob("*.pcapng"))]
+    logs = tuple(str(path) for path in sorted(folder.glob("phone*.log")))
+    for chart in Session(PipelineOptions(tuple(captures), phone_logs=logs)).charts:
+        for tall in (True, False):
+            drawn = pages(chart, dejavu(substitute=True), "dissect 0", tall=tall, max_arrows=600)
+            for page in drawn:
+                apart(page)
+                boxed(page)
 
 
 @pytest.mark.parametrize("name", charts.ALL)
@@ -270,7 +298,7 @@ def test_missing_glyphs_and_formulas_neither_warn_nor_act(name: str) -> None:
 
 
 def test_missing_glyphs_are_explained() -> None:
-    assert any("□: a character that the font lacks" in t for t in texts(paged("wide", True)[0]))
+    assert any("a character that the font lacks" in t for t in texts(paged("wide", True)[0]))
     assert not any("font lacks" in t for t in texts(paged("success", True)[0]))
 
 

@@ -61,6 +61,37 @@ def test_what_stays(text: str) -> None:
     assert Anonymizer().replace(text) == text
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        'From: "Ann Lee" <sip:al7@corp.test>',
+        "From: Ann Lee <sip:al7@corp.test>",
+        '{"displayName": "Ann Lee", "given_name": "Ann", "family_name": "Lee"}',
+        '{"name": "Ann Lee"}',
+        "<ns:DisplayName>Ann Lee</ns:DisplayName>",
+        "sign in as ann.lee@corp.test",
+    ],
+)
+def test_names_in_sentences(told: str) -> None:
+    """Told by a field of one message, a name is replaced in any other text."""
+    anonymizer = Anonymizer()
+    anonymizer.learn(told)
+    assert anonymizer.replace("Welcome back, Ann Lee! (ANN  LEE)") == (
+        "Welcome back, Person 1! (Person 1)"
+    )
+    shown = anonymizer.replace(told)
+    assert "Lee" not in shown
+    assert "Person 2" not in shown or "family_name" in told
+    assert anonymizer.replace("A planned annual leeway") == "A planned annual leeway"
+
+
+def test_one_word_names_nobody_unless_it_is_a_name() -> None:
+    anonymizer = Anonymizer()
+    anonymizer.learn('"phone" <sip:a@b.test>, {"name": "upn"}, {"given_name": "Will"}')
+    assert anonymizer.replace("the phone sends its upn") == "the phone sends its upn"
+    assert anonymizer.replace("Will it work? It will.") == "Person 2 it work? It will."
+
+
 def test_who_is_replaced() -> None:
     anonymizer = Anonymizer()
     line = (

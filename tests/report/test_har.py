@@ -76,3 +76,50 @@ def test_the_requests_are_those_that_tshark_sees(name: str, tmp_path: Path) -> N
             wanted += [value for row in rows for value in row[field]]
     found = [entry["request"]["method"] for entry in archive(name, tmp_path)["log"]["entries"]]
     assert sorted(found) == sorted(wanted)
+
+
+IMPORT = """
+const [text, done] = [arguments[0], arguments[arguments.length - 1]];
+import('devtools://devtools/bundled/models/har/har.js').then(har => {
+  const root = new har.HARFormat.HARRoot(JSON.parse(text));
+  const requests = har.Importer.Importer.requestsFromHARLog(root.log);
+  done(requests.map(r => ({
+    url: r.url(), method: r.requestMethod, status: r.statusCode, mime: r.mimeType,
+    start: r.startTime, duration: r.duration, protocol: r.protocol,
+    sent: r.requestHeaders().length, received: r.responseHeaders.length,
+    size: r.resourceSize, finished: r.finished, failed: r.failed,
+    cookies: r.responseCookies.length,
+  })));
+}).catch(error => done({error: String(error.stack || error)}));
+"""
+
+
+def test_chromes_own_developer_tools_import_it(tmp_path: Path) -> None:
+    """The importer of the network panel, out of the browser that is installed."""
+    folder = tmp_path / "browser"
+    folder.mkdir()
+    with web.chromium(folder) as browser:
+        browser.get("devtools://devtools/bundled/inspector.html")
+        for name in ("wrong-password", "no-keys"):
+            document = archive(name, tmp_path)
+            entries = document["log"]["entries"]
+            found = browser.execute_async_script(IMPORT, json.dumps(document))
+            assert isinstance(found, list), found
+            assert len(found) == len(entries)
+            for request, entry in zip(found, entries, strict=True):
+                response = entry["response"]
+                assert request["url"] == entry["request"]["url"]
+                assert request["method"] == entry["request"]["method"]
+                assert request["status"] == response["status"]
+                version = response["httpVersion"].lower()
+                assert request["protocol"] == {"http/2.0": "h2"}.get(version, version)
+                assert request["sent"] == len(entry["request"]["headers"])
+                assert request["received"] == len(response["headers"])
+                assert request["size"] == response["content"]["size"]
+                assert request["finished"]
+                began = datetime.fromisoformat(entry["startedDateTime"]).timestamp()
+                assert request["start"] == pytest.approx(began, abs=0.001)
+                assert request["duration"] * 1000 == pytest.approx(entry["time"], abs=0.01)
+            broken = {"log": {**document["log"], "entries": [{"request": {}}]}}
+            refused = browser.execute_async_script(IMPORT, json.dumps(broken))
+            assert "error" in refused

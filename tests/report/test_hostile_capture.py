@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import struct
+import subprocess
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from markdown_it import MarkdownIt
 from dissect.cli.main import cli
 from dissect.render import FORMATS
 from tests import web
+from tests.lab import need_tshark
 
 PAYLOADS = (
     "</script><script>alert(1)</script>",
@@ -147,3 +149,32 @@ def test_the_page_runs_nothing_of_it(outputs: dict[str, Path], tmp_path: Path) -
             )
         assert driver.execute_script(count, "img, iframe, object, link, [onerror]") == 0
         assert web.complaints(driver) == []
+
+
+def test_an_exported_file_holds_no_acting_comment(tmp_path: Path) -> None:
+    """Comments and names in the pcapng are shown by Wireshark as they are."""
+    capture = tmp_path / "hostile.pcap"
+    with capture.open("wb") as file:
+        file.write(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+        for number, frame in enumerate(frames()):
+            file.write(struct.pack("<IIII", 1_700_000_000 + number, 0, len(frame), len(frame)))
+            file.write(frame)
+    target = tmp_path / "small.pcapng"
+    arguments = ["export", str(capture), "-o", str(target), "--scrub"]
+    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert result.exception is None, result.exception
+    command = [need_tshark(), "-r", str(target), "-T", "json", "-Y", "frame.comment"]
+    shown = subprocess.run(command, capture_output=True, check=True).stdout
+    packets = json.loads(shown)
+    comments = [value for packet in packets for value in _comments(packet)]
+    assert comments
+    for text in comments:
+        assert not {c for c in text if unicodedata.category(c) in ACTING}, text
+
+
+def _comments(value: Any) -> list[str]:
+    """Every packet comment in a packet of tshark's JSON."""
+    if isinstance(value, dict):
+        here = [v for k, v in value.items() if k == "frame.comment"]
+        return [*here, *(text for v in value.values() for text in _comments(v))]
+    return []

@@ -31,6 +31,8 @@ def body(content: str | bytes, kind: str) -> str:
     [
         ("Authorization", f"Bearer {JWT}", "Bearer ‹bearer_token›"),
         ("Authorization", "Basic dXNlcjpwYXNz", "Basic ‹basic_credentials›"),
+        ("Authorization", "Basic dXNlcjpwYXN=", "Basic ‹basic_credentials›"),
+        ("Proxy-Authorization", "Basic dXNlcjpwYX==", "Basic ‹basic_credentials›"),
         ("Authorization", "NTLM TlRMTVNTUAADAAAA", "NTLM ‹authorization›"),
         (
             "Authorization",

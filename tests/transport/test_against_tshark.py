@@ -124,6 +124,9 @@ class Oracle:
         fields = ["frame.number", "frame.time_epoch", "frame.encap_type", "tcp.stream"]
         fields += ["udp.stream", "icmp.type", "icmpv6.type", *ADDRESSES]
         command = ["tshark", "-n", "-r", str(path), "-o", "tcp.reassemble_out_of_order:TRUE"]
+        # Ports that SDP named give each direction of the media a conversation of its own, which
+        # tshark numbers as two streams.
+        command += ["-o", "sdp.establish_conversation:FALSE"]
         command += ["-T", "fields", *(word for name in fields for word in ("-e", name))]
         run = subprocess.run(
             command + follow,

@@ -123,6 +123,7 @@ def test_a_trail_is_bounded() -> None:
 
 
 def test_a_response_before_its_request_where_no_syn_was_captured() -> None:
+    """Trouble 34."""
     frames = [
         segment(1, 0, RESPONSE, ack=len(REQUEST)),
         segment(0, 0, REQUEST),
@@ -272,6 +273,7 @@ def test_remembered_pairs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_size_at_which_packets_were_cut_is_said_once() -> None:
+    """Trouble 35."""
     long = segment(0, 0, b"abcdefgh")
     frames: list[bytes | tuple[bytes, int]] = [*handshake(), (long, 60)]
     frames += [(segment(0, 8, b"ijklmnop"), 60)]

@@ -166,7 +166,7 @@ def test_cut_short_at_any_packet_gives_the_first_of_the_messages(scenario: str, 
 
 @pytest.mark.parametrize("side", ["phone", "browser"])
 def test_neighbours_swapped_the_chart_stays(side: str, tmp_path: Path) -> None:
-    """Each answer that was captured before its question is put right, by the acknowledgment."""
+    """Trouble 34: each answer that was captured before its question is put right, by its ack."""
     source = list(packets("web-signin", side))
     parts = [segment(frame) for _, frame in source]
     swaps = [

@@ -62,6 +62,7 @@ def test_a_segment_that_comes_late_names_the_frame_that_made_it_readable() -> No
 
 
 def test_retransmissions_and_overlap_give_every_byte_once() -> None:
+    """Trouble 32."""
     frames = [
         *handshake(),
         segment(0, 0, b"abcdef"),
@@ -88,6 +89,7 @@ def test_of_overlapping_bytes_the_first_captured_are_used_and_said() -> None:
 
 
 def test_sequence_numbers_wrap() -> None:
+    """Trouble 33."""
     isn = (0xFFFFFFFA, 0xFFFFFFFF)
     frames = [
         *handshake(isn=isn),
@@ -124,6 +126,7 @@ def test_a_syn_captured_after_its_data_still_tells_the_client() -> None:
 
 
 def test_first_segments_swapped_without_syn() -> None:
+    """Trouble 33."""
     # The peer's acknowledgment before them tells where the stream was.
     frames = [segment(1, 0), segment(0, 3, b"def"), segment(0, 0, b"abc")]
     assert only(assemble(frames)).sent(0) == b"abcdef"
@@ -131,6 +134,7 @@ def test_first_segments_swapped_without_syn() -> None:
 
 @pytest.mark.parametrize("flags", ["A", "PA"])
 def test_keep_alives_and_window_probes(flags: str) -> None:
+    """Trouble 33."""
     frames = [
         *handshake(),
         segment(0, 0, b"abc"),
@@ -241,6 +245,7 @@ def test_a_request_that_was_not_captured_is_a_gap_before_its_response() -> None:
 
 
 def test_a_response_captured_before_its_request_waits_for_it() -> None:
+    """Trouble 34."""
     frames = [
         *handshake(),
         segment(1, 0, RESPONSE, ack=len(REQUEST)),
@@ -278,6 +283,7 @@ def test_fin_before_its_data() -> None:
 
 
 def test_snaplen_leaves_a_gap_of_known_size() -> None:
+    """Trouble 35."""
     whole = segment(0, 0, b"abcdefgh")
     frames: list[bytes | tuple[bytes, int]] = [*handshake(), (whole, len(whole) - 5)]
     result = assemble([*frames, segment(0, 8, b"ijk")])

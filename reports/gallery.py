@@ -1,0 +1,91 @@
+"""Makes reports/gallery from the recorded captures: `make gallery`.
+
+Every scenario in the formats of `EACH`, some also in the larger ones of `MORE`. Each file is
+made by the command line, in the scenario's folder, so that names of files stay relative.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTURES, GALLERY = ROOT / "captures", ROOT / "reports" / "gallery"
+EACH = ("txt", "pdf", "md", "mmd", "puml", "csv")
+MORE = ("png", "svg", "html", "json", "har")
+LARGE = ("web-signin", "wrong-password", "no-keys", "two-phones", "sip-call")
+WORKERS = 2
+
+
+def scenarios() -> Iterator[Path]:
+    """Folders of recordings; what they hold is what the command gets."""
+    yield from (path.parent for path in sorted(CAPTURES.glob("*/truth.json")))
+
+
+def arguments(folder: Path) -> list[str]:
+    logs = sorted(path.name for path in folder.glob("phone*.log"))
+    captures = sorted(folder.glob("*.pcapng"), key=lambda path: (path.stem != "phone", path.stem))
+    return [
+        *(path.name for path in captures),
+        *(word for name in logs for word in ("--phone-log", name)),
+    ]
+
+
+def make(folder: Path) -> tuple[str, list[str]]:
+    """Draw one scenario; returns its name and the verdicts."""
+    target = GALLERY / folder.name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    kinds = EACH + (MORE if folder.name in LARGE else ())
+    command = [sys.executable, "-m", "dissect", "report", *arguments(folder)]
+    for kind in kinds:
+        command += ["-o", str(target / f"chart.{kind}")]
+    wanted = [sys.executable, "-m", "dissect", "flow", *arguments(folder), "--format", "json"]
+    verdicts = []
+    for words in (command, wanted):
+        result = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        if result.returncode not in (0, 1, 3):
+            raise SystemExit(f"{folder.name}: {result.stderr.strip()[-500:]}")
+        if result.returncode == 3:
+            return folder.name, ["no flow found"]
+    for flow in json.loads(result.stdout)["flows"]:
+        cause = f", `{flow['cause']['code']}`" if flow["cause"] else ""
+        at = f" at step {flow['stopped_at']}" if flow["stopped_at"] else ""
+        verdicts.append(f"{flow['title']}: {flow['status']}{at}{cause}")
+    return folder.name, verdicts
+
+
+def page(rows: list[tuple[str, list[str]]]) -> str:
+    lines = [
+        "# Gallery", "",
+        "Made by `make gallery` from the recordings in `captures/`. What the formats are for says",
+        "`docs/cli.md`; PNG, SVG, HTML, JSON and HAR are here for some only, to keep this small.",
+        "", "| scenario | what dissect says | files |", "|---|---|---|",
+    ]  # fmt: skip
+    for name, verdicts in rows:
+        files = sorted((GALLERY / name).glob("chart*"))
+        links = ", ".join(f"[{p.name.partition('.')[2]}]({name}/{p.name})" for p in files)
+        lines.append(f"| `{name}` | {'<br>'.join(verdicts)} | {links} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    GALLERY.mkdir(parents=True, exist_ok=True)
+    folders = list(scenarios())
+    for known in GALLERY.iterdir():
+        if known.is_dir() and known.name not in {folder.name for folder in folders}:
+            shutil.rmtree(known)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        rows = list(pool.map(make, folders))
+    (GALLERY / "README.md").write_text(page(rows), "utf-8")
+    size = sum(path.stat().st_size for path in GALLERY.rglob("*") if path.is_file())
+    print(f"{len(rows)} scenarios, {size / 1e6:.1f} MB in {GALLERY.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Without secrets: what was sent in the clear. The witnesses are tshark and the bytes."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import struct
+import subprocess
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dissect.capture import Packet, open_capture
+from dissect.export.masked import Masked, masked
+from dissect.model import Secret
+from tests.lab import need_tshark, scenario
+from tests.test_secrets import run, spellings
+
+scapy: Any = pytest.importorskip("scapy.all")
+
+CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+PASSWORD, COOKIE, TOKEN = "p@ss wörd/1", "7", "AXkAq3yT8wZ1mVb5Kd0sLf7uNcR9hPgJxEo2iWnMtQ"
+BASIC = base64.b64encode(b"bob:hunter2-and-more").decode()
+FORM = "username=bob&Password=p%40ss+w%C3%B6rd%2F1&x=1"
+LOGIN = (
+    f"POST /login?code={TOKEN}&lang=en HTTP/1.1\r\nHost: h.test\r\n"
+    f"Authorization: Basic {BASIC}\r\nCookie: sid={COOKIE}; lang=en\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\n"
+    f"Content-Length: {len(FORM)}\r\n\r\n{FORM}"
+)
+
+
+def answer(body: bytes, kind: str, *fields: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *fields]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+TOKENS = json.dumps({"access_token": TOKEN + "/x", "expires_in": 3599}).encode()
+
+
+def conversation(
+    path: Path, request: bytes, response: bytes, cuts: Iterable[int] = (), repeat: bool = False
+) -> Path:
+    """A TCP connection; the request is cut at `cuts` into segments, maybe each sent twice."""
+    ether, ip, tcp, raw = scapy.Ether, scapy.IP, scapy.TCP, scapy.Raw
+    ends = {"sport": 40000, "dport": 80}, {"sport": 80, "dport": 40000}
+    there, back = ip(src=CLIENT, dst=SERVER), ip(src=SERVER, dst=CLIENT)
+    frames = [
+        there / tcp(**ends[0], flags="S", seq=(1 << 32) - 20),
+        back / tcp(**ends[1], flags="SA", seq=900, ack=(1 << 32) - 19),
+    ]
+    places = [0, *sorted({cut for cut in cuts if 0 < cut < len(request)}), len(request)]
+    for start, end in pairwise(places):
+        seq = ((1 << 32) - 19 + start) % (1 << 32)
+        segment = tcp(**ends[0], flags="PA", seq=seq, ack=901) / raw(request[start:end])
+        frames += [there / segment] * (2 if repeat else 1)
+    ack = ((1 << 32) - 19 + len(request)) % (1 << 32)
+    frames.append(back / tcp(**ends[1], flags="PA", seq=901, ack=ack) / raw(response))
+    times = [ether() / frame for frame in frames]
+    for number, frame in enumerate(times):
+        frame.time = 1.7e9 + number / 10
+    scapy.wrpcap(str(path), times)
+    return path
+
+
+def changed(path: Path, book: Iterable[Secret] = ()) -> tuple[Masked, Path]:
+    """The file without secrets, as pcap."""
+
+    def packets() -> Iterable[Packet]:
+        with open_capture(str(path)) as capture:
+            for frame, ns, link, buf, start, caplen, length in capture.packets():
+                yield frame, ns, link, bytes(buf[start : start + caplen]), 0, caplen, length
+
+    result = masked(0, packets, book)
+    target = path.with_suffix(".out.pcap")
+    content = struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
+    for _, ns, _, buf, _, caplen, length in result.packets(packets()):
+        content += struct.pack("<IIII", *divmod(ns, 10**9), caplen, length) + buf[:caplen]
+    target.write_bytes(content)
+    return result, target
+
+
+def tshark(path: Path, *names: str) -> list[str]:
+    command = [need_tshark(), "-n", "-r", str(path), "-T", "fields"]
+    for preference in ("tcp.check_checksum", "udp.check_checksum"):
+        command += ["-o", f"{preference}:TRUE"]
+    command += ["-o", "tcp.reassemble_out_of_order:TRUE"]
+    command += [word for name in names for word in ("-e", name)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_values_are_overwritten_and_all_else_stays(tmp_path: Path) -> None:
+    request = LOGIN.encode()
+    cuts = (request.find(TOKEN.encode()) + 5, request.find(b"sid=") + 4, request.find(b"p%40") + 3)
+    path = conversation(tmp_path / "login.pcap", request, answer(TOKENS, "application/json"), cuts)
+    result, out = changed(path)
+    assert result.left_out == {}
+    content = out.read_bytes()
+    for value in (BASIC, TOKEN, TOKEN[:12], "p%40ss", "rd%2F1", "hunter2"):
+        assert value.encode() not in content, value
+    assert out.stat().st_size == path.stat().st_size
+    kept = ("frame.len", "tcp.seq_raw", "tcp.ack_raw", "http.request.method", "http.response.code",
+            "http.content_length", "http.host")  # fmt: skip
+    assert tshark(out, *kept) == tshark(path, *kept)
+    assert set(tshark(out, "tcp.checksum.status")) == {"1"}
+    (line,) = filter(None, tshark(out, "http.cookie"))
+    assert line == "sid=x; lang=xx"
+    (uri,) = filter(None, tshark(out, "http.request.uri"))
+    assert uri == f"/login?code={'x' * len(TOKEN)}&lang=en"
+    assert content.endswith(b'{"access_token": "' + b"x" * (len(TOKEN) + 2) + TOKENS[-22:])
+    stream = b"".join(bytes(p[scapy.TCP].payload) for p in scapy.rdpcap(str(out))[2:-1])
+    assert b"\r\n\r\nusername=bob&Password=" + b"x" * 20 + b"&x=1" in stream
+
+
+@given(st.lists(st.integers(1, 400), max_size=8), st.booleans())
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_however_it_is_cut(tmp_path: Path, cuts: list[int], repeat: bool) -> None:
+    path = conversation(
+        tmp_path / "cut.pcap", LOGIN.encode(), answer(TOKENS, "application/json"), cuts, repeat
+    )
+    result, out = changed(path)
+    assert result.left_out == {}
+    stream = b"".join(bytes(p[scapy.TCP].payload) for p in scapy.rdpcap(str(out))) or b""
+    for value in (BASIC, TOKEN, "p%40ss+w%C3%B6rd"):
+        assert value.encode() not in stream
+
+
+@pytest.mark.parametrize(
+    ("response", "why"),
+    [
+        (answer(gzip.compress(TOKENS), "application/json", "Content-Encoding: gzip"), "compressed"),
+        (answer(TOKENS, "application/json") + b"\0\1 what is this\r\n\r\n", "could be read"),
+    ],
+)
+def test_what_has_no_place_is_left_out(tmp_path: Path, response: bytes, why: str) -> None:
+    path = conversation(tmp_path / "packed.pcap", LOGIN.encode(), response)
+    result, out = changed(path)
+    ((_, first, reason),) = result.told()
+    assert why in reason
+    assert first == 3
+    assert [row for row in tshark(out, "tcp.payload") if row] == []
+    assert tshark(out, "frame.len", "tcp.len") == tshark(path, "frame.len", "tcp.len")
+
+
+def test_chunks_and_bodies_of_no_known_kind(tmp_path: Path) -> None:
+    body = b"10\r\n" + b"secret plain tex" + b"\r\n0\r\n\r\n"
+    chunked = answer(b"", "text/plain", "Transfer-Encoding: chunked")
+    chunked = chunked.replace(b"Content-Length: 0\r\n", b"") + body
+    result, out = changed(conversation(tmp_path / "chunk.pcap", LOGIN.encode(), chunked))
+    assert result.left_out == {}
+    assert b"secret plain" not in out.read_bytes()
+    assert b"10\r\nxxxxxxxxxxxxxxxx\r\n0\r\n\r\n" in out.read_bytes()
+
+
+def test_a_protocol_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
+    path = conversation(
+        tmp_path / "other.pcap", b"USER bob\nPASS hunter2\n" * 9, b"\x00\x01ok" * 30
+    )
+    result, out = changed(path)
+    assert [reason for *_, reason in result.told()] == ["its protocol is not known"]
+    assert b"hunter2" not in out.read_bytes()
+
+
+DIGEST = (
+    b"REGISTER sip:h.test SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\n"
+    b"Max-Forwards: 70\r\nFrom: <sip:bob@h.test>;tag=1\r\nTo: <sip:bob@h.test>\r\n"
+    b"Call-ID: 1@10.0.0.1\r\nCSeq: 1 REGISTER\r\n"
+    b'Authorization: Digest username="bob", realm="h.test", nonce="5a1f4c", uri="sip:h.test", '
+    b'response="0123456789abcdef0123456789abcdef"\r\nContent-Length: 0\r\n\r\n'
+)
+
+
+def test_datagrams_fragments_and_quotations(tmp_path: Path) -> None:
+    ether, ip, udp, icmp, raw = scapy.Ether, scapy.IP, scapy.UDP, scapy.ICMP, scapy.Raw
+    whole = ip(src=CLIENT, dst=SERVER) / udp(sport=5060, dport=5060) / raw(DIGEST)
+    path = tmp_path / "sip.pcap"
+    error = ip(src=SERVER, dst=CLIENT) / icmp(type=3, code=3) / bytes(whole)
+    scapy.wrpcap(str(path), [ether() / whole, ether() / error])
+    result, out = changed(path)
+    assert result.left_out == {}
+    assert b"0123456789abcdef" not in out.read_bytes()
+    assert b"5a1f4c" not in out.read_bytes()
+    assert tshark(out, "sip.Method", "udp.checksum.status", "sip.auth.username")[0] == (
+        'REGISTER\t1\t"bob"'
+    )
+    pieces = [ether() / piece for piece in scapy.fragment(whole, 200)]
+    scapy.wrpcap(str(path), pieces)
+    result, out = changed(path)
+    assert "fragments" in next(reason for *_, reason in result.told())
+    assert b"0123456789abcdef" not in out.read_bytes()
+    assert b"Digest" not in out.read_bytes()
+
+
+def test_what_other_messages_tell_is_found(tmp_path: Path) -> None:
+    """A value that only the session's book knows, in a field that says nothing of it."""
+    request = b"GET / HTTP/1.1\r\nHost: h.test\r\nX-Note: hallo-welt-17 there\r\n\r\n"
+    path = conversation(tmp_path / "book.pcap", request, answer(b"", "text/plain"))
+    _, out = changed(path)
+    assert b"hallo-welt-17" in out.read_bytes()
+    result, out = changed(path, [Secret("password", "hallo-welt-17")])
+    assert b"hallo-welt-17" not in out.read_bytes()
+    assert result.values == 1
+
+
+@pytest.mark.parametrize("name", ["proxy-ntlm", "web-signin"])
+def test_of_a_recording(name: str, tmp_path: Path) -> None:
+    """NTLM before CONNECT: gone without --with-secrets, there with them; TLS untouched."""
+    item = scenario(name)
+    bare, full = tmp_path / "bare.pcapng", tmp_path / "full.pcapng"
+    assert run("export", *item.captures, "-o", str(bare)).exception is None
+    result = run("export", *item.captures, "-o", str(full), "--with-secrets")
+    assert "sent without TLS is as captured" in result.stderr
+    content = bare.read_bytes()
+    for secret in item.truth["secrets"]:
+        for spelling in spellings(secret["value"]):
+            assert spelling not in content
+    clear = [s for s in item.truth["secrets"] if s["kind"] == "proxy_authorization"]
+    assert all(s["value"].encode() in full.read_bytes() for s in clear)
+    assert bool(clear) == (name == "proxy-ntlm")
+    kept = ("frame.time_epoch", "frame.len", "tcp.seq_raw", "tls.record.length")
+    assert tshark(bare, *kept) == tshark(full, *kept)
+    assert set(tshark(bare, "tcp.checksum.status")) <= {"1", ""}
+    assert ("CONNECT" in tshark(bare, "http.request.method")) == bool(clear)
+
+
+def test_bounds_leave_out_and_never_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clear stream that is longer than what is looked at, and one that jumps far ahead."""
+    from dissect.export import segments
+
+    cuts = range(100, 400, 100)
+    path = conversation(
+        tmp_path / "long.pcap", LOGIN.encode(), answer(TOKENS, "application/json"), cuts
+    )
+    monkeypatch.setattr(segments, "MAX_TEXT", 150)
+    result, out = changed(path)
+    assert [reason for *_, reason in result.told()] == ["it is too long to be looked through"]
+    monkeypatch.setattr(segments, "MAX_TEXT", 20)
+    far, _ = changed(path)
+    assert len(list(far.told())) == 1
+    for value in (BASIC, TOKEN, "p%40ss"):
+        assert value.encode() not in out.read_bytes()
