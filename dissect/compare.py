@@ -156,6 +156,28 @@ class _Names:
         return self._known[value]
 
 
+def _part(
+    left: Sequence[str], right: Sequence[str], failed: Sequence[bool]
+) -> tuple[int, int, int]:
+    """How many arrows are equal before two steps part, and the first of either that is not.
+
+    They part where the bad one fails, if it does; what one has more before that (a redirect
+    by script in place of a 302) is no parting.
+    """
+    from difflib import SequenceMatcher
+
+    equal, first = 0, None
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            equal += i2 - i1
+            continue
+        first = first or (equal, i1, j1)
+        fails = next((j for j in range(j1, j2) if failed[j]), None)
+        if fails is not None:
+            return equal, min(i1 + fails - j1, i2), fails
+    return first or (equal, len(left), len(right))
+
+
 def parting(good: Flow, bad: Flow) -> list[str]:
     """Where two sign-ins of one flow parted, step by step, in sentences."""
     lines = []
@@ -174,13 +196,13 @@ def parting(good: Flow, bad: Flow) -> list[str]:
         right = [_arrow(arrow, names[1]) for arrow in other["arrows"]]
         if not same and not parted:
             parted = True
-            common = next(
-                (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b),
-                min(len(left), len(right)),
+            failed = [arrow["status"] == "failed" for arrow in other["arrows"]]
+            common, i, j = _part(left, right, failed)
+            lines.append(
+                f"    they part here, after {common} equal arrow{'' if common == 1 else 's'}:"
             )
-            lines.append(f"    they part here, after {common} equal arrows:")
-            lines.append(f"    good: {left[common] if common < len(left) else 'nothing more'}")
-            lines.append(f"    bad:  {right[common] if common < len(right) else 'nothing more'}")
+            lines.append(f"    good: {left[i] if i < len(left) else 'nothing more'}")
+            lines.append(f"    bad:  {right[j] if j < len(right) else 'nothing more'}")
             if other.get("explanation"):
                 lines.append(f"    why:  {other['explanation']}")
     cause = bad.get("cause")

@@ -17,12 +17,14 @@ from typing import Literal
 from dissect.engines import CaptureInput, Reading
 from dissect.errors import UsageError
 from dissect.flow.definition import Definition, load
+from dissect.flow.doubts import doubts
 from dissect.flow.match import match
 from dissect.model import Event, Message, Opaque, SequenceChart, TlsConnection
 from dissect.plugins import Registry, registry
 from dissect.signin import skew
+from dissect.signin.catalogue import EVENTS
 from dissect.signin.offsets import Offset, estimate
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recognise import BUILT_IN, Recogniser
 from dissect.signin.redaction import SecretBook
 
 KEY_LOG_SUFFIXES = (".keys", ".keylog")
@@ -160,12 +162,18 @@ class Session:
     def events(self) -> list[Event]:
         """The events of captures and phone logs, on the captures' clock."""
         reading = self.reading
+        self.diagnostics += self._doubts()
         recogniser, packets = self._recognised or self._recognise(reading)
         from_logs = self._log_events(packets)
         merged = [*packets, *self._frame_events(recogniser.name_of), *from_logs]
         merged.sort(key=lambda event: event.order)
         self.diagnostics += skew.warnings(merged)
         return skew.blamed(merged)
+
+    def _doubts(self) -> list[str]:
+        """What in the flows can't be meant. A plugin's rules may give events of any name."""
+        known = None if len(self.registry.rules) > len(BUILT_IN) else EVENTS
+        return [said for item in self.definitions for said in doubts(item, known)]
 
     def _frame_events(self, name_of: Callable[[str], str | None]) -> list[Event]:
         """What the wanted flows ask of tshark: frames of any protocol."""

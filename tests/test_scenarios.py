@@ -78,12 +78,18 @@ def test_without_the_phone_only_the_browsers_steps_are_known() -> None:
 
 
 @pytest.mark.parametrize("name", ["web-signin-tls13", "web-signin-renamed"])
-def test_a_code_typed_for_who_knows_what_device(name: str) -> None:
-    """The browser went to the code's page at once: it may be any device's code."""
+def test_a_browser_alone_tells_what_device_the_code_is_for(name: str) -> None:
+    """Azure AD's page names the application; under other names the page that the browser came
+    from is known by what it does."""
     chart = chart_of([scenario(name).browser])
+    assert (chart.flow, chart.status) == ("vvx-web-signin", "incomplete")
+    assert statuses(chart)[2:5] == ["done", "done", "done"]
+
+
+def test_a_code_typed_for_who_knows_what_device() -> None:
+    """The browser went to the code's page at once, and never learned whose code it was."""
+    chart = chart_of([scenario("wrong-code").browser])
     assert chart.flow == "device-code"
-    assert statuses(chart) == ["missing", "done", "missing"]
-    assert chart.status == "incomplete"
 
 
 def test_without_keys_no_more_is_claimed_than_shapes_tell() -> None:

@@ -181,3 +181,10 @@ def test_the_wheel_holds_what_it_needs(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr.decode()
     both = [str(scripts / "python"), "-c", "import dissect.cstruct, dissect.pipeline"]
     subprocess.run(both, check=True, cwd=tmp_path)
+
+
+def test_every_folder_with_files_is_a_package() -> None:
+    """Else setuptools warns at length in a user's first `pip install`."""
+    folders = {path.parent for path in PACKAGE.rglob("*") if path.is_file()}
+    bare = {f for f in folders if not (f / "__init__.py").exists() and f.name != "__pycache__"}
+    assert bare == set()

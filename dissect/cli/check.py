@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dissect.cli.options import inputs, session, warn
+from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ CAPTURE_SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz", ".zst", ".lz4")
 
 @click.command()
 @inputs()
-@click.option("--phone-log", "phone_logs", multiple=True, metavar="FILE")
-@click.option("--flow", "flows", multiple=True, metavar="NAME|FILE.toml")
+@PHONE_LOG
+@FLOW
 @click.option("--expect", "golden", required=True, metavar="GOLDEN.json", help="What it should be.")
 @click.option("--update", is_flag=True, help="Write GOLDEN.json instead of comparing with it.")
 @click.option(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from dissect.cli.flow import NOTHING_FOUND
-from dissect.cli.options import inputs, session, warn
+from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.render.escape import visible
 
 MAX_TOLD = 20  # streams of which payload was left out that are named
@@ -15,8 +15,8 @@ MAX_TOLD = 20  # streams of which payload was left out that are named
 
 @click.command()
 @inputs()
-@click.option("--phone-log", "phone_logs", multiple=True, metavar="FILE")
-@click.option("--flow", "flows", multiple=True, metavar="NAME|FILE.toml")
+@PHONE_LOG
+@FLOW
 @click.option("--role", "roles", multiple=True, metavar="IP=ACTOR", help="Who an address is.")
 @click.option("-o", "output", required=True, metavar="OUT.pcapng", help="The file to write.")
 @click.option(

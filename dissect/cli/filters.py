@@ -101,20 +101,25 @@ def take(options: dict[str, Any]) -> dict[str, Any]:
     return {key: options.pop(key) for key in keys if key in options}
 
 
-def chosen(rows: Iterable[Row], values: Mapping[str, Any], run: Session) -> Iterator[Row]:
-    """The rows that every filter keeps. Raises UsageError for a value that can't be read."""
-    tests = list(_tests(values, run))
+def chosen(
+    rows: Iterable[Row], values: Mapping[str, Any], run: Session, words: bool = False
+) -> Iterator[Row]:
+    """The rows that every filter keeps; `words`: whether a status can be one (DNS).
+
+    Raises UsageError for a value that can't be read.
+    """
+    tests = list(_tests(values, run, words))
     return (row for row in rows if all(test(row) for test in tests))
 
 
-def _tests(values: Mapping[str, Any], run: Session) -> Iterator[Test]:
+def _tests(values: Mapping[str, Any], run: Session, words: bool) -> Iterator[Test]:
     if hosts := values.get("hosts"):
         yield _any(_host(pattern) for pattern in hosts)
     if methods := values.get("methods"):
         wanted = {method.upper() for method in methods}
         yield lambda row: str(row.get("method") or "").upper() in wanted
     if statuses := values.get("statuses"):
-        yield _any(_status(text) for text in statuses)
+        yield _any(_status(text, words) for text in statuses)
     if streams := values.get("streams"):
         yield lambda row: row.get("stream") in streams
     if (time := values.get("time_")) is not None:
@@ -180,7 +185,7 @@ def _actor(idents: Sequence[str], charts: Sequence[SequenceChart]) -> Test:
 # ------------------------------------------------------------------ status
 
 
-def _status(text: str) -> Test:
+def _status(text: str, words: bool) -> Test:
     wanted = text.strip().lower()
     if wanted == "none":
         return lambda row: all(row.get(key) is None for key in STATUS_KEYS)
@@ -189,9 +194,10 @@ def _status(text: str) -> Test:
         return lambda row: isinstance(row.get("status"), int) and low <= row["status"] <= high
     if re.fullmatch(r"[1-9](?:xx|[0-9]{2})", wanted):
         return lambda row: _same_status(row.get("status"), wanted)
-    if re.fullmatch(r"[a-z][a-z0-9]*", wanted):
+    if re.fullmatch(r"[a-z][a-z0-9]*", wanted) and words:
         return lambda row: any(str(row.get(key) or "").lower() == wanted for key in STATUS_KEYS)
-    raise click.UsageError(f"--status takes 401, 4xx, 400-499, none or a DNS code, not {text!r}")
+    code = " or a DNS code" if words else ""
+    raise click.UsageError(f"--status takes 401, 4xx, 400-499, none{code}, not {text!r}")
 
 
 def _same_status(status: Any, wanted: str) -> bool:

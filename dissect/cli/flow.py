@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dissect.cli.options import inputs, session, warn
+from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name
 
 if TYPE_CHECKING:
@@ -18,20 +18,8 @@ NOTHING_FOUND = 3
 
 @click.command()
 @inputs(required=False)
-@click.option(
-    "--phone-log",
-    "phone_logs",
-    multiple=True,
-    metavar="FILE",
-    help="A log of a phone (VVX) or a SIP server; its clock is aligned with the captures'.",
-)
-@click.option(
-    "--flow",
-    "flows",
-    multiple=True,
-    metavar="NAME|FILE.toml",
-    help="Look for this flow only. `dissect flows` lists the names.",
-)
+@PHONE_LOG
+@FLOW
 @click.option(
     "-o",
     "outputs",
@@ -91,8 +79,9 @@ def _nothing(run: Session) -> str:
     shut = sum(1 for row in rows if row.decrypted == "none")
     events = len(run.events)
     if rows and shut == len(rows):
+        which = f"all {shut} TLS connections" if shut > 1 else "the one TLS connection"
         return (
-            f"all {shut} TLS connections are encrypted and no host of a known flow is among them; "
-            "`dissect tls` says why each stayed shut"
+            f"{which} stayed shut, and what can be seen begins no known flow; "
+            "`dissect tls` says to whom and why"
         )
     return f"{events} events of sign-in protocols, none that begins a known flow (`dissect events`)"

@@ -66,7 +66,11 @@ def _capture(item: Document) -> Iterator[str]:
     yield f"{item['capture']}: {item['frames']} frames, {links}; {item['reader']}"
     if item["start"]:
         back = item.get("frames_before_earlier_time")
-        order = f"{back} frames before an earlier time" if back else "in order of time"
+        order = (
+            f"{back} frame{'s' if back > 1 else ''} out of order of time"
+            if back
+            else "in order of time"
+        )
         yield f"  from {item['start']} to {item['end']} ({duration(item['duration_ns'])}), {order}"
     for name in item["interfaces"]:
         yield f"  interface: {name}"

@@ -73,7 +73,21 @@ _PLUGINS = click.option(
     "plugins",
     multiple=True,
     metavar="FILE.py",
-    help="A plugin: its rules and flows join the built-in ones.",
+    help="A plugin: what it adds joins what is built in.",
+)
+PHONE_LOG = click.option(
+    "--phone-log",
+    "phone_logs",
+    multiple=True,
+    metavar="FILE",
+    help="A log of a phone (VVX) or a SIP server; its clock is aligned with the captures'.",
+)
+FLOW = click.option(
+    "--flow",
+    "flows",
+    multiple=True,
+    metavar="NAME|FILE.toml",
+    help="Look for this flow only. `dissect flows` lists the names.",
 )
 _REVEAL = click.option(
     "--reveal", is_flag=True, help="Show secrets. Never paste that into a ticket."

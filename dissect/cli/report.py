@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
-from dissect.cli.options import inputs, session, warn
+from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name, save
 from dissect.errors import CaptureError, UsageError
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @inputs(required=False)
-@click.option("--phone-log", "phone_logs", multiple=True, metavar="FILE")
-@click.option("--flow", "flows", multiple=True, metavar="NAME|FILE.toml")
+@PHONE_LOG
+@FLOW
 @click.option("--role", "roles", multiple=True, metavar="IP=ACTOR", help="Who an address is.")
 @click.option(
     "-o",

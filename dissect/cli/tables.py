@@ -55,7 +55,7 @@ def _print(
     run = session(captures, **options)
     maker = device_rows if rows in ("dhcp", "ntp") else makers
     make: Callable[..., Iterator[dict[str, Any]]] = getattr(maker, rows)
-    found = list(chosen(make(run), chosen_by, run))
+    found = list(chosen(make(run), chosen_by, run, words=rows == "dns"))
     if wanted is not None:
         found = fields(found, wanted, KEYS[rows])
         columns = [name.strip() for name in wanted.split(",") if name.strip()]
@@ -208,6 +208,13 @@ ntp = click.command("ntp")(
 @inputs(required=False)
 @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
 @click.option("--list", "list_", is_flag=True, help="Name every event that there can be.")
+@click.option(
+    "--flow",
+    "flows",
+    multiple=True,
+    metavar="NAME|FILE.toml",
+    help="Also what this flow's filters (`match`) find, with their facts.",
+)
 @filters("host", *_COMMON)
 def events(captures: tuple[str, ...], format_: str, list_: bool, **options: Any) -> None:
     from dissect.cli.output import print_rows

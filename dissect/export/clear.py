@@ -1,7 +1,7 @@
 """Secrets in messages that were sent without TLS: where their bytes are.
 
 As in reports, a secret is told by the name and place of a value, by what other messages
-tell to be one, and by its looks; a body that reports would not show is one as a whole.
+tell to be one, and by its looks; a body of which reports show only a part is one as a whole.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
 from dissect.model import (
@@ -24,7 +25,7 @@ from dissect.model import (
     wire_text,
 )
 from dissect.report import bodies
-from dissect.report.fields import header
+from dissect.report.fields import header, words
 from dissect.signin import harvest, redaction
 from dissect.signin.masking import SHORTEST, Masks
 
@@ -33,8 +34,15 @@ Span = tuple[int, int]
 FILLER = b"x"
 
 
+SEARCH_LIMIT = 2 << 30
+"""Bytes of one stream that are passed over for secrets which no index has, all together."""
+
+_LINE = re.compile(rb"^[^\r\n\0]+", re.M)
+_FIELD = re.compile(rb"([^\s:]+)[ \t]*:[ \t]*")
+
+
 class NotMaskable(Exception):
-    """A secret has no place of its own in the bytes: they are compressed or encoded."""
+    """A secret has no place of its own in the bytes; says why."""
 
 
 def secrets_of(message: Message) -> Iterator[Secret]:
@@ -48,15 +56,76 @@ def secrets_of(message: Message) -> Iterator[Secret]:
         yield from harvest.body(body.text[: harvest.BODY_LIMIT], kind or "")
 
 
-def spans(messages: Sequence[Message], text: bytes) -> list[Span]:
+def spans(messages: Sequence[Message], text: bytes, values: Iterable[Span]) -> list[Span]:
     """Where the secrets of `messages` are in `text`, both directions of their stream one
-    after the other. Raises NotMaskable."""
+    after the other; `values` are the places of all `known` ones. Raises NotMaskable."""
+    search = _Search(text)
+    fields = Counter(
+        (bytes(name), bytes(value), content)
+        for message in messages
+        for name, value, content in _fields(message)
+        if value.strip() and any(True for _ in _secrets(content))
+    )
+    lines = _lines(text, {(name, value) for name, value, _ in fields})
     found: list[Span] = []
+    for (name, value, content), times in fields.items():
+        found += _of_field(search, name, value, content, lines.get((name, value), []), times)
+    placed: dict[bytes, list[Span]] = {}
+    for start, end in values:
+        placed.setdefault(text[start:end], []).append((start, end))
+    whole: dict[bytes, None] = {}
     for message in messages:
-        for name, value, content in _fields(message):
-            if any(True for _ in _secrets(content)):
-                found += _of_field(text, bytes(name), bytes(value), content)
-        found += _of_body(text, *_body(message))
+        body, kind = _body(message)
+        inside = _in_body(body, kind, placed)
+        if inside is None:
+            whole[bytes(body.data)] = None
+        else:
+            found += inside
+    for data in whole:
+        places = list(search.plain(data))
+        if not places:
+            raise NotMaskable("its secrets are compressed or encoded")
+        found += places
+    return found
+
+
+class _Search:
+    """Passes over a text, as often as is sane."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._left = SEARCH_LIMIT
+
+    def plain(self, value: bytes) -> Iterator[Span]:
+        """Everywhere that a value stands."""
+        return self.pattern(b"(" + re.escape(value) + b")")
+
+    def pattern(self, pattern: bytes) -> Iterator[Span]:
+        """Everywhere that the only group of a pattern stands."""
+        self._left -= len(self._text)
+        if self._left < 0:
+            raise NotMaskable("it has too many secrets to look for")
+        return (match.span(1) for match in re.finditer(pattern, self._text))
+
+
+def _lines(text: bytes, wanted: set[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], list[Span]]:
+    """Where the wanted fields and targets (of no name) stand, in lines of the usual form."""
+    found: dict[tuple[bytes, bytes], list[Span]] = {}
+    if not wanted:
+        return found
+    for match in _LINE.finditer(text):
+        line, start = match[0].rstrip(b" \t"), match.start()
+        if b" HTTP/" in line[-12:] or line.endswith(b" SIP/2.0"):
+            first = line.find(b" ") + 1
+            name, value = b"", line[first : line.rfind(b" ")]
+        elif field := _FIELD.match(line):
+            first = field.end()
+            name, value = field[1], line[first:]
+        else:
+            continue
+        if (name, value) in wanted:
+            place = start + first, start + first + len(value)
+            found.setdefault((name, value), []).append(place)
     return found
 
 
@@ -91,6 +160,10 @@ def _fields(message: Message) -> Iterator[tuple[bytes, bytes, Text]]:
         yield b"", message.target, redaction.redact_url(wire_text(message.target))
     elif isinstance(message, SipMessage) and message.kind == "request":
         yield b"", message.uri, header("to", wire_text(message.uri))
+    if isinstance(message, HttpResponse):
+        yield b"", message.reason, Text(tuple(words(wire_text(message.reason))))
+    elif isinstance(message, SipMessage) and message.kind == "response":
+        yield b"", message.reason.encode(), Text(tuple(words(message.reason)))
     if isinstance(message, HttpRequest | HttpResponse | SipMessage):
         for name, value in message.headers:
             yield name, value, header(wire_text(name), wire_text(value))
@@ -99,25 +172,25 @@ def _fields(message: Message) -> Iterator[tuple[bytes, bytes, Text]]:
             yield b"", place, redaction.redact_url(wire_text(place))
 
 
-def _of_field(text: bytes, name: bytes, value: bytes, content: Text) -> Iterator[Span]:
-    """The secrets of one field, everywhere that it stands; the whole value where its
-    grammar allowed more than one spelling."""
-    if not value.strip():
-        return
-    inside = _inside(value, content)
-    lead = re.escape(name) + rb"[ \t]*:[ \t]*" if name else b""
-    exact = lead + rb"(" + re.escape(value) + rb")"
-    places = [match.span(1) for match in re.finditer(exact, text)]
-    if not places:
+def _of_field(
+    search: _Search, name: bytes, value: bytes, content: Text, places: list[Span], times: int
+) -> Iterator[Span]:
+    """The secrets of one field that was read so many times, everywhere that it stands; the
+    whole value where its grammar allowed more than one spelling."""
+    folded: list[Span] = []
+    if len(places) < times:
+        lead = re.escape(name) + rb"[ \t]*:[ \t]*" if name else b""
+        places = list(search.pattern(lead + b"(" + re.escape(value) + b")"))
+    if len(places) < times and name:
         # A folded field (RFC 9112 §5.2): line ends stand where the value has spaces.
-        folded = rb"\s+".join(map(re.escape, value.split()))
-        loose = re.escape(name) + rb"\s*:\s*(" + folded + rb")"
-        places = [match.span(1) for match in re.finditer(loose, text)] if name else []
-        inside = None
-    if not places:
-        raise NotMaskable
+        loose = rb"\s+".join(map(re.escape, value.split()))
+        folded = list(search.pattern(re.escape(name) + rb"\s*:\s*(" + loose + b")"))
+    if not places and not folded:
+        raise NotMaskable("its secrets are compressed or encoded")
+    inside = _inside(value, content)
     for start, end in places:
         yield from ((start + a, start + b) for a, b in inside) if inside else ((start, end),)
+    yield from folded
 
 
 def _inside(value: bytes, content: Text) -> list[Span] | None:
@@ -153,31 +226,21 @@ def _body(message: Message) -> tuple[Body, str | None]:
     return Body(), None
 
 
-def _of_body(text: bytes, body: Body, kind: str | None) -> Iterator[Span]:
+def _in_body(body: Body, kind: str | None, placed: Mapping[bytes, list[Span]]) -> list[Span] | None:
+    """Where the secrets of a body are; None: it is one as a whole."""
+    if body.problem and len(body.data) != body.wire_size:
+        # There are bytes that nobody looked at: behind a hole, beyond a bound.
+        raise NotMaskable("its secrets are in a body that is not whole, compressed or encoded")
     if not body.data:
-        return
+        return []
     shown, _ = bodies.shown(body, kind)
     secrets = {*_secrets(shown), *harvest.body(body.text[: harvest.BODY_LIMIT], kind or "")}
-    if shown is not None and not secrets:
-        return
+    if not bodies.whole(body, kind) or any(len(secret.value) < SHORTEST for secret in secrets):
+        return None
     found: list[Span] = []
-    if shown is not None and all(len(secret.value) >= SHORTEST for secret in secrets):
-        for secret in secrets:
-            places = [span for spelling in spellings(secret) for span in _places(text, spelling)]
-            if not places:
-                break  # spelled in a way of its own
-            found += places
-        else:
-            yield from found
-            return
-    whole = list(_places(text, bytes(body.data)))
-    if not whole:
-        raise NotMaskable
-    yield from whole
-
-
-def _places(text: bytes, value: bytes) -> Iterator[Span]:
-    place = text.find(value)
-    while place >= 0:
-        yield place, place + len(value)
-        place = text.find(value, place + len(value))
+    for secret in secrets:
+        places = [span for spelling in spellings(secret) for span in placed.get(spelling, ())]
+        if not places:
+            return None  # spelled in a way of its own
+        found += places
+    return found

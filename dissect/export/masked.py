@@ -10,19 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from dissect.capture import Packet
+from dissect.errors import ProtocolError
 from dissect.export import clear
 from dissect.export.locate import Stream
 from dissect.export.segments import Segment, Segments, Text, rewritten
 from dissect.model import (
     Anomaly,
     Connection,
+    Direction,
     HttpRequest,
     HttpResponse,
     Message,
+    Output,
     Secret,
     SipMessage,
+    Span,
     StreamParser,
     TcpConnection,
     TlsConnection,
@@ -125,12 +130,12 @@ def _mask(result: Masked, stream: Stream, texts: list[Text], before: _Parsed, ma
     for text, border in zip(texts, borders, strict=True):
         starts.append(len(joined))
         joined += bytes(text.data[:border]) + b"\0\0"
+    values = list(masks.found(joined.decode("latin-1")))
     try:
-        spans = clear.spans(messages, joined)
-    except clear.NotMaskable:
-        result.left_out[stream] = "its secrets are compressed or encoded"
+        spans = _joined([*clear.spans(messages, joined, values), *values])
+    except clear.NotMaskable as why:
+        result.left_out[stream] = str(why)
         return
-    spans = _joined([*spans, *masks.found(joined.decode("latin-1"))])
     result.values += len(spans)
     for start, end in spans:
         number = max(n for n, first in enumerate(starts) if first <= start)
@@ -178,6 +183,41 @@ def _cut(result: Masked, places: Segments) -> None:
             result.cut(piece.frame, piece.start)
 
 
+class _Watched:
+    """A parser of datagrams; `unread` is called where one is more than the messages in it."""
+
+    def __init__(self, parser: StreamParser, unread: Callable[[], None]) -> None:
+        self._parser = parser
+        self._unread = unread
+
+    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
+        datagram = bytes(view)
+        try:
+            out = list(self._parser.data(direction, view, span))
+        except ProtocolError:
+            self._unread()
+            raise
+        messages = [item for item in out if not isinstance(item, Anomaly)]
+        content = datagram.strip(b"\r\n\0 \t")  # keep-alives (RFC 5626 §3.5.1) tell nothing
+        more = any(isinstance(item, SipMessage) and _longer(datagram, item) for item in messages)
+        if more or (content and not messages):
+            self._unread()
+        return out
+
+    def gap(self, direction: Direction, length: int, span: Span) -> Output:
+        return self._parser.gap(direction, length, span)
+
+    def end(self, direction: Direction, span: Span) -> Output:
+        return self._parser.end(direction, span)
+
+
+def _longer(datagram: bytes, message: SipMessage) -> bool:
+    """Whether bytes follow a message (RFC 3261 §18.3), or its head has no end."""
+    _, border, rest = datagram.replace(b"\r\n", b"\n").partition(b"\n\n")
+    body = bytes(message.body.data).replace(b"\r\n", b"\n")
+    return not border or len(rest.rstrip(b"\n\0 \t")) > len(body)
+
+
 class _Parsed:
     """The messages of some packets by stream, read without any key."""
 
@@ -191,17 +231,21 @@ class _Parsed:
             return open_child(Layer(connection, open_child))
 
         def open_datagrams(connection: Connection) -> StreamParser:
-            return open_udp(Layer(connection, open_child))
+            layer = Layer(connection, open_child)
+            return _Watched(open_udp(layer), partial(self._unread, connection))
 
         assembler = Assembler(index, open_tcp, open_datagrams, self._emit)
         assembler.feed(packets)
         assembler.finish()
 
+    def _unread(self, connection: Connection) -> None:
+        self.anomalies.setdefault(("udp", connection.stream), "a datagram of another kind")
+
     def _emit(self, output: Message | Anomaly) -> None:
         if isinstance(output, Anomaly):
-            transport = "udp" if output.kind.startswith("udp.") else "tcp"
+            # Those of datagrams are told by `_Watched`: they name no transport.
             if output.stream is not None and not output.kind.startswith(_HARMLESS):
-                self.anomalies.setdefault((transport, output.stream), output.kind)
+                self.anomalies.setdefault(("tcp", output.stream), output.kind)
             return
         connection = output.place.connection
         stream = connection.transport, connection.stream
@@ -223,8 +267,29 @@ class _Parsed:
             return "its cipher suite does not encrypt"
         if stream in self.clear:
             kind = self.anomalies.get(stream)
-            return f"not all of it could be read ({kind})" if kind else ""
+            if kind:
+                return f"not all of it could be read ({kind})"
+            if row is None and _switched(self.clear[stream]):
+                return "the protocol that it switched to is not known"
+            return ""
         return "" if row is not None else "its protocol is not known"
+
+
+def _switched(messages: list[Message]) -> bool:
+    """Whether nothing was read behind a CONNECT or Upgrade that was granted (RFC 9110 §7.8,
+    §9.3.6); without TLS, that is."""
+    tunnels = {
+        message.exchange
+        for message in messages
+        if isinstance(message, HttpRequest) and message.method == "CONNECT"
+    }
+    granted = [
+        number
+        for number, message in enumerate(messages)
+        if isinstance(message, HttpResponse)
+        and (message.status == 101 or (message.exchange in tunnels and message.status // 100 == 2))
+    ]
+    return bool(granted) and granted[-1] == len(messages) - 1
 
 
 def _same(before: _Parsed, after: _Parsed, stream: Stream, values: set[str]) -> bool:

@@ -174,6 +174,8 @@ def _arrow(item: Candidate, show: Show) -> Arrow:
         status,
     )
     note = fill(definition.note, item.event, show)
+    if note and arrow.label.endswith(note):
+        note = ""  # said once is enough
     if item.event.after_ns >= item.event.time_ns:
         note = f"{note}; {CORRECTED}" if note else CORRECTED
     return replace(arrow, note=note or None)

@@ -18,10 +18,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, TROUBLE, ArrowDef, Definition, StepDef
-from dissect.flow.groups import NEAR_NS, Candidate, Group, differ, has, who
+from dissect.flow.groups import NEAR_NS, Candidate, Group, differ, has
 from dissect.flow.placing import by_address, place
 from dissect.flow.roles import Roles
-from dissect.model import Event, Secret
+from dissect.model import Event, Secret, Text
 
 
 def candidates(definition: Definition, events: Sequence[Event], roles: Roles) -> list[Candidate]:
@@ -86,8 +86,8 @@ def _trouble(definition: Definition, event: Event, roles: Roles) -> tuple[StepDe
 
 def instances(
     definition: Definition, items: Sequence[Candidate], roles: Roles
-) -> tuple[list[Group], list[str]]:
-    """The sign-ins among the candidates, by start; and what could not be placed, in words."""
+) -> tuple[list[Group], list[Group]]:
+    """The sign-ins among the candidates, by start; and what could not be placed."""
     groups = sorted(_tied(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
     anchored = [group for group in groups if has(group, definition.instance.anchors)]
     found = _join_tries(anchored, groups, definition)
@@ -105,11 +105,7 @@ def instances(
         found += more
     for group in found:
         group.members.sort(key=lambda item: (item.event.order_ns, item.index))
-    left_out = [
-        f"{who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
-        for group in loose
-    ]
-    return found, left_out if found else []
+    return found, loose if found else []
 
 
 def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> list[Group]:
@@ -136,9 +132,8 @@ def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> l
         if client is not None:
             group.clients.add(client)
         for name in definition.instance.clues:
-            value = item.event.facts.get(name)
-            if value:
-                group.clues.add((name, value.value if isinstance(value, Secret) else str(value)))
+            for value in _values(item.event, name):
+                group.clues.add((name, value))
     return list(groups.values())
 
 
@@ -149,9 +144,18 @@ def _ties(definition: Definition, event: Event) -> Iterable[object]:
     elif source.line is not None:
         yield ("log", source.capture, event.facts.get("log_part"))
     for name in definition.instance.keys:
-        value = event.facts.get(name)
-        if value:
-            yield (name, value.value if isinstance(value, Secret) else str(value))
+        for value in _values(event, name):
+            yield (name, value)
+
+
+def _values(event: Event, name: str) -> Iterable[str]:
+    """What ties by a fact: each item of a list. A number may be 0."""
+    fact = event.facts.get(name)
+    for item in fact if isinstance(fact, tuple) else (fact,):
+        parts = item.parts if isinstance(item, Text) else (item,)
+        text = "".join(part.value if isinstance(part, Secret) else str(part) for part in parts)
+        if text and item is not None and item is not False:
+            yield text
 
 
 def _join_tries(

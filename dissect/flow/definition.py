@@ -11,11 +11,14 @@ import re
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
 from dissect.errors import DefinitionError, UsageError
+from dissect.flow.places import Path as KeyPath
+from dissect.flow.places import line_of, told
 from dissect.flow.schema import (
     FACT,
     HIDDEN,
@@ -35,6 +38,7 @@ from dissect.flow.schema import (
     Unfinished,
     Value,
     Within,
+    Written,
 )
 
 __all__ = [
@@ -76,13 +80,14 @@ def parse(text: str, origin: str) -> Definition:
     try:
         definition = msgspec.convert(raw, Definition)
     except msgspec.ValidationError as error:
-        sentence, _, where = str(error).partition(" - at `")
-        key = where.rstrip("`").removeprefix("$").lstrip(".")
-        line = _line_of(text, key)
+        sentence, path = told(error, raw, Definition)
+        line = line_of(text, path)
         place = f"{origin}:{line}" if line else origin
-        raise DefinitionError(f"{place}: {sentence}" + (f" ({key})" if key else "")) from None
+        raise DefinitionError(f"{place}: {sentence}") from None
     _check_references(definition, text, origin)
-    return _placed(definition, text, origin)
+    placed = _placed(definition, text, origin)
+    given = {name: getattr(placed, name) for name in placed.__struct_fields__}
+    return Written(**given, origin=origin, text=text)
 
 
 def _placed(definition: Definition, text: str, origin: str) -> Definition:
@@ -93,12 +98,12 @@ def _placed(definition: Definition, text: str, origin: str) -> Definition:
     for number, step in enumerate(definition.step):
         arrows = []
         for index, arrow in enumerate(step.arrow):
-            path = f"step[{number}].arrow[{index}]"
-            place = f"{origin}:{_line_of(text, path)}: step {step.number}"
+            path = [("step", number), ("arrow", index)]
+            place = f"{origin}:{line_of(text, path)}: step {step.number}"
             if (arrow.match is None) == (arrow.event == ""):
                 raise DefinitionError(f"{place}: an arrow has either `event` or `match`")
             if arrow.match is not None:
-                place = f"{origin}:{_line_of(text, path + '.match')}: step {step.number}"
+                place = f"{origin}:{line_of(text, [*path, ('match', 0)])}: step {step.number}"
                 arrow = _found_by_tshark(definition.name, arrow, arrow.match, place)
             arrows.append(arrow)
         steps.append(msgspec.structs.replace(step, arrow=tuple(arrows)))
@@ -106,8 +111,6 @@ def _placed(definition: Definition, text: str, origin: str) -> Definition:
 
 
 def _found_by_tshark(flow: str, arrow: ArrowDef, match: Match, place: str) -> ArrowDef:
-    if not arrow.id:
-        raise DefinitionError(f"{place}: an arrow with `match` needs an `id`")
     if not match.tshark.strip() or not match.tshark.isprintable():
         raise DefinitionError(f"{place}: match.tshark is no display filter on one line")
     for name, text in arrow.facts.items():
@@ -121,30 +124,6 @@ def _found_by_tshark(flow: str, arrow: ArrowDef, match: Match, place: str) -> Ar
         event=f"tshark.{flow}.{arrow.id}",
         match=PlacedMatch(match.tshark, match.ports, place),
     )
-
-
-def _line_of(text: str, key: str) -> int | None:
-    """The line of a key path such as `step[1].arrow[0].label`, by counting table headers."""
-    headers = re.findall(r"([\w-]+)(?:\[(\d+)\])?", key)
-    line = 0
-    lines = text.splitlines()
-    path = ""
-    for name, index in headers:
-        path = f"{path}.{name}" if path else name
-        pattern = re.compile(
-            rf"\s*\[\[{re.escape(path)}\]\]|\s*\[{re.escape(path)}\]|\s*{re.escape(name)}\s*="
-        )
-        remaining = int(index) if index else 0
-        for number in range(line, len(lines)):
-            if pattern.match(lines[number]):
-                line = number
-                if remaining == 0:
-                    break
-                remaining -= 1
-                line += 1
-        else:
-            break
-    return line + 1 if key else None
 
 
 def _check_references(definition: Definition, text: str, origin: str) -> None:
@@ -161,11 +140,13 @@ def _check_references(definition: Definition, text: str, origin: str) -> None:
                 f"{origin}:{number}: {problem}" if number else f"{origin}: {problem}"
             )
 
-    numbers = [step.number for step in definition.step]
-    if numbers != sorted(set(numbers)):
-        raise DefinitionError(f"{origin}: step numbers must rise, each once")
+    for index, (before, step) in enumerate(pairwise(definition.step), 1):
+        if step.number <= before.number:
+            line = line_of(text, [("step", index), ("number", 0)])
+            raise DefinitionError(f"{origin}:{line}: step numbers must rise, each once")
     if not definition.step or not definition.instance.anchors:
         raise DefinitionError(f"{origin}: a flow has at least one step and one anchor")
+    _each_once(definition, text, origin)
     for step, arrow in definition.arrows:
         if arrow.match is None:
             said = arrow.event or arrow.label
@@ -192,6 +173,28 @@ def _check_references(definition: Definition, text: str, origin: str) -> None:
         for ident in actor.known_by:
             ok = ident in actors or "." in ident
             demand(ok, ident, f'actor {actor.id}: "{ident}" is no actor and no host name')
+
+
+def _each_once(definition: Definition, text: str, origin: str) -> None:
+    """Raises DefinitionError for an id that two actors or two arrows have."""
+    first: dict[tuple[str, str], int] = {}
+
+    def once(kind: str, ident: str, path: KeyPath) -> None:
+        line = line_of(text, [*path, ("id", 0)])
+        if (kind, ident) in first:
+            said = f'two {kind}s are called "{ident}", the other in line {first[kind, ident]}'
+            raise DefinitionError(f"{origin}:{line}: {said}")
+        first[kind, ident] = line
+
+    for number, actor in enumerate(definition.actor):
+        once("actor", actor.id, [("actor", number)])
+    for number, step in enumerate(definition.step):
+        for index, arrow in enumerate(step.arrow):
+            if arrow.match is not None and not arrow.id:
+                line = line_of(text, [("step", number), ("arrow", index)])
+                raise DefinitionError(f"{origin}:{line}: an arrow with `match` needs an `id`")
+            if arrow.id:
+                once("arrow", arrow.id, [("step", number), ("arrow", index)])
 
 
 @lru_cache(maxsize=1)

@@ -74,6 +74,11 @@ def has(group: Group, keys: tuple[str, ...]) -> bool:
     return any(item.arrow.key in keys for item in group.members)
 
 
+def acts(group: Group) -> set[str]:
+    """The actors that take part."""
+    return {ident for item in group.members for ident in (item.arrow.from_, item.arrow.to)}
+
+
 def differ(group: Group, instance: Group) -> bool:
     """Both name a user (or another clue), and not the same one."""
     known = {name for name, _ in instance.clues}

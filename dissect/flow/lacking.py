@@ -6,15 +6,17 @@ a step that failed before; or, where what comes after is there, packets that wer
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, StepDef
 from dissect.flow.groups import Candidate
+from dissect.flow.states import StepState, words
 
 Spans = Mapping[str, tuple[int, int]]
 """Capture name → when its first and last frame were captured, in ns on the events' clock."""
 
+NAMED = 3  # frames that were left out, by number
 SOON_NS = 30_000_000_000  # what begins this soon in a capture had perhaps begun before it
 
 
@@ -26,6 +28,7 @@ class Evidence:
     members: Sequence[Candidate]
     spans: Spans
     failed: int | None = None
+    elsewhere: Collection[str] = ()  # actors that other sign-ins have
 
     def lacking(self, step: StepDef) -> str:
         """The likeliest reason for which `step` is missing, as a sentence without its stop."""
@@ -34,21 +37,34 @@ class Evidence:
             if ident not in acting:
                 return self._absent(ident, step.number)
         if self.failed is not None:
-            after = "failed before it" if self.failed < step.number else "failed; it may come first"
+            order = "" if self.failed < step.number else ", which may come first,"
+            before = "" if order else " before it"
             return (
-                f"nothing that completes this step is in the captures; step {self.failed} {after}"
+                "nothing that completes this step is in the captures; "
+                f"step {self.failed}{order} failed{before}"
             )
         said = "nothing that completes this step is in the captures given"
         why = self._begun_late(step) or self._ended_early(step) or self._between(step)
         return f"{said}; {why}" if why else said
 
     def _absent(self, ident: str, number: int) -> str:
-        actor = self.definition.actor_def(ident)
+        actor, place = self.definition.actor_def(ident), "in the captures given"
+        if ident in self.elsewhere:
+            place = "part of this sign-in (those in the captures belong to another)"
+        if actor.kind == "client" and self._after_failure(ident):
+            return f"the sign-in ended before it: step {self.failed} failed"
         if actor.kind == "client":
-            return f"no packets of the {actor.title} are in the captures given: capture there, too"
+            return f"no packets of the {actor.title} are {place}: capture there, too"
         failed = self.failed is not None and self.failed < number
         before = f"; step {self.failed} failed before it" if failed else ""
-        return f"no packets from or to {actor.title} are in the captures given{before}"
+        return f"no packets from or to {actor.title} are {place}{before}"
+
+    def _after_failure(self, ident: str) -> bool:
+        """Whether what an actor sends first is due only in the step that failed or later: another
+        capture would show nothing more of it, wherever it runs."""
+        acts = [s.number for s in self.definition.step if any(a.from_ == ident for a in s.arrow)]
+        first = min(acts, default=0)
+        return self.failed is not None and self.failed <= first
 
     def _of(self, step: StepDef) -> list[Candidate]:
         """The packets of the step's client (of all, if it has none), in time order."""
@@ -101,6 +117,34 @@ class Evidence:
         if min(steps, default=step.number) < step.number < max(steps, default=step.number):
             return "steps before and after it are there: most likely its packets were not captured"
         return None
+
+
+def point_out(states: Iterable[StepState], left_out: Sequence[Candidate]) -> None:
+    """A step that is missing though something of it was left out says that."""
+    for state in states:
+        if state.status == "missing" and not state.refused:
+            state.explanation = _unplaced(state.step, left_out) or state.explanation
+
+
+def _unplaced(step: StepDef, left_out: Sequence[Candidate]) -> str | None:
+    """What of a step is there and was left out, because it is tied to no sign-in for sure."""
+    own = [
+        item.event.source
+        for item in left_out
+        if item.step.number == step.number and not item.arrow.key.startswith((HIDDEN, TROUBLE))
+    ]
+    if not own:
+        return None
+    first, *others = own[:NAMED]
+    named = words(first)
+    for source in others:
+        same = source.capture == first.capture and source.line is None
+        named += f", {source.first_frame if same else words(source)}"
+    more = f" and {len(own) - NAMED} more" if len(own) > NAMED else ""
+    return (
+        f"there is something of this step ({named}{more}) that nothing ties to one sign-in, so it "
+        "is left out: a fact of it in the flow's `keys` would tie it"
+    )
 
 
 def _seconds(ns: int) -> str:

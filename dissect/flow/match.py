@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dissect.flow.chart import draw
 from dissect.flow.correlate import candidates, instances
 from dissect.flow.definition import Definition
-from dissect.flow.groups import Candidate
-from dissect.flow.lacking import Spans
+from dissect.flow.groups import Candidate, acts, who
+from dissect.flow.lacking import Spans, point_out
+from dissect.flow.placing import could_join
 from dissect.flow.roles import Roles
 from dissect.flow.states import Show
 from dissect.flow.verdict import judge
@@ -61,11 +63,21 @@ def _charts(
     fit more than one of them."""
     roles = Roles(definition, events, given)
     items = candidates(definition, events, roles)
-    groups, notes = instances(definition, items, roles)
+    groups, loose = instances(definition, items, roles)
+    notes = [
+        f"{who(group)}: {len(group.members)} events fit no sign-in, or several; they are left out"
+        for group in loose
+    ]
+    acting = [acts(group) for group in groups]
+    shared = Counter(ident for idents in acting for ident in idents)
     charts = []
-    for group in groups:
+    for group, idents in zip(groups, acting, strict=True):
         members: list[Candidate] = group.members
-        verdict = judge(definition, members, show, spans)
+        elsewhere = {ident for ident, times in shared.items() if times > (ident in idents)}
+        verdict = judge(definition, members, show, spans, elsewhere)
+        if any(state.status == "missing" for state in verdict.states):
+            near = [other for other in loose if could_join(other, group)]
+            point_out(verdict.states, [item for other in near for item in other.members])
         chart = draw(definition, verdict, members, show, [*group.notes, *notes])
         charts.append((frozenset(item.index for item in members), group.start, chart))
     clients = {client for group in groups for client in group.clients}

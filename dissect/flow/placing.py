@@ -81,6 +81,11 @@ def _by_time(group: Group, instance: Group) -> bool:
     return not differ(group, instance) and not rival and near(group, instance)
 
 
+def could_join(group: Group, instance: Group) -> bool:
+    """Whether a group that was left out may be part of a sign-in: nothing speaks against it."""
+    return any(test(group, instance) for test in (by_address, _by_clue, _by_time))
+
+
 def _rival(group: Group, instance: Group) -> bool:
     """Both have a client that plays the same actor, at different addresses."""
     actors = {actor for actor, _ in instance.clients}

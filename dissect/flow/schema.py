@@ -22,6 +22,17 @@ HIDDEN = "hidden:"
 TROUBLE = "trouble:"
 
 
+class Worded(str):
+    """A fact that a definition has a word for (`values`), and what it was: `where` takes both."""
+
+    raw: Fact
+
+    def __new__(cls, word: str, raw: Fact) -> Worded:
+        made = super().__new__(cls, word)
+        made.raw = raw
+        return made
+
+
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     pass
 
@@ -247,6 +258,13 @@ class Definition(_Strict, frozen=True):
         return frozenset(p for arrow in self.matched if arrow.match for p in arrow.match.ports)
 
 
+class Written(Definition, frozen=True):
+    """A `Definition` that remembers its text and where it came from, for warnings."""
+
+    origin: str = ""
+    text: str = ""
+
+
 Wanted = dict[str, Value | tuple[Value, ...]]
 
 
@@ -267,6 +285,8 @@ def _equal(event: Event, name: str, wanted: Value | tuple[Value, ...]) -> bool:
 
 
 def _same(value: Fact | None, option: Value) -> bool:
+    if isinstance(value, Worded) and _same(value.raw, option):
+        return True
     if isinstance(option, str) and isinstance(value, str | int) and not isinstance(value, bool):
         return fnmatchcase(str(value), option)  # a number has digits for patterns, too
     return value == option and type(value) is type(option)

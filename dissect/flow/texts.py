@@ -11,19 +11,37 @@ _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}")  # also names of Wireshark's fiel
 # What is asked of an optional fact: "[ for {user}]" vanishes where there is no user, and
 # "[{remedy}|Look it up.]" is the first alternative whose facts are all there.
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_SIGN = re.compile(r"[\[\]{}]")
+
+LISTED = 8  # values of a list that a text shows
+
+
+def names(template: str) -> list[str]:
+    """The facts that a text names."""
+    return _FIELD.findall(template)
+
+
+def unbalanced(template: str) -> str | None:
+    """A bracket that has no other half, or None."""
+    rest = _FIELD.sub("", _OPTIONAL.sub(lambda match: _FIELD.sub("", match.group(1)), template))
+    found = _SIGN.search(rest)
+    return found.group(0) if found else None
 
 
 def fill(template: str, event: Event, show: Callable[[Fact | None], str]) -> str:
     """`{fact}` becomes the fact as `show` gives it (never a secret's value), or nothing;
     a part in square brackets vanishes if a fact in it is missing, or becomes the first of
-    its alternatives (`[a|b]`) in which none is."""
+    its alternatives (`[a|b]`) in which none is. Of a long list the first `LISTED` are shown."""
 
     def value(name: str) -> str:
         if name == "host":
             return show(event.host)
         if name == "server" and event.server is not None:
             return show(str(event.server))
-        return show(event.facts.get(name))
+        fact = event.facts.get(name)
+        if isinstance(fact, tuple) and len(fact) > LISTED:
+            return f"{show(fact[:LISTED])}, … ({len(fact)} in all)"
+        return show(fact)
 
     def optional(match: re.Match[str]) -> str:
         for part in match.group(1).split("|"):

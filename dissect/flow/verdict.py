@@ -7,7 +7,7 @@ step until something settles it; the last word counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -31,16 +31,22 @@ class Verdict:
 
 
 def judge(
-    definition: Definition, members: Sequence[Candidate], show: Show, spans: Spans | None = None
+    definition: Definition,
+    members: Sequence[Candidate],
+    show: Show,
+    spans: Spans | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Verdict:
     """The verdict on one sign-in; `members` in time order. `spans` tell when captures begin
-    and end, as far as that is known."""
+    and end, as far as that is known; `elsewhere` are the actors of other sign-ins in them."""
     spans = spans or {}
     states = {step.number: StepState(step) for step in definition.step}
     _read(definition, members, states, show)
     _settle_rest(members, states)
     troubles.apply(definition, members, states, show, spans)
-    _explain(definition, members, states, show, spans)
+    failed = next((n for n, state in states.items() if state.status == "failed"), None)
+    evidence = Evidence(definition, members, spans, failed, elsewhere)
+    _explain(evidence, states, show)
     ordered = tuple(states[step.number] for step in definition.step)
     return _conclude(definition, ordered, members, show)
 
@@ -64,9 +70,13 @@ def _read(
             state.refused.append(problem)
             continue
         if item.arrow.fails is not None:
+            cause = cause_of(item.arrow.fails, item.event, definition, show)
+            if state.cause is not None and _passed_on(item, cause, state, definition):
+                evidence = (*state.cause.evidence, item.event.source)
+                state.cause = replace(state.cause, evidence=evidence)
+            else:
+                state.cause, state.failed_by = cause, item
             state.status = "failed"
-            state.failed_by = item
-            state.cause = cause_of(item.arrow.fails, item.event, definition, show)
             state.seen.clear()
             continue
         for other in states.values():
@@ -79,6 +89,18 @@ def _read(
                 complete = any(set(group) <= other.seen for group in other.step.done_when)
                 if complete and other.status != "failed":
                     other.status = "done"
+
+
+def _passed_on(item: Candidate, cause: Cause, state: StepState, definition: Definition) -> bool:
+    """Whether an event only brings on what failed already: a browser that posts a refusal."""
+    before = state.failed_by
+    if before is None or state.cause is None or before.arrow.key == item.arrow.key:
+        return False
+    told, again = before.event.facts, item.event.facts
+    same = any(
+        told.get(key) and told.get(key) == again.get(key) for key in definition.instance.keys
+    )
+    return same and state.cause.code == cause.code
 
 
 def _out_of_order(
@@ -149,16 +171,10 @@ def _settle_rest(members: Sequence[Candidate], states: Mapping[int, StepState]) 
             state.status = "hidden"
 
 
-def _explain(
-    definition: Definition,
-    members: Sequence[Candidate],
-    states: Mapping[int, StepState],
-    show: Show,
-    spans: Spans,
-) -> None:
+def _explain(evidence: Evidence, states: Mapping[int, StepState], show: Show) -> None:
+    members = evidence.members
     present = {item.arrow.key: item.event for item in members}
     inferred = {item.arrow.key for item in members if item.arrow.inferred}
-    failed = next((n for n, state in states.items() if state.status == "failed"), None)
     for state in states.values():
         if state.status == "done":
             continue
@@ -179,9 +195,7 @@ def _explain(
         elif state.status == "missing":
             told = next((e for e in state.step.explain if e.seen in present), None)
             state.explanation = (
-                fill(told.text, present[told.seen], show)
-                if told
-                else Evidence(definition, members, spans, failed).lacking(state.step)
+                fill(told.text, present[told.seen], show) if told else evidence.lacking(state.step)
             )
 
 

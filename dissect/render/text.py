@@ -19,6 +19,7 @@ MIN_WIDTH = 40
 MIN_PITCH, MAX_PITCH = 4, 10
 MIN_LABEL = 24
 MAX_LABEL_LINES = 4
+WHO, FLOW = 3, 4  # columns of the overview
 MIN_COLUMN = 10  # of the overview's names, when they have to give way
 MAX_FIELD_LINES = 8
 TIME_COLUMN = 10
@@ -51,10 +52,15 @@ def _overview(charts: Sequence[SequenceChart], pen: Pen, width: int) -> Iterator
         return
     table = [summary.TITLES, *(row.cells for row in rows)]
     texts = [[pen.clean(cell) for cell in cells] for cells in table]
-    widths = [max(fit.cell_width(cells[i]) for cells in texts) for i in range(len(texts[0]))]
+    widths = _widths(texts)
+    if sum(widths) + 2 * len(widths) > width:
+        # A flow's name says more than the beginning of its title.
+        for cells, chart in zip(texts[1:], charts, strict=True):
+            cells[FLOW] = pen.clean(chart.flow)
+        widths = _widths(texts)
     # The verdict is never shortened for the sake of who and what.
     spare = width - sum(widths) - 2 * len(widths)
-    for column in (4, 3):
+    for column in (FLOW, WHO):
         if spare < 0:
             cut = min(-spare, max(0, widths[column] - MIN_COLUMN))
             widths[column] -= cut
@@ -64,6 +70,10 @@ def _overview(charts: Sequence[SequenceChart], pen: Pen, width: int) -> Iterator
         line = pen.shorten("  ".join(padded).rstrip(), width - 2)
         yield "  " + pen.paint(line, rows[index - 1].status if index else "dim")
     yield ""
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(fit.cell_width, column)) for column in zip(*table, strict=True)]
 
 
 class Ladder:

@@ -58,6 +58,54 @@ def shown(body: Body, content_type: str | None) -> tuple[Text | None, str]:
     return text(kept), f"{note}; only its beginning is shown" if cut else note
 
 
+def whole(body: Body, content_type: str | None) -> bool:
+    """Whether `shown` tells of every byte of a body, so that what it wraps is all there is to
+    hide. Of a page, of several parts and of what is cut it never does."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    content = body.text
+    parts = _parts(content, kind) if len(body.data) <= MAX_BODY else None
+    if parts is None or _bounded(parts)[1]:
+        return False
+    if _looks_json(content, kind):
+        return _json_told(content)
+    if _looks_html(content, kind):
+        return False
+    return not _looks_xml(content, kind) or _xml_told(content)
+
+
+def _json_told(content: str) -> bool:
+    """Whether no name stands twice in an object, and none too deep."""
+    twice = False
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal twice
+        twice |= len(dict(pairs)) < len(pairs)
+        return dict(pairs)
+
+    value = json.loads(content.lstrip("\ufeff"), object_pairs_hook=members)
+    return not twice and _depth(value) <= MAX_DEPTH
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level and depth <= MAX_DEPTH:
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for items in inner for child in items if isinstance(child, dict | list)]
+        depth += 1
+    return depth
+
+
+def _xml_told(content: str) -> bool:
+    """Whether there is nothing but elements, no text behind one, and none too deep."""
+    root = markup.xml(content)
+    start = content.lstrip("\ufeff \t\r\n")
+    declared = start.partition("?>")[2] if start.startswith("<?xml ") else start
+    if root is None or "<!" in declared or "<?" in declared:
+        return False
+    open_elements = max(sum(1 for _ in element.iterancestors()) for element in root.iter())
+    return open_elements < MAX_DEPTH and not any((e.tail or "").strip() for e in root.iter())
+
+
 def _bounded(parts: Iterator[Part]) -> tuple[list[Part], bool]:
     kept: list[Part] = []
     used = 0
@@ -74,18 +122,34 @@ def _bounded(parts: Iterator[Part]) -> tuple[list[Part], bool]:
 
 def _parts(content: str, kind: str) -> Iterator[Part] | None:
     """The body by its declared kind, else by what it looks like; None: neither tells."""
-    start = content[:256].lstrip("\ufeff \t\r\n")
-    if "json" in kind or start[:1] in ("{", "["):
+    if _looks_json(content, kind):
         return _json(content)
-    if "html" in kind or start[:15].lower().startswith(("<!doctype html", "<html")):
+    if _looks_html(content, kind):
         return _html(content)
-    if "xml" in kind or start.startswith("<"):
+    if _looks_xml(content, kind):
         return _xml(content)
     if "urlencoded" in kind:
         return _form(content)
     if kind == "application/sdp":
         return _sdp(content)
     return None
+
+
+def _start(content: str) -> str:
+    return content[:256].lstrip("\ufeff \t\r\n")
+
+
+def _looks_json(content: str, kind: str) -> bool:
+    return "json" in kind or _start(content)[:1] in ("{", "[")
+
+
+def _looks_html(content: str, kind: str) -> bool:
+    start = _start(content)[:15].lower()
+    return "html" in kind or start.startswith(("<!doctype html", "<html"))
+
+
+def _looks_xml(content: str, kind: str) -> bool:
+    return "xml" in kind or _start(content).startswith("<")
 
 
 def _form(content: str) -> Iterator[Part]:

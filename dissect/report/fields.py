@@ -116,6 +116,8 @@ def named(name: str, value: str) -> Part:
     wrapped = redaction.wrap(name, value)
     if isinstance(wrapped, Secret) or not value or name.lower() in redaction.HARMLESS:
         return wrapped
+    if redaction.USER_SETTING.search(name):
+        return wrapped  # reg.1.auth.userId: a name, though it speaks of auth
     return redaction.secret("token", value) if _SENSITIVE.search(name) else wrapped
 
 

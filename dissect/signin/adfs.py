@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import Fact, Secret
-from dissect.signin import markup, ntlm
+from dissect.signin import markup, ntlm, saml
 from dissect.signin.exchange import Exchange
 from dissect.signin.redaction import set_cookie
 from dissect.signin.rule import Found, got, sent
@@ -48,6 +48,10 @@ def sign_in(exchange: Exchange) -> Iterator[Found]:
     if query.get("wtrealm"):
         facts["realm"] = query["wtrealm"]
     facts.update(_around(exchange))
+    if "samlrequest" in query:
+        # The page's address names the request that the credentials are for.
+        ident = saml.read("samlrequest", query["samlrequest"], "redirect", 0).get("request_id")
+        facts.update({"request_id": ident} if ident else {})
     if given:
         facts["user"] = form["username"].lower()
         yield sent(

@@ -149,8 +149,18 @@ def of_event(name: str, facts: Mapping[str, Fact]) -> dict[str, Fact]:
     Pure; empty for events that are no failure and for codes that no entry knows.
     """
     found = _find(name, facts)
-    if found is None:
-        return {}
+    return _named(found) if found else {}
+
+
+def of_code(code: str) -> dict[str, Fact]:
+    """The same for a failure whose code is FAMILY.CODE, in capitals or small letters."""
+    family, _, rest = code.lower().partition(".")
+    entries = catalogue().families.get(family, {})
+    found = next((entry for key, entry in entries.items() if key.lower() == rest), None)
+    return _named(found) if found else {}
+
+
+def _named(found: Advice) -> dict[str, Fact]:
     named = {"meaning": found.text, "cause": found.cause, "remedy": found.remedy}
     return {key: value for key, value in named.items() if value}
 
@@ -202,6 +212,9 @@ def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
         if name == "sip.response.sent" and word("status")[:1] in "123":
             return None
         code = word("code")
+        by_password = facts.get("schemes") == ("Digest",) and not word("ms_error")
+        if by_password and word("status") in ("401", "407"):
+            return known.get("sip", "digest_refused")
         return sip(code if known.get("sip", code) else word("status"), word("ms_error"))
     if name.startswith(("webticket.", "certprov.", "autodiscover.")):
         number = word("ms_error").partition(".")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from urllib.parse import unquote
 
 from dissect.model import Fact, Secret
@@ -25,6 +26,14 @@ _SENTENCE = re.compile(r"AADSTS\d{5,7}: ?([^\r\n<\\\"]{1,300})")
 _CONFIG_SENTENCE = re.compile(
     r'"(?:strServiceExceptionMessage|sErrTxt|strMainMessage)"\s*:\s*"([^"\\<]{1,300})'
 )
+# How pages name the application that signs in: the details of an error, the sentences of
+# AADSTS65001, 700016 and others, the question before and the sentence after a device's sign-in.
+_APP_ID = re.compile(
+    r"(?:app ?id|application(?: with (?:id|identifier))?)" + _BETWEEN + r"'?" + _GUID, re.I
+)
+_APP_NAME = re.compile(r"app name" + _BETWEEN + r"([^<\r\n\"\\]{1,100})", re.I)
+_CONFIRM = re.compile(r"are you trying to sign in to ([^?]{1,100})\?", re.I)
+_SIGNED_IN_TO = re.compile(r"you have signed in to the (.{1,100}?) application\b", re.I)
 # The page on which a sign-in ends, whatever number it shows; the others go on asking.
 _ERROR_PAGE = re.compile(r'"pgid"\s*:\s*"ConvergedError"', re.I)
 
@@ -50,7 +59,15 @@ def error_facts(text: str) -> dict[str, Fact]:
         match = pattern.search(text)
         if match:
             facts[name] = match.group(1)
+    for name, pattern in (("app_id", _APP_ID), ("app_name", _APP_NAME)):
+        match = pattern.search(text)
+        if match:
+            facts[name] = match.group(1).lower() if name == "app_id" else _words(match.group(1))
     return facts
+
+
+def _words(text: str) -> str:
+    return " ".join(unescape(text).split())
 
 
 def home_realm(exchange: Exchange) -> Iterator[Found]:
@@ -190,7 +207,8 @@ _SIGNED_IN = re.compile(r"you have signed in(?: to)?\b", re.I)
 
 
 def pages(exchange: Exchange) -> Iterator[Found]:
-    """Error pages (HTTP 200 as often as not) and the page that ends a device sign-in."""
+    """Error pages (HTTP 200 as often as not), the question whether the user means to sign in to
+    this application, and the page that ends a device sign-in."""
     if exchange.response is None or exchange.response_type not in ("text/html", ""):
         return
     text = exchange.response_text
@@ -206,8 +224,14 @@ def pages(exchange: Exchange) -> Iterator[Found]:
         # What it refuses is told by its request: it may be the code, not the sign-in.
         asked = exchange.request is not None
         yield got("azuread.signin.refused" if asked else "azuread.error.shown", **facts)
-    elif _SIGNED_IN.search(text) and _SIGNED_IN.search(markup.visible_text(text)):
-        yield got("deviceauth.completed")
+        return
+    seen = markup.visible_text(text) if _CONFIRM.search(text) or _SIGNED_IN.search(text) else ""
+    asked_for = _CONFIRM.search(seen)
+    if asked_for:
+        yield got("azuread.confirmation.shown", app_name=_words(asked_for.group(1)))
+    elif _SIGNED_IN.search(seen):
+        named = _SIGNED_IN_TO.search(seen)
+        yield got("deviceauth.completed", app_name=_words(named.group(1)) if named else None)
 
 
 def redirects(exchange: Exchange) -> Iterator[Found]:

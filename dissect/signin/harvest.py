@@ -16,6 +16,7 @@ from typing import Any
 from dissect.model import Headers, HttpRequest, HttpResponse, Secret, SipMessage, Text, wire_text
 from dissect.signin import markup, redaction, saml
 from dissect.signin.redaction import SecretBook
+from dissect.signin.secret_names import SETTING
 
 BODY_LIMIT = 1 << 20  # a sign-in's page is some hundred KB; beyond that only its start is read
 
@@ -29,6 +30,11 @@ _JSON_STRING = re.compile(r'"([\w.:-]+)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _SAML = ("samlresponse", "samlrequest")
 _XML_SECRET = re.compile(
     r"<(?:[\w-]+:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken|CipherValue|Artifact)\b[^>]*>([^<]+)<"
+)
+# A setting of a phone (secret_names.SETTING), as an attribute or an element.
+_XML_SETTING = re.compile(
+    r"([\w.:-]{1,120})\s*=\s*(?:\"([^\"<]{1,400})\"|'([^'<]{1,400})')"
+    r"|<([\w.-]{1,120})(?:\s[^<>]{0,200})?>([^<]{1,400})</"
 )
 _ASSERTION = re.compile(
     r"<(?:[\w-]+:)?(?:Encrypted)?Assertion\b.*?</(?:[\w-]+:)?(?:Encrypted)?Assertion>", re.S
@@ -178,6 +184,10 @@ def _markup(text: str) -> Iterator[Secret]:
     plain = html.unescape(text) if "&lt;" in text else text
     for name, value in _XML_SECRET.findall(plain):
         yield Secret(redaction.kind_of(name) or "binary_secret", value.strip())
+    settings = () if "<html" in text[:1024].lower() else _XML_SETTING.findall(text)
+    for attribute, double, single, element, content in settings:
+        if SETTING.search(attribute or element):
+            yield Secret("password", html.unescape(double or single or content).strip())
     for assertion in _ASSERTION.findall(plain):
         yield Secret("assertion", assertion)
         yield from (

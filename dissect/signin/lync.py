@@ -97,20 +97,23 @@ def _modern(exchange: Exchange) -> dict[str, Fact]:
 
 
 def _refused_token(exchange: Exchange, credentials: dict[str, Fact]) -> dict[str, Fact]:
-    """Why a service of Skype for Business did not take a token, as far as the token tells."""
+    """Why a service of Skype for Business did not take a token, as far as the token tells.
+    A fault with status 500 may have other reasons: it alone refuses no token."""
     if exchange.status not in (401, 403, 500) or not credentials:
         return {}
+    refused = exchange.status != 500
     value = credentials.get("access_token")
     if not isinstance(value, Secret):
-        return {"why": "the web ticket was refused"}
-    facts: dict[str, Fact] = {"why": "the access token was refused"}
+        return {"why": "the web ticket was refused"} if refused else {}
+    facts: dict[str, Fact] = {"why": "the access token was refused"} if refused else {}
     audience = jwt.facts(value.value).get("aud")
     if audience:
         facts["aud"] = audience
         hosts = [markup.host_of(item) for item in _each(audience)]
         own = exchange.host or ""
         if not any(host and _domain(host) == _domain(own) for host in hosts):
-            facts["why"] = "the access token was refused: it is for another audience"
+            said = "was refused: it is" if refused else "is"
+            facts["why"] = f"the access token {said} for another audience"
     return facts
 
 
@@ -189,7 +192,7 @@ def certificate(exchange: Exchange) -> Iterator[Found]:
     if exchange.status == 200 and error is None and token:
         yield got("certprov.issued", certificate=Secret("binary_security_token", token), **facts)
         return
-    text = " ".join("".join(str(p) for p in error.itertext()).split()) if error is not None else ""
+    text = " ".join(" ".join(str(p) for p in error.itertext()).split()) if error is not None else ""
     yield got(
         "certprov.refused",
         status=exchange.status,

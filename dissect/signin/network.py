@@ -18,9 +18,11 @@ def dns(message: DnsMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
         if not message.is_response:
             yield "dns.queried", facts
         elif message.rcode == "NOERROR":
-            facts["addresses"] = tuple(
-                data for _, kind_, data in message.answers if kind_ in ("A", "AAAA")
-            )
+            found = tuple(data for _, kind_, data in message.answers if kind_ in ("A", "AAAA"))
+            if found:
+                facts["addresses"] = found
+            elif message.answers:  # SRV, NAPTR, PTR …
+                facts["answers"] = tuple(f"{kind_} {data}" for _, kind_, data in message.answers)
             yield "dns.answered", facts
         else:
             yield "dns.failed", {**facts, "rcode": message.rcode.lower()}

@@ -24,7 +24,7 @@ def authorize(exchange: Exchange) -> Iterator[Found]:
     standard = "client_id" in asked and "response_type" in asked
     if exchange.method not in ("GET", "POST") or not (_AUTHORIZE.search(exchange.path) or standard):
         return
-    if "passwd" in asked or "grant_type" in asked:
+    if {"passwd", "password", "grant_type"} & asked.keys():
         return
     hint = asked.get("login_hint") or asked.get("username") or ""
     kinds = asked.get("response_type", "").split()

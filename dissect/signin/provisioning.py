@@ -107,9 +107,9 @@ def ntp(message: NtpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
         return
     ahead = message.client_ahead_ns
     if ahead is not None:
-        facts["client_ahead_ms"] = ahead // 1_000_000
+        facts["client_ahead_ms"] = round(ahead / 1_000_000)
     if message.delay_ns is not None and message.delay_ns >= 0:
-        facts["delay_ms"] = message.delay_ns // 1_000_000
+        facts["delay_ms"] = round(message.delay_ns / 1_000_000)
     yield "ntp.answered", facts
     seconds = round(ahead / 1_000_000_000) if ahead is not None else 0
     if abs(seconds) > ALLOWED_S:

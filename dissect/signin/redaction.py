@@ -18,6 +18,8 @@ from dissect.signin.masking import SHORTEST, Masks
 from dissect.signin.secret_names import HARMLESS as HARMLESS
 from dissect.signin.secret_names import KINDS as KINDS
 from dissect.signin.secret_names import NAMES as NAMES
+from dissect.signin.secret_names import SETTING
+from dissect.signin.secret_names import USER_SETTING as USER_SETTING
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -31,7 +33,7 @@ MIN_SCRUBBED = SHORTEST  # 6: a shorter value would blank half the words of a se
 
 def kind_of(name: str) -> str | None:
     """The kind of secret that a parameter, field, cookie or key of this name holds."""
-    return NAMES.get(name.lower())
+    return NAMES.get(name.lower()) or ("password" if SETTING.search(name) else None)
 
 
 def looks_like_token(value: str) -> bool:

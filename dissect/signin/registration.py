@@ -135,6 +135,8 @@ def _response(
     facts.update(diagnostics(message))
     if message.method != "REGISTER":
         facts["method"] = message.method
+        if status in (401, 407):
+            facts["schemes"] = challenge_schemes(message)
         yield FoundSip("sip.response.sent", facts)
         return
     leg = _leg(request) if request is not None else "unknown"

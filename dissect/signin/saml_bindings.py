@@ -34,8 +34,8 @@ def browser(exchange: Exchange) -> Iterator[Found]:
     at_ns = exchange.place.span.first_ns
     for name in ("samlrequest", "samlresponse"):
         value = fields.get(name)
-        if value is None:
-            continue
+        if value is None or (binding == "redirect" and exchange.method == "POST"):
+            continue  # a form that was posted to the address of the page: what it asks is known
         facts = saml.read(name, value, binding, at_ns)
         signature = fields.get("sigalg")
         if signature:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Parameter, form field, JSON key (lower case) → kind.
 NAMES: dict[str, str] = {
     "access_token": "access_token",
@@ -81,6 +83,23 @@ NAMES: dict[str, str] = {
     "binarysecret": "binary_secret",
     "binarysecuritytoken": "binary_security_token",
 }
+# Settings of phones are paths whose last word says what they are (Polycom: reg.1.auth.password,
+# device.prov.password, prov.login.password); other makers number theirs (Cisco: Password_1_).
+SETTING = re.compile(
+    r".\.(?:[a-z0-9]*(?:password|passwd|passphrase|psk)|login_?pin|(?:psk|wep)\.key[0-9]?"
+    r"|customdevicekey[0-9]{0,2})$"
+    r"|^[a-z_]*(?:password|passwd)_[0-9]{1,2}_$"
+    r"|^(?:user_pass|http_pass|auth_pass(?:word)?|authpassword|phonepassword|sshpassword"
+    r"|admin_(?:mode_)?passw(?:or)?d|user_password)$",
+    re.I,
+)
+# Of the settings of accounts: names, and switches, that open nothing by themselves.
+USER_SETTING = re.compile(
+    r"(?:^|[._])(?:auth|login|ssh)?_?user(?:_?(?:id|name))?(?:_[0-9]{1,2}_)?$"
+    r"|(?:^|[._])auth_?name$|^auth_id_[0-9]{1,2}_$"
+    r"|\.auth\.(?:domain|realm|uselogincredentials|optimizedinfailover)$|.\.(?:set|enabled)$",
+    re.I,
+)
 # Kinds that no parameter names: they come from a value's shape or place.
 SHAPED_KINDS = ("bearer_token", "basic_credentials", "cookie", "opaque_value", "csr")
 KINDS: frozenset[str] = frozenset(NAMES.values()) | frozenset(SHAPED_KINDS)

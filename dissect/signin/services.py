@@ -41,6 +41,7 @@ class Directory:
     services: tuple[Service, ...]
     phone_applications: frozenset[str]
     phone_agent: re.Pattern[str]
+    phone_names: re.Pattern[str]
     pairing_hosts: tuple[str, ...]
 
 
@@ -59,6 +60,7 @@ def directory() -> Directory:
         ),
         phone_applications=frozenset(raw["sfb_phone"]["applications"]),
         phone_agent=re.compile(raw["sfb_phone"]["user_agent"], re.I),
+        phone_names=re.compile(raw["sfb_phone"]["names"], re.I),
         pairing_hosts=tuple(raw["sfb_phone"]["hosts"]),
     )
 
@@ -73,6 +75,19 @@ def sfb_phone(client_id: object, user_agent: object) -> bool:
     known = directory()
     by_id = isinstance(client_id, str) and client_id.lower() in known.phone_applications
     return by_id or (isinstance(user_agent, str) and bool(known.phone_agent.search(user_agent)))
+
+
+def named_phone(client_id: object, name: object) -> bool | None:
+    """Whether the application that a page names is that of a phone of Skype for Business; None
+    if neither its id nor its name is known."""
+    known = directory()
+    if isinstance(client_id, str) and client_id.lower() in known.applications:
+        return client_id.lower() in known.phone_applications
+    if not isinstance(name, str):
+        return None
+    if known.phone_names.search(name):
+        return True
+    return False if name.lower() in {t.lower() for t in known.applications.values()} else None
 
 
 def of_pairing(host: str | None) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from itertools import combinations
 from typing import NamedTuple
 
@@ -28,6 +27,7 @@ from dissect.model import (
     TcpConnection,
     TlsConnection,
 )
+from dissect.signin.clock import moment
 from dissect.signin.exchange import Exchange
 
 SECOND = 1_000_000_000
@@ -179,13 +179,10 @@ def dates(exchanges: Sequence[Exchange], messages: Sequence[Message]) -> Dates:
 
 
 def _dated(date: str | None, asked_ns: int, answered_ns: int) -> Bound | None:
-    try:
-        moment = parsedate_to_datetime(date) if date else None
-    except ValueError:
-        moment = None  # an unreadable Date tells nothing
-    if moment is None or answered_ns < asked_ns:
+    told = moment(date) if date else None
+    if told is None or answered_ns < asked_ns:
         return None
-    said = int(moment.timestamp()) * SECOND
+    said = int(told) * SECOND
     return Bound(asked_ns - said - SECOND - STALE - SLACK, answered_ns - said + SLACK, DATES)
 
 

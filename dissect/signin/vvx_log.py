@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 
 from dissect.model import Event, Fact, LogEntry, Message, Secret, SipMessage
+from dissect.signin.clock import moment
 from dissect.signin.oauth import user_code
 
 SECOND = 1_000_000_000
+WEST_QUARTERS, EAST_QUARTERS, DAY_QUARTERS = -48, 56, 96  # time zones: UTC-12 to UTC+14
 # What shows that somebody turned to a host, where no request can be read.
 _CONNECTED = frozenset({"tls.hidden", "proxy.connect.requested", "tcp.refused", "tcp.timeout"})
 _HOST = re.compile(r"https?://([^/:\s]+)")
@@ -117,12 +118,9 @@ def _dates(messages: Sequence[Message]) -> Iterator[int]:
     for message in messages:
         if isinstance(message, SipMessage) and message.kind == "response":
             date = message.header("date")
-            try:
-                moment = parsedate_to_datetime(date) if date else None
-            except ValueError:
-                moment = None  # an unreadable Date tells nothing
-            if moment is not None:
-                yield int(moment.timestamp()) * SECOND - message.place.span.first_ns
+            said = moment(date) if date else None
+            if said is not None:
+                yield int(said) * SECOND - message.place.span.first_ns
 
 
 def _shared(event: Event) -> Iterator[tuple[str, str, str]]:
@@ -182,10 +180,18 @@ def clock_words(offset_ns: int, uncertainty_ns: int = 0) -> str:
     quarter = 900 * SECOND
     zone = round(-offset_ns / quarter)
     error = round((offset_ns + zone * quarter) / SECOND)
+    days = 0  # a clock may be wrong by more than any time zone explains
+    if not WEST_QUARTERS <= zone <= EAST_QUARTERS:
+        days = round(-zone / DAY_QUARTERS)
+        zone += days * DAY_QUARTERS
     hours, minutes = divmod(abs(zone) * 15, 60)
     name = f"UTC{'-' if zone < 0 else '+'}{hours}" + (f":{minutes:02}" if minutes else "")
-    if error:
-        words = f"in {name} and {abs(error)} s {'behind' if error > 0 else 'ahead'}"
+    total = days * 86_400 + error
+    if total:
+        whole, rest = divmod(abs(total), 86_400)
+        much = [f"{whole} day{'s' if whole > 1 else ''}"] if whole else []
+        much += [f"{rest} s"] if rest else []
+        words = f"in {name} and {' and '.join(much)} {'behind' if total > 0 else 'ahead'}"
     else:
         words = f"in {name} and right to the second"
     if uncertainty_ns:

@@ -114,6 +114,10 @@ def test_diff_says_where_they_parted() -> None:
     parted = result.stdout.index("they part here")
     assert result.stdout.index("= 3") < parted < result.stdout.index("≠ 5")
     assert "adfs.credentials_rejected" in result.stdout
+    # A 302 that only one of them has is no parting; the form that comes again is.
+    bad = next(line for line in result.stdout.splitlines() if line.startswith("    bad:"))
+    assert "the form again" in bad
+    assert "after 3 equal arrows" in result.stdout
     same = run("diff", SIGNIN.folder, SIGNIN.folder)
     assert same.return_value == 0
     assert "≠" not in same.stdout

@@ -227,6 +227,13 @@ def test_key_log_of_another_session_is_no_error() -> None:
     assert "none for this connection" in " ".join(out.split())
 
 
+def test_no_flow_where_all_stayed_shut_claims_nothing_of_hosts() -> None:
+    phone = scenario("saml-sp").folder / "browser.pcapng"
+    code, out, err = dissect("flow", phone, "--no-auto-keys")
+    assert (code, out) == (3, "")
+    assert "all 2 TLS connections stayed shut" in err  # as `tshark -Y tls.handshake.type==1` counts
+
+
 def test_no_flow_found_is_3(tmp_path: Path) -> None:
     path = tmp_path / "nothing.pcap"
     path.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))

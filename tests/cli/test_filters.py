@@ -121,6 +121,7 @@ def test_fields_in_every_format() -> None:
         ["--fields", "nonsense"],
         ["--fields", ","],
         ["--status", "4x"],
+        ["--status", "nxdomain"],
         ["--time", "yesterday"],
         ["--time", ".."],
         ["--time", "25:00:00..x"],

@@ -129,3 +129,12 @@ def test_hostile_text_is_inert(command: str, form: str, tmp_path: Path) -> None:
     if form == "csv" and command == "http":
         for row in csv.reader(io.StringIO(text)):
             assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
+
+
+def test_what_a_name_server_said_beside_addresses_is_told() -> None:
+    """phone-boot asks for SRV, and for AAAA of a host that has none: no empty list of addresses."""
+    lines = output("events", scenario("phone-boot").phone, "--format", "json").splitlines()
+    rows = [json.loads(line) for line in lines]
+    found = [row["facts"] for row in rows if row["event"] == "dns.answered"]
+    told = {facts["type"]: facts.get("answers") or facts.get("addresses") for facts in found}
+    assert told == {"A": "203.0.113.61", "AAAA": None, "SRV": "SRV 0 0 5060 sip.talk.example"}

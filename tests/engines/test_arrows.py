@@ -16,8 +16,10 @@ from dissect.cli.main import main
 from dissect.engines.tshark import arrows, field_facts
 from dissect.errors import DefinitionError, UsageError
 from dissect.flow.definition import parse
+from dissect.flow.schema import Worded
 from dissect.model import Event, Secret, SequenceChart, Text
 from dissect.pipeline import Options, Session
+from dissect.signin.advice import catalogue
 from tests.lab import need_tshark
 
 KERBEROS = json.loads((Path(__file__).parent / "kerberos.json").read_text("utf-8"))
@@ -315,6 +317,71 @@ def test_the_same_frame_captured_twice_is_one_event(tmp_path: Path) -> None:
     assert len(events) == 2
 
 
+def test_frames_are_told_apart_by_their_bytes_not_by_their_facts(tmp_path: Path) -> None:
+    """Mirrored into another VLAN and a hop later; and another datagram with the same facts, from
+    a system that numbers neither."""
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Dot1Q, Ether
+    from scapy.layers.radius import Radius
+    from scapy.utils import wrpcap
+
+    def frame(at: int, byte: bytes, hops: int, *tags: Dot1Q) -> object:
+        said = bytes(Radius(code=1, id=7, authenticator=byte * 16))
+        layers = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+        for tag in tags:
+            layers /= tag
+        layers /= IP(src=PC, dst=KDC, id=0, flags="DF", ttl=hops) / UDP(sport=4000, dport=1812)
+        layers /= said
+        layers.time = 1_700_000_000 + at / 1000
+        return layers
+
+    path = str(tmp_path / "r.pcap")
+    wrpcap(path, [frame(0, b"a", 64), frame(1, b"a", 63, Dot1Q(vlan=5)), frame(2, b"b", 64)])
+    events = Session(Options((path,), flows=(flow(tmp_path),))).events
+    assert [event.source.last_frame for event in events] == [1, 3]
+
+
+def test_the_catalogue_knows_codes_of_any_filter(tmp_path: Path) -> None:
+    """DNS by its filter: the code is a family's of the catalogue, whatever its letters."""
+    from scapy.layers.dns import DNS, DNSQR
+
+    asked = DNS(id=7, qd=DNSQR(qname="x.example"))
+    answer = DNS(id=7, qr=1, rcode=2, qd=DNSQR(qname="x.example"))
+    path = datagrams(
+        tmp_path / "d.pcap", [(True, 4000, bytes(asked)), (False, 4000, bytes(answer))], 53
+    )
+    text = FLOW.replace("radius.code == 1", "dns.flags.response == 0").replace(
+        "radius.code == 2", "dns.flags.response == 1"
+    )
+    text = text.replace('fields = ["radius.id"]', 'fields = { rcode = "dns.flags.rcode" }')
+    text += """
+[step.arrow.fails]
+code = "dns.{rcode}"
+text = "no answer[: {meaning}]"
+remedy = "[{remedy}|Look at the name server.]"
+[values.rcode]
+2 = "ServFail"
+"""
+    mine = tmp_path / "dns.toml"
+    mine.write_text(text)
+    found = chart(path, flows=(str(mine),))
+    known = catalogue().get("dns", "servfail")
+    assert known is not None
+    assert found.cause is not None
+    assert found.cause.code == "dns.ServFail"
+    assert found.cause.remedy == known.remedy
+    assert found.cause.text == f"no answer: {known.text}"
+
+
+def test_events_shows_what_the_filters_find(tmp_path: Path) -> None:
+    path, mine = radius(tmp_path), flow(tmp_path)
+    args = ["events", path, "--flow", mine, "--format", "json"]
+    lines = CliRunner().invoke(_cli(), args).stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["event"] for row in rows] == ["tshark.any.asked", "tshark.any.accepted"]
+    assert rows[0]["facts"]["radius.User_Name"] == "bob"
+
+
 # ------------------------------------------------------------------ secrets
 
 
@@ -362,6 +429,11 @@ def test_what_is_no_secret_stays_readable() -> None:
     assert made("x.code", "4", **{"3": "three", "*": ""}) is None
     assert made("x.code", "4", **{"3": "three"}) == 4
     assert made("x.code") is None
+    many = tuple(f"v{number}" for number in range(field_facts.MAX_VALUES + 1))
+    assert made("x.list", *many) == many[:-1]
+    one = made("x.code", "3", **{"3": "three"})
+    assert isinstance(one, Worded)
+    assert one.raw == 3
 
 
 def test_a_fact_of_several_fields() -> None:

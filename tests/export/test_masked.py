@@ -160,15 +160,6 @@ def test_chunks_and_bodies_of_no_known_kind(tmp_path: Path) -> None:
     assert b"10\r\nxxxxxxxxxxxxxxxx\r\n0\r\n\r\n" in out.read_bytes()
 
 
-def test_a_protocol_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
-    path = conversation(
-        tmp_path / "other.pcap", b"USER bob\nPASS hunter2\n" * 9, b"\x00\x01ok" * 30
-    )
-    result, out = changed(path)
-    assert [reason for *_, reason in result.told()] == ["its protocol is not known"]
-    assert b"hunter2" not in out.read_bytes()
-
-
 DIGEST = (
     b"REGISTER sip:h.test SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\n"
     b"Max-Forwards: 70\r\nFrom: <sip:bob@h.test>;tag=1\r\nTo: <sip:bob@h.test>\r\n"
@@ -176,6 +167,137 @@ DIGEST = (
     b'Authorization: Digest username="bob", realm="h.test", nonce="5a1f4c", uri="sip:h.test", '
     b'response="0123456789abcdef0123456789abcdef"\r\nContent-Length: 0\r\n\r\n'
 )
+HIDDEN = "hunter2secretpw"
+
+
+def posted(kind: str, body: str, more: int = 0) -> bytes:
+    head = f"POST / HTTP/1.1\r\nHost: h.test\r\nContent-Type: {kind}\r\nContent-Length: "
+    return f"{head}{len(body) + more}\r\n\r\n{body}".encode()
+
+
+def part(name: str, content: str, kind: str = "") -> str:
+    return f'--AA\r\nContent-Disposition: form-data; name="{name}"\r\n{kind}\r\n{content}\r\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", f'{{"password":"{HIDDEN}","password":"x1y2z3w4q5"}}'),
+        ("application/json", '{"a":' * 70 + f'{{"password":"{HIDDEN}"}}' + "}" * 70),
+        ("text/xml", f"<a><!-- password={HIDDEN} --><b>x</b></a>"),
+        ("text/xml", f"<a><?x password={HIDDEN} ?><b>x</b></a>"),
+        ("text/xml", f"<a><b>x</b>password={HIDDEN}</a>"),
+        ("text/xml", f'<!DOCTYPE a [<!ENTITY e "{HIDDEN}">]><a><password>&e;</password></a>'),
+        ("text/html", f"<html><script>var password='{HIDDEN}'</script><p>hi</p></html>"),
+        ("text/html", f'<html><p data-password="{HIDDEN}">hi</p></html>'),
+        ("multipart/form-data; boundary=AA", part("password", HIDDEN) + "--AA--\r\n"),
+        (
+            "multipart/form-data; boundary=AA",
+            part("x", "{}", "Content-Type: application/json\r\n") + part("password", HIDDEN)
+            + "--AA--\r\n",
+        ),
+        ("application/x-www-form-urlencoded", "a=b&" * 5000 + f"my_passphrase={HIDDEN}"),
+    ],
+)  # fmt: skip
+def test_what_reports_would_not_show_of_a_body(kind: str, body: str, tmp_path: Path) -> None:
+    """Duplicate names, comments, scripts, parts of no type, what is beyond a bound."""
+    path = conversation(tmp_path / "body.pcap", posted(kind, body), answer(b"", "text/plain"))
+    _, out = changed(path)
+    assert HIDDEN.encode() in path.read_bytes()
+    assert HIDDEN.encode() not in out.read_bytes()
+    assert b"h.test" in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", '{"a": [1, {"b": "some words"}]}'),
+        ("text/xml", '<?xml version="1.0"?><a><b>some words</b></a>'),
+        ("application/x-www-form-urlencoded", "a=some words&b=1"),
+    ],
+)
+def test_a_body_that_is_understood_stays(kind: str, body: str, tmp_path: Path) -> None:
+    path = conversation(tmp_path / "body.pcap", posted(kind, body), answer(b"", "text/plain"))
+    result, out = changed(path)
+    assert result.values == 0
+    assert body.encode() in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("request_", "response"),
+    [
+        ("GET / HTTP/1.1\r\nUpgrade: foo\r\nConnection: Upgrade", "101 Switching\r\nUpgrade: foo"),
+        ("CONNECT h.test:22 HTTP/1.1", "200 OK"),
+    ],
+)
+def test_behind_a_switch_to_no_known_protocol(request_: str, response: str, tmp_path: Path) -> None:
+    request = f"{request_}\r\nHost: h.test\r\n\r\n".encode()
+    answered = f"HTTP/1.1 {response}\r\n\r\nPASS {HIDDEN}\r\n".encode()
+    result, out = changed(conversation(tmp_path / "switch.pcap", request, answered))
+    assert "switched" in next(reason for *_, reason in result.told())
+    assert HIDDEN.encode() not in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "datagrams",
+    [
+        (DIGEST, b"PASS hunter2\r\n"),
+        (b"PASS hunter2\r\n", DIGEST),
+        (DIGEST, DIGEST[:40] + b"hunter2"),
+        (DIGEST + b"password=hunter2",),
+    ],
+)
+def test_datagrams_that_are_no_whole_messages(datagrams: tuple[bytes, ...], tmp_path: Path) -> None:
+    ip = scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=5060, dport=5060)
+    path = tmp_path / "sip.pcap"
+    scapy.wrpcap(str(path), [scapy.Ether() / ip / scapy.Raw(datagram) for datagram in datagrams])
+    result, out = changed(path)
+    assert [transport.lower() for transport, *_ in result.told()] == ["udp"]
+    assert b"hunter2" not in out.read_bytes()
+
+
+def test_keepalives_are_nothing_to_hide(tmp_path: Path) -> None:
+    ip = scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=5060, dport=5060)
+    path = tmp_path / "sip.pcap"
+    frames = [ip / scapy.Raw(data) for data in (DIGEST, b"\r\n\r\n", b"\0", DIGEST)]
+    scapy.wrpcap(str(path), [scapy.Ether() / frame for frame in frames])
+    result, _ = changed(path)
+    assert result.left_out == {}
+
+
+def test_many_secrets_take_linear_time(tmp_path: Path) -> None:
+    """Counted in bytes passed over: each of 400 different cookies needs no search of its own."""
+    one = "GET / HTTP/1.1\r\nHost: h.test\r\nCookie: sid=%04d\r\n\r\n"
+    request = "".join(one % number for number in range(400)).encode()
+    path = conversation(
+        tmp_path / "many.pcap",
+        request,
+        answer(b"", "text/plain") * 400,
+        range(0, len(request), 1400),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dissect.export.clear.SEARCH_LIMIT", 10 * len(request))
+        result, out = changed(path)
+    assert result.left_out == {}
+    assert b"sid=0399" not in out.read_bytes()
+    assert result.values == 400
+
+
+def test_more_secrets_than_may_be_looked_for(tmp_path: Path) -> None:
+    path = conversation(tmp_path / "login.pcap", LOGIN.encode(), answer(b"any", "text/plain"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dissect.export.clear.SEARCH_LIMIT", 10)
+        result, _ = changed(path)
+    assert [reason for *_, reason in result.told()] == ["it has too many secrets to look for"]
+
+
+def test_a_protocol_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
+    path = conversation(
+        tmp_path / "other.pcap", b"USER bob\nPASS hunter2\n" * 9, b"\x00\x01ok" * 30
+    )
+    result, out = changed(path)
+    assert [reason for *_, reason in result.told()] == ["its protocol is not known"]
+    assert b"hunter2" not in out.read_bytes()
 
 
 def test_datagrams_fragments_and_quotations(tmp_path: Path) -> None:

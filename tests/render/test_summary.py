@@ -39,6 +39,14 @@ def test_text_stays_in_its_width_and_keeps_the_first_columns(width: int) -> None
         assert "failed at step" in head[2]
 
 
+def test_text_names_the_flow_where_its_title_has_no_room() -> None:
+    title = "A title that is much longer than any line of a ticket has room for"
+    both = [replace(chart, title=title, flow=f"flow-{i}") for i, chart in enumerate(BOTH)]
+    for width, shown in ((100, ["flow-0", "flow-1"]), (200, [title, title])):
+        head = str(render(both, "text", width=width)).splitlines()[1:3]
+        assert all(name in line for name, line in zip(shown, head, strict=True))
+
+
 def test_markdown_is_a_table_of_as_many_rows() -> None:
     text = str(render(BOTH, "markdown")).split("\n## ")[0]
     tokens = MarkdownIt("commonmark").enable("table").parse(text)

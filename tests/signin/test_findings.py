@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dissect.flow.definition import load
 from dissect.flow.match import match
 from dissect.model import Event, SequenceChart
 from dissect.pipeline import Options, Session
+from dissect.signin import clock
 from dissect.signin.exchange import Exchange
 from dissect.signin.redaction import SecretBook
 from tests.lab import tshark_fields
@@ -119,6 +121,26 @@ def test_no_skew_within_five_minutes_nor_from_a_cache_nor_from_nonsense() -> Non
     assert named(play(dated(1767225600 + 299, date)), "clock.skew") == []
     assert named(play(dated(1767225600 + 3600, date, Age="3600")), "clock.skew") == []
     assert named(play(dated(0, "yesterday")), "clock.skew") == []
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone can't be set in the process")
+@pytest.mark.parametrize(
+    "date",
+    ["Thu Jan  1 00:00:00 2026", "Thu, 01 Jan 2026 00:00:00 -0000", "Thu, 01 Jan 2026 00:00:00"],
+)
+def test_a_date_without_zone_is_gmt_on_every_machine(
+    date: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9110 §5.6.7: asctime's form names no zone, and means GMT."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert clock.moment(date) == 1767225600
+        assert clock.moment("Fri, 31 Dec 9999 23:59:59 -0000") == 253402300799
+        assert named(play(dated(1767225600, date)), "clock.skew") == []
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_each_server_once_in_clock_skew() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from dissect.model import DhcpMessage, Event, Message, NtpMessage, Opaque, Place, Span
+from dissect.model import Body, DhcpMessage, Event, Message, NtpMessage, Opaque, Place, Secret, Span
 from dissect.protocols.dhcp import parse as parse_dhcp
+from dissect.report import bodies
+from dissect.signin import harvest
 from dissect.signin.catalogue import EVENTS
 from dissect.signin.recognise import Recogniser
 from dissect.signin.redaction import SecretBook
@@ -66,7 +68,11 @@ def test_what_a_phone_asks_for() -> None:
 
 @pytest.mark.parametrize(
     ("ahead_s", "names"),
-    [(0.2, ["ntp.answered"]), (-301.0, ["ntp.answered", "ntp.clock_wrong"])],
+    [
+        (0.2, ["ntp.answered"]),
+        (-0.00003, ["ntp.answered"]),
+        (-301.0, ["ntp.answered", "ntp.clock_wrong"]),
+    ],
 )
 def test_a_wrong_clock_is_reported(ahead_s: float, names: list[str]) -> None:
     ahead = int(ahead_s * 1_000_000_000)
@@ -121,3 +127,30 @@ def test_other_files_of_other_clients_are_none(path: str) -> None:
         for event in play(exchange("GET", f"http://www.example/{path}", status=200))
         if event.name.startswith("provisioning")
     ] == []
+
+
+# As the makers' manuals name them: Polycom, Cisco (SPA and cnf.xml), Snom.
+SECRET_SETTINGS = (
+    "reg.1.auth.password", "device.prov.password", "prov.login.password", "dir.corp.password",
+    "device.auth.localAdminPassword", "device.net.dot1x.password", "device.wifi.psk.key",
+    "device.wifi.wep.key1", "xmpp.1.auth.password", "Password_1_", "User_Password", "authPassword",
+    "sshPassword", "user_pass", "http_pass", "reg.1.auth.loginPin",
+)  # fmt: skip
+OPEN_SETTINGS = (
+    "reg.1.auth.userId", "device.prov.user", "prov.login.userId", "reg.1.auth.domain", "sshUserId",
+    "User_ID_1_", "Auth_ID_1_", "authName", "auth_name", "reg.1.address", "user_name",
+    "device.auth.localAdminPassword.set", "reg.1.auth.useLoginCredentials",
+    "reg.1.auth.optimizedInFailover",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ['<reg {name}="{value}"/>', "<x><{name}>{value}</{name}></x>"])
+def test_a_setting_that_is_a_name_is_shown_and_a_password_is_not(form: str) -> None:
+    for names, hidden in ((SECRET_SETTINGS, True), (OPEN_SETTINGS, False)):
+        for name in names:
+            content = form.format(name=name, value="word2041")
+            text, _ = bodies.shown(Body(Opaque(content.encode())), "text/xml")
+            assert text is not None
+            assert any(isinstance(part, Secret) for part in text.parts) is hidden, name
+            found = list(harvest.body(content, "text/xml"))
+            assert found == ([Secret("password", "word2041")] if hidden else []), name

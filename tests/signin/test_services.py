@@ -182,6 +182,16 @@ def test_autodiscovers_refusals_told_apart(
     assert why in str(facts["why"])
 
 
+@pytest.mark.parametrize(
+    ("token", "why"), [(GOOD, None), (BAD, "the access token is for another audience")]
+)
+def test_a_fault_alone_refuses_no_token(token: str, why: str | None) -> None:
+    """A server that can't serve (500) has not said that the token is the reason."""
+    pair = exchange(url=USER, headers={"Authorization": f"Bearer {token}"}, status=500)
+    facts = found(lync.RULES, pair)["autodiscover.failed"].facts
+    assert facts.get("why") == why
+
+
 def test_autodiscover_that_only_redirects() -> None:
     """Public case 64: autodiscover's 401s."""
     body = ('<AutodiscoverResponse AccessLocation="External"><Root><Link token="Redirect" '

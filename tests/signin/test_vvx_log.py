@@ -64,7 +64,9 @@ def test_the_samples_clock_is_110_s_behind_in_utc_8(sample: str) -> None:
 @pytest.mark.parametrize(
     ("offset_s", "words"),
     [(-28800 + 110, "in UTC+8 and 110 s behind"), (18000 - 20, "in UTC-5 and 20 s ahead"),
-     (-19800, "in UTC+5:30 and right to the second"), (0, "in UTC+0 and right to the second")],
+     (-19800, "in UTC+5:30 and right to the second"), (0, "in UTC+0 and right to the second"),
+     (86400 - 28800 + 111, "in UTC+8 and 1 day and 111 s behind"),
+     (-3 * 86400 + 18000, "in UTC-5 and 3 days ahead")],
 )  # fmt: skip
 def test_clock_words(offset_s: int, words: str) -> None:
     assert vvx_log.clock_words(offset_s * 10**9) == words

@@ -11,33 +11,33 @@ from __future__ import annotations
 
 import os
 import struct
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 
 from dissect.capture import open_capture, read_key_log
 from dissect.engines import CaptureInput, Reading
 from dissect.engines.tshark import check_selectors, hints
-from dissect.engines.tshark.field_facts import fact
-from dissect.engines.tshark.frames import addresses, nanoseconds
+from dissect.engines.tshark.field_facts import MAX_VALUES, fact
+from dissect.engines.tshark.frames import nanoseconds
+from dissect.engines.tshark.packets import FIELDS, PAYLOAD, client_first, ends, identity
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import TsharkRun, fields_command, preferences, rows
 from dissect.engines.tshark.program import locate
 from dissect.errors import CaptureError, DefinitionError, UsageError
-from dissect.flow.schema import ArrowDef, Definition, PlacedMatch
-from dissect.model import Endpoint, Event, Fact, Source
-from dissect.transport.udp import swapped
+from dissect.flow.schema import ArrowDef, Definition, Failure, PlacedMatch
+from dissect.flow.texts import fill
+from dissect.model import Event, Fact, Source
+from dissect.signin import advice
 
 MAX_FRAMES = 100_000  # of one flow in one capture
 COPY_NS = 50_000_000  # the same frame again within this time was captured twice
 OWN = "dissect "  # how the names of our colouring rules begin
 _RULE = "frame.coloring_rule.name"
-_FIELDS = (
-    "frame.number", "frame.time_epoch", "frame.protocols", _RULE,
-    "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "eth.src", "eth.dst", "wlan.sa", "wlan.da",
-    "tcp.stream", "tcp.srcport", "tcp.dstport", "udp.stream", "udp.srcport", "udp.dstport",
-    "tcp.segment",
-)  # fmt: skip
+_FIELDS = (*FIELDS, _RULE)
 _EMPTY = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)  # a pcap without packets
 Row = list[list[str]]
 
@@ -60,7 +60,7 @@ class TsharkArrows:
         self._decode_as = tuple(decode_as)
         self._inputs = inputs
         self._name_of = name_of
-        self._latest: dict[tuple[object, ...], int] = {}
+        self._seen: dict[tuple[object, ...], list[int]] = {}
         self.warnings: list[str] = []
 
     def read(self, definitions: Iterable[Definition], reading: Reading, asked: bool) -> list[Event]:
@@ -108,27 +108,38 @@ class TsharkArrows:
         events = [self._event(definition, arrow, row, item) for arrow, row in found]
         return [event for event in events if event is not None]
 
+    def _copied(self, frame: tuple[object, ...], time_ns: int) -> bool:
+        """Whether such a frame was there within `COPY_NS`; else it is remembered."""
+        times = self._seen.setdefault(frame, [])
+        place = bisect_left(times, time_ns - COPY_NS)
+        if place < len(times) and times[place] <= time_ns + COPY_NS:
+            return True
+        times.insert(bisect_left(times, time_ns), time_ns)
+        return False
+
     def _event(
         self, definition: Definition, arrow: ArrowDef, row: dict[str, list[str]], item: CaptureInput
     ) -> Event | None:
         protocols = tuple(":".join(row["frame.protocols"]).split(":"))
         number = int(row["frame.number"][0])
         time_ns = nanoseconds(row["frame.time_epoch"][0]) if row["frame.time_epoch"] else 0
-        sender, receiver, transport, stream = _ends(protocols, row)
+        sender, receiver, transport, stream = ends(protocols, row)
         facts: dict[str, Fact] = {}
         for name, text in arrow.facts.items():
             words = definition.values.get(name, {})
             value = fact(text, name, row, words, name in arrow.secrets)
             if value is not None:
                 facts[name] = value
-        same = (arrow.event, sender, receiver, tuple(facts.items()))
-        before = self._latest.get(same)
-        self._latest[same] = time_ns
-        if before is not None and 0 <= time_ns - before <= COPY_NS:
+        frame = (arrow.event, sender, receiver, *identity(row, transport))
+        if self._copied(frame, time_ns + item.offset_ns):
             return None
+        long = next((f for f in arrow.wireshark_fields if len(set(row[f])) > MAX_VALUES), None)
+        if long is not None:
+            said = f"has more than {MAX_VALUES} values of {long}; the rest is left out"
+            self.warnings.append(f"{item.name}: frame {number} {said}")
         first = min([number, *(int(frame) for frame in row["tcp.segment"])])
-        client, server = _client_first(definition, arrow, sender, receiver)
-        return Event(
+        client, server = client_first(definition, arrow, sender, receiver)
+        event = Event(
             name=arrow.event,
             time_ns=time_ns + item.offset_ns,
             sender=sender.address,
@@ -146,6 +157,9 @@ class TsharkArrows:
             client=client,
             server=server,
         )
+        if arrow.fails is None:
+            return event
+        return replace(event, facts={**advice.of_code(_code(arrow.fails, event)), **facts})
 
 
 def _on(definition: Definition, reading: Reading, index: int) -> bool:
@@ -155,32 +169,9 @@ def _on(definition: Definition, reading: Reading, index: int) -> bool:
     return any(item.capture == index and item.ports & definition.ports for item in reading.traffic)
 
 
-def _ends(
-    protocols: tuple[str, ...], row: dict[str, list[str]]
-) -> tuple[Endpoint, Endpoint, str, int | None]:
-    """Sender and receiver, transport and stream: of the innermost packet, or of the frame."""
-    pair = addresses(protocols, row)
-    transport = next((name for name in reversed(protocols) if name in ("tcp", "udp")), "")
-    if pair is not None:
-        ports = [row[f"{transport}.{end}"] if transport else [] for end in ("srcport", "dstport")]
-        source, target = (int(port[-1]) if port else 0 for port in ports)
-        streams = row[f"{transport}.stream"] if transport else []
-        ends = Endpoint(pair[0], source), Endpoint(pair[1], target)
-        return *ends, transport or "ip", int(streams[-1]) if streams else None
-    for one, other in (("wlan.sa", "wlan.da"), ("eth.src", "eth.dst")):
-        if row[one] and row[other]:
-            return Endpoint(row[one][-1], 0), Endpoint(row[other][-1], 0), "frame", None
-    return Endpoint("?", 0), Endpoint("?", 0), "frame", None
-
-
-def _client_first(
-    definition: Definition, arrow: ArrowDef, sender: Endpoint, receiver: Endpoint
-) -> tuple[Endpoint, Endpoint]:
-    """Client and server: by the actors of the arrow, else by the ports."""
-    kinds = {actor.id: actor.kind for actor in definition.actor}
-    if not arrow.either and (kinds[arrow.from_] == "client") != (kinds[arrow.to] == "client"):
-        return (sender, receiver) if kinds[arrow.from_] == "client" else (receiver, sender)
-    return (receiver, sender) if swapped(sender, receiver) else (sender, receiver)
+def _code(failure: Failure, event: Event) -> str:
+    """A failure's code, secrets masked."""
+    return fill(failure.code, event, lambda value: "" if value is None else str(value))
 
 
 class _Run:
@@ -202,6 +193,7 @@ class _Run:
         self._filters = [arrow.match.tshark for arrow in self._arrows if arrow.match]
         self.problem: str | None = None
         fields = [field for arrow in self._arrows for field in arrow.wireshark_fields]
+        self._wanted = frozenset(fields)
         self._fields = (*_FIELDS, *dict.fromkeys(field for field in fields if field not in _FIELDS))
         logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
         with open_capture(self._path, index) as capture:
@@ -239,11 +231,12 @@ class _Run:
         return first
 
     def _rows(self, wanted: str) -> list[dict[str, list[str]]]:
-        options = [*self._preferences, "--color", "-Y", wanted]
+        options = [*self._preferences, "-o", "frame.generate_md5_hash:TRUE"]
+        options += ["--color", "-Y", wanted]
         command = fields_command(self._program, self._path, options, self._fields)
         with TsharkRun(command, self._folder.config()) as run:
             found = [
-                dict(zip(self._fields, row, strict=True))
+                self._brief(dict(zip(self._fields, row, strict=True)))
                 for row in islice(rows(run, len(self._fields)), MAX_FRAMES + 1)
             ]
         if len(found) > MAX_FRAMES:
@@ -255,6 +248,14 @@ class _Run:
             self._check()
             self.problem = run.problem.replace(self._path, "the capture")
         return found
+
+    def _brief(self, row: dict[str, list[str]]) -> dict[str, list[str]]:
+        """With payloads in short, unless the definition wants them: they are only compared."""
+        given = row["udp.payload"]
+        row[PAYLOAD] = [blake2b(item.encode(), digest_size=16).hexdigest() for item in given]
+        if "udp.payload" not in self._wanted:
+            row["udp.payload"] = []
+        return row
 
     def _check(self) -> None:
         """Which filter or field tshark does not take, told with its place."""

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from dissect.flow.schema import FACT
+from dissect.flow.schema import FACT, Worded
 from dissect.model import Fact, Secret, Text
 from dissect.signin.redaction import kind_of, looks_like_token, redact_url
 
-MAX_VALUES = 8  # of a field that occurs more than once in a frame
+MAX_VALUES = 1000  # different ones, of a field that occurs more than once in a frame
+SHOWN = 8  # of those, where secrets are among them
 MAX_LENGTH = 2000  # characters of a value
 
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
@@ -69,7 +70,8 @@ def fact(
     """The fact `name` from what a frame has of the `{field}`s in `text`; None if one is absent.
 
     `words` stand for values, "*" for all others, an empty one for no fact. `secret` says that
-    the definition calls it one. Several different values make a tuple of at most `MAX_VALUES`.
+    the definition calls it one. Several different values make a tuple of at most `MAX_VALUES`;
+    if secrets are among them, a text of at most `SHOWN`.
     """
     fields = FACT.findall(text)
     if text == f"{{{fields[0]}}}":
@@ -97,7 +99,7 @@ def _of_field(
         if len(shaped) < 2:
             return shaped[0] if shaped else None
         if all(isinstance(value, str | int) for value in shaped):
-            return tuple(str(value) for value in shaped)
+            return tuple(value if isinstance(value, str) else str(value) for value in shaped)
         return _joined(shaped)
     one = _shaped(found[0], words)
     return None if one == "" else one
@@ -105,21 +107,31 @@ def _of_field(
 
 def _shaped(value: str, words: Mapping[str, str]) -> str | int | Secret | Text:
     if words and (value in words or "*" in words):
-        return words.get(value, words.get("*", ""))
-    if _NUMBER.fullmatch(value):
-        return int(value)
-    if value in _FLAGS:
-        return _FLAGS[value]
+        word = words.get(value, words.get("*", ""))
+        if not word or looks_like_token(value):
+            return word  # no definition may test for a secret
+        return Worded(word, _plain(value))
+    plain = _plain(value)
+    if isinstance(plain, int):
+        return plain
     if _URL.match(value):
         return redact_url(value)
     return Secret("opaque_value", value) if looks_like_token(value) else value
 
 
+def _plain(value: str) -> str | int:
+    """Whole numbers and flags as numbers."""
+    if _NUMBER.fullmatch(value):
+        return int(value)
+    return _FLAGS.get(value, value)
+
+
 def _joined(values: Sequence[str | int | Secret | Text]) -> Text:
     parts: list[str | Secret] = []
-    for index, value in enumerate(values):
+    for index, value in enumerate(values[:SHOWN]):
         parts += [", "] if index else []
         parts += value.parts if isinstance(value, Text) else [_part(value)]
+    parts += [", …"] if len(values) > SHOWN else []
     return Text(tuple(parts))
 
 

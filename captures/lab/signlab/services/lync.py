@@ -28,6 +28,8 @@ CERT_PATH = "/CertProv/CertProvisioningService.svc"
 ROOT_PATH = "/autodiscover/autodiscoverservice.svc/root"
 TICKET_LIFE = timedelta(hours=8)
 DISCOVER_XML = "application/vnd.microsoft.rtc.autodiscover+xml"
+NO_TOKEN = '28020;reason="No valid security token."'
+INVALID_TICKET = '28032;reason="The web ticket is invalid."'
 INVALID_TOKEN = '28055;reason="The OAuth token is invalid.";faultcode="wsse:FailedAuthentication"'
 OCS = "{http://schemas.microsoft.com/OCS/AuthWebServices/}"
 SECEXT = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -55,11 +57,11 @@ class Lync:
         """The user of the OAuth access token; Refused when absent or not good."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise Refused('28033;reason="No OAuth token in the request."')
+            raise Refused(NO_TOKEN)
         try:
             claims = read_jwt(self._world.key("azuread"), token)
-        except ValueError as error:
-            raise Refused(f'28034;reason="{error}"') from None
+        except ValueError:
+            raise Refused(INVALID_TOKEN) from None
         if str(claims["aud"]).rstrip("/") not in self._resources(request):
             raise Refused(INVALID_TOKEN)
         return str(claims["upn"])
@@ -78,7 +80,7 @@ class Lync:
             element = etree.fromstring(xml) if isinstance(xml, bytes) else xml
             signed = verify_assertion(self._world.key("pool"), element)
         except (etree.XMLSyntaxError, InvalidSignature, InvalidInput, ValueError):
-            raise Refused('28020;reason="The web ticket is invalid."') from None
+            raise Refused(INVALID_TICKET) from None
         return str(signed.findtext(f".//{{{SAML}}}NameIdentifier")).removeprefix("sip:")
 
     # Autodiscover
@@ -95,7 +97,7 @@ class Lync:
                 try:
                     self._ticket_user(base64.b64decode(ticket.removeprefix("opaque=")))
                 except binascii.Error:
-                    raise Refused('28020;reason="The web ticket is invalid."') from None
+                    raise Refused(INVALID_TICKET) from None
             else:
                 self._bearer(request)
         except Refused as refused:
@@ -179,7 +181,7 @@ class Lync:
         ticket = question.find(f".//{{{SAML}}}Assertion")
         try:
             if ticket is None:
-                raise Refused('28032;reason="The web ticket is missing."')
+                raise Refused(NO_TOKEN)
             user = self._ticket_user(ticket)
         except Refused as refused:
             return self._refuse(refused)

@@ -1,0 +1,156 @@
+"""What a definition says that can't be meant: a warning each, with file, line and step.
+
+Only what can be known: the facts of an arrow with `match` are its `fields`; those of other
+events are known to the rules that find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from difflib import get_close_matches
+
+from dissect.flow.places import Path, line_of
+from dissect.flow.schema import HIDDEN_EVENT, ArrowDef, Definition, StepDef, Written
+from dissect.flow.texts import names, unbalanced
+
+_ALWAYS = ("host", "server")
+_OF_FAILURES = ("meaning", "cause", "remedy")  # the error catalogue's
+_Doubt = tuple[str, Path]
+
+
+def doubts(definition: Definition, events: Collection[str] | None = None) -> list[str]:
+    """The warnings, in the order of the file. `events` are all names of events that there can
+    be; None if they are not known."""
+    if not isinstance(definition, Written):
+        return []
+    found = [*_head(definition), *_texts_below(definition)]
+    for index, step in enumerate(definition.step):
+        found += _step(definition, step, [("step", index)], events)
+    found += _other_events(definition, events)
+    lines = [(line_of(definition.text, path), said) for said, path in found]
+    return [f"{definition.origin}:{line}: {said}" for line, said in sorted(lines)]
+
+
+def _head(definition: Definition) -> Iterator[_Doubt]:
+    facts = {name for arrow in definition.matched for name in arrow.facts}
+    for name in definition.values:
+        if name not in facts:
+            said = f'[values.{name}]: no arrow with `match` has a fact "{name}"'
+            yield said + _close(name, facts), [("values", 0), (name, 0)]
+    if len(definition.matched) < len(definition.arrows):
+        return
+    rules = definition.instance
+    for key, given, path in (
+        ("subject", definition.subject, [("subject", 0)]),
+        ("identifiers", definition.identifiers, [("identifiers", 0)]),
+        ("keys", rules.keys, [("instance", 0), ("keys", 0)]),
+        ("clues", rules.clues, [("instance", 0), ("clues", 0)]),
+    ):
+        for name in given:
+            if name not in facts:
+                yield f'{key}: no arrow has a fact "{name}"{_close(name, facts)}', path
+
+
+def _step(
+    definition: Definition, step: StepDef, path: Path, events: Collection[str] | None
+) -> Iterator[_Doubt]:
+    for index, arrow in enumerate(step.arrow):
+        for said, below in _arrow(definition, arrow, events):
+            yield f"step {step.number}: {said}", [*path, ("arrow", index), *below]
+    for index, entry in enumerate(step.explain):
+        seen = _by_key(definition, entry.seen)
+        for said in _text("text", entry.text, seen):
+            yield f"step {step.number}: {said}", [*path, ("explain", index), ("text", 0)]
+
+
+def _arrow(
+    definition: Definition, arrow: ArrowDef, events: Collection[str] | None
+) -> Iterator[_Doubt]:
+    if arrow.match is not None and arrow.from_ == arrow.to:  # an entry of a log has one end
+        yield f'from and to are both "{arrow.to}"', [("to", 0)]
+    if arrow.match is None and events is not None and arrow.event not in events:
+        yield _unknown(arrow.event, events), [("event", 0)]
+    for key, text in (("label", arrow.label), ("note", arrow.note)):
+        for said in _text(key, text, arrow):
+            yield said, [(key, 0)]
+    if arrow.fails is not None:
+        failure = arrow.fails
+        for key, text in (
+            ("code", failure.code),
+            ("text", failure.text),
+            ("remedy", failure.remedy),
+        ):
+            for said in _text(key, text, arrow):
+                yield said, [("fails", 0), (key, 0)]
+    if arrow.match is not None:
+        for key, given in (
+            ("where", arrow.where),
+            ("unless", arrow.unless),
+            ("secrets", arrow.secrets),
+        ):
+            for said in _facts(key, given, arrow):
+                yield said, [(key, 0)]
+    if arrow.within is not None and arrow.within.fact is not None:
+        start = _by_key(definition, arrow.within.of)
+        for said in _facts("within", (arrow.within.fact,), start):
+            yield said, [("within", 0)]
+
+
+def _texts_below(definition: Definition) -> Iterator[_Doubt]:
+    for index, entry in enumerate(definition.unfinished):
+        last = _by_key(definition, entry.last)
+        for key, text in (("code", entry.code), ("text", entry.text), ("remedy", entry.remedy)):
+            for said in _text(key, text, last):
+                yield said, [("unfinished", index), (key, 0)]
+    for index, item in enumerate(definition.trouble):
+        texts = ("label", item.label), ("text", item.text), ("remedy", item.remedy)
+        for key, text in texts:
+            for said in _text(key, text, None):
+                yield said, [("trouble", index), (key, 0)]
+
+
+def _other_events(definition: Definition, events: Collection[str] | None) -> Iterator[_Doubt]:
+    if events is None:
+        return
+    known = {*events, *(arrow.event for arrow in definition.matched)}
+    for index, item in enumerate(definition.trouble):
+        if item.event not in known:
+            yield _unknown(item.event, events), [("trouble", index), ("event", 0)]
+    for index, actor in enumerate(definition.actor):
+        for entry in actor.learn:
+            name = entry.partition(":")[0]
+            if name not in known:
+                yield f"learn: {_unknown(name, events)}", [("actor", index), ("learn", 0)]
+
+
+def _unknown(name: str, events: Collection[str]) -> str:
+    if name == HIDDEN_EVENT:
+        return f'"{name}" is no arrow: `between` makes a step hidden'
+    seen = _close(name, events) or "; `dissect events --list` has all"
+    return f'there is no event "{name}"{seen}'
+
+
+def _by_key(definition: Definition, key: str) -> ArrowDef | None:
+    return next((arrow for _, arrow in definition.arrows if arrow.key == key), None)
+
+
+def _text(key: str, text: str, arrow: ArrowDef | None) -> Iterator[str]:
+    sign = unbalanced(text)
+    if sign is not None:
+        yield f'{key}: a "{sign}" without its other half in "{text}"'
+    yield from _facts(key, names(text), arrow)
+
+
+def _facts(key: str, given: Iterable[str], arrow: ArrowDef | None) -> Iterator[str]:
+    if arrow is None or arrow.match is None:
+        return
+    known = [*arrow.facts, *_ALWAYS, *(_OF_FAILURES if arrow.fails else ())]
+    for name in dict.fromkeys(given):
+        if name not in known:
+            have = f"; its fields are {', '.join(arrow.facts)}" if arrow.facts else ""
+            yield f'{key}: arrow "{arrow.key}" has no fact "{name}"{_close(name, known) or have}'
+
+
+def _close(name: str, known: Collection[str]) -> str:
+    found = get_close_matches(name, sorted(known), 1)
+    return f', but "{found[0]}"' if found else ""

@@ -1,0 +1,1 @@
+"""Templates, style and script of the HTML pages; `dissect.render.html` fills them."""
