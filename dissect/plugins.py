@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from dissect.engines.logs import LogFile, LogReader
-from dissect.engines.phone_log import BUILT_IN as LOG_READERS
 from dissect.errors import DissectError, PluginError, UsageError
 from dissect.flow.definition import Definition, built_in, parse
 from dissect.model import Direction, Message, Output, SequenceChart, Span, StreamParser
@@ -41,10 +40,17 @@ class Registry:
     rules: list[Rule] = field(default_factory=lambda: list(BUILT_IN))
     definitions: dict[str, Definition] = field(default_factory=lambda: dict(built_in()))
     readers: list[StreamReader] = field(default_factory=list)
-    log_readers: list[LogReader] = field(default_factory=lambda: list(LOG_READERS))
+    added_log_readers: list[LogReader] = field(default_factory=list)
     plugins: list[tuple[str, str]] = field(default_factory=list)  # name, what it added
     _current: str = ""
     _added: list[str] = field(default_factory=list)
+
+    @property
+    def log_readers(self) -> list[LogReader]:
+        """Those of plugins first; the built-in ones load when a log is read."""
+        from dissect.engines.phone_log import BUILT_IN as LOG_READERS
+
+        return [*self.added_log_readers, *LOG_READERS]
 
     def add_rule(self, rule: Rule) -> None:
         """A sign-in rule: a pure function from an exchange to the events found in it."""
@@ -85,7 +91,7 @@ class Registry:
                 yield from reader.read(files, year)
 
         fits = _guarded(name, what, reader.fits)
-        self.log_readers.insert(0, replace(reader, fits=fits, read=read))
+        self.added_log_readers.insert(0, replace(reader, fits=fits, read=read))
         self._added.append(what)
 
     def load(self, name: str, function: Callable[[Registry], None]) -> None:

@@ -102,13 +102,16 @@ def _redact_value(name: str, raw: str) -> Iterable[str | Secret]:
 
 
 def redact_path(path: str) -> list[str | Secret]:
-    """A path whose token-like segments are wrapped (some services put tokens there)."""
+    """A path whose token-like segments and parameters are wrapped (RFC 3986 section 3.3: some
+    services put tokens there, or `;jsessionid=`)."""
     parts: list[str | Secret] = []
     for index, segment in enumerate(path.split("/")):
         parts.append("/" if index else "")
-        name, equals, value = segment.partition("=")
-        wrapped = wrap(name, value) if equals else wrap("", segment)
-        parts.extend([name + equals, wrapped] if equals else [wrapped])
+        for place, item in enumerate(segment.split(";")):
+            parts.append(";" if place else "")
+            name, equals, value = item.partition("=")
+            wrapped = wrap(name, value) if equals else wrap("", item)
+            parts.extend([name + equals, wrapped] if equals else [wrapped])
     return [part for part in parts if part != ""]
 
 

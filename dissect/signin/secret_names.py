@@ -40,6 +40,8 @@ NAMES: dict[str, str] = {
     "nonce": "nonce",
     "session_state": "session",
     "sessionid": "session",
+    "jsessionid": "session",
+    "phpsessid": "session",
     "sid": "session",
     "token": "token",
     "ticket": "ticket",

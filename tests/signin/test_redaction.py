@@ -62,6 +62,14 @@ def test_user_info_of_a_url() -> None:
     )
 
 
+def test_parameters_of_a_path_are_looked_at() -> None:
+    """RFC 3986 section 3.3; servlet containers put the session there."""
+    assert (
+        str(redact_url("http://a.test/list;jsessionid=A1B2C3;v=2/x"))
+        == "http://a.test/list;jsessionid=‹session›;v=2/x"
+    )
+
+
 def test_ordinals_follow_capture_and_frame_not_the_order_of_learning() -> None:
     book = SecretBook()
     late, early, other = (
