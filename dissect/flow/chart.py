@@ -46,7 +46,8 @@ def draw(
         f"step {state.step.number} had failed before a later attempt went on: {cause.text} "
         f"[{cause.code}, {words(cause.evidence[0])}]"
         for state in verdict.states
-        for cause in state.overcome
+        if state.status != "failed"  # then each attempt stands in the chart, and none went on
+        for cause in reversed({item.code: item for item in reversed(state.overcome)}.values())
     ]
     diagnostics += dict.fromkeys(notes)
     return SequenceChart(

@@ -52,7 +52,7 @@ def shorten(text: str, limit: float, advance: Advance = cells, ellipsis: str = "
         if room < 0:
             break
         kept.append(character)
-    return "".join(kept).rstrip() + ellipsis
+    return "".join(kept).rstrip(" ,…") + ellipsis
 
 
 def pad(text: str, columns: int) -> str:

@@ -146,3 +146,11 @@ def test_a_try_that_came_to_nothing_and_the_next(user: str, gap_s: int, stories:
     assert found[-1].status == "complete"
     told = " ".join(found[0].diagnostics)
     assert ("had failed before a later attempt went on" in told) == (stories == 1)
+
+
+def test_a_step_that_stays_failed_was_not_overcome() -> None:
+    """The lab's other phone tries its revoked token again and again, and no attempt goes on."""
+    run = Session(Options(tuple(scenario("old-refresh-token").captures)))
+    (failed,) = [chart for chart in run.charts if chart.status == "failed"]
+    assert "failed" in {step.status for step in failed.steps}
+    assert "later attempt went on" not in " ".join(failed.diagnostics)
