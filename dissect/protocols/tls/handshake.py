@@ -1,4 +1,4 @@
-"""The handshake messages of TLS.
+"""The handshake messages of TLS; their forms are in `structures`, loaded with the first one.
 
 Each `parse_…` takes a message's body (without its type and length) and raises
 ProtocolError("tls.handshake", …) that names the message and the field, never its value.
@@ -9,10 +9,10 @@ RFC 8879 (compressed certificates), RFC 6101 E.2 (version 2 client hello).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-from dissect.protocols.tls.vectors import PAIR, Fields
+from typing import Any
 
 # Extension numbers (IANA TLS ExtensionType values).
 SERVER_NAME = 0
@@ -30,6 +30,13 @@ ENCRYPTED_CLIENT_HELLO = 0xFE0D
 RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 
 Extensions = Mapping[int, bytes]
+_PAIR = struct.Struct("!HH")
+
+
+def _parse(structure: str, data: bytes, what: str) -> Any:
+    from dissect.protocols.tls import structures
+
+    return structures.parse(getattr(structures, structure), data, what)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,12 +55,11 @@ class ClientHello:
         data = self.extensions.get(SERVER_NAME)
         if not data:
             return None
-        # A list by its form, but there is one type of name, and one name of it.
-        entry = Fields(data, "server name extension")
-        entry.number(2, "length")
-        if entry.number(1, "type") != 0:
+        entry = _parse("SERVER_NAME", data, "server name extension")
+        if entry.type != 0:
             return None
-        return entry.opaque(2, "name").decode("ascii", "backslashreplace") or None
+        name = _parse("NAME", entry.name, "server name extension")
+        return str(name.decode("ascii", "backslashreplace")) or None
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -62,7 +68,7 @@ class ClientHello:
     @property
     def versions(self) -> tuple[int, ...]:
         data = self.extensions.get(SUPPORTED_VERSIONS)
-        return Fields(data, "supported versions").numbers(1, "versions") if data else ()
+        return tuple(_parse("VERSIONS", data, "supported versions").versions) if data else ()
 
     @property
     def tickets(self) -> tuple[bytes, ...]:
@@ -113,7 +119,7 @@ def _protocols(extensions: Extensions) -> tuple[str, ...]:
     data = extensions.get(ALPN)
     if not data:
         return ()
-    names = Fields(data, "ALPN extension").items(2, "protocols", 1)
+    names = _parse("PROTOCOLS", data, "ALPN extension").protocols
     return tuple(name.decode("ascii", "backslashreplace") for name in names)
 
 
@@ -133,11 +139,10 @@ def _identities(data: bytes) -> tuple[bytes, ...]:
 
 
 def parse_client_hello(body: bytes) -> ClientHello:
-    fields = Fields(body, "client hello")
-    version, random = fields.number(2, "version"), fields.take(32, "random")
-    session_id, suites = fields.opaque(1, "session_id"), fields.numbers(2, "suites")
-    fields.opaque(1, "compressions")
-    return ClientHello(version, random, session_id, suites, fields.extensions())
+    hello = _parse("CLIENT_HELLO", body, "client hello")
+    return ClientHello(
+        hello.version, hello.random, hello.session_id, hello.suites, hello.extensions
+    )
 
 
 def parse_cut_client_hello(body: bytes) -> ClientHello | None:
@@ -154,7 +159,7 @@ def parse_cut_client_hello(body: bytes) -> ClientHello | None:
         at += width + int.from_bytes(body[at : at + width])
     at += 2
     while at + 4 <= len(body):
-        number, length = PAIR.unpack_from(body, at)
+        number, length = _PAIR.unpack_from(body, at)
         at += 4
         if at + length > len(body):
             break
@@ -165,61 +170,49 @@ def parse_cut_client_hello(body: bytes) -> ClientHello | None:
 
 def parse_version2_hello(body: bytes) -> ClientHello:
     """The client hello in the format of SSL 2.0 (RFC 5246 E.2); body after its type."""
-    fields = Fields(body, "version 2 client hello")
-    version = fields.number(2, "version")
-    sizes = [fields.number(2, f"{name} length") for name in ("suites", "session", "challenge")]
-    offered, session_id, challenge = (
-        fields.take(size, name)
-        for size, name in zip(sizes, ("suites", "session_id", "challenge"), strict=True)
-    )
-    kinds = (int.from_bytes(offered[at : at + 3]) for at in range(0, len(offered), 3))
+    hello = _parse("VERSION2_HELLO", body, "version 2 client hello")
+    kinds = (int.from_bytes(hello.suites[at : at + 3]) for at in range(0, len(hello.suites), 3))
     suites = tuple(kind for kind in kinds if kind < 0x10000)
-    return ClientHello(version, challenge[-32:].rjust(32, b"\0"), session_id, suites)
+    random = hello.challenge[-32:].rjust(32, b"\0")
+    return ClientHello(hello.version, random, hello.session_id, suites)
 
 
 def parse_server_hello(body: bytes) -> ServerHello:
-    fields = Fields(body, "server hello")
+    hello = _parse("SERVER_HELLO", body, "server hello")
     return ServerHello(
-        fields.number(2, "version"),
-        fields.take(32, "random"),
-        fields.opaque(1, "session_id"),
-        fields.number(2, "suite"),
-        fields.number(1, "compression"),
-        fields.extensions(),
+        hello.version,
+        hello.random,
+        hello.session_id,
+        hello.suite,
+        hello.compression,
+        hello.extensions,
     )
 
 
 def parse_encrypted_extensions(body: bytes) -> tuple[str | None, bool]:
     """The protocol of ALPN and whether early data was accepted."""
-    extensions = Fields(body, "encrypted extensions").extensions()
+    extensions = _parse("EXTENSIONS", body, "encrypted extensions")
     return next(iter(_protocols(extensions)), None), EARLY_DATA in extensions
 
 
 def parse_certificates(body: bytes) -> tuple[bytes, ...]:
     """The chain (DER) of a Certificate message up to TLS 1.2."""
-    return Fields(body, "certificate message").items(3, "certificates", 3)
+    return tuple(_parse("CERTIFICATES", body, "certificate message").certificates)
 
 
 def parse_certificates13(body: bytes) -> tuple[bytes, ...]:
     """The chain (DER) of a Certificate message of TLS 1.3."""
-    fields = Fields(body, "certificate message")
-    fields.opaque(1, "context")
-    return fields.items(3, "entries", 3, 2)[::2]  # certificate, its extensions, certificate …
+    return tuple(_parse("CERTIFICATES13", body, "certificate message").entries[::2])
 
 
 def parse_compressed_certificate(
     body: bytes, decompress: Callable[[int, bytes, int], bytes]
 ) -> tuple[bytes, ...]:
     """The chain of a CompressedCertificate; `decompress` takes algorithm, data, length."""
-    fields = Fields(body, "compressed certificate")
-    algorithm, length = fields.number(2, "algorithm"), fields.number(3, "length")
-    return parse_certificates13(decompress(algorithm, fields.opaque(3, "data"), length))
+    packed = _parse("COMPRESSED_CERTIFICATE", body, "compressed certificate")
+    return parse_certificates13(decompress(packed.algorithm, packed.data, packed.length))
 
 
 def parse_ticket(body: bytes, tls13: bool) -> bytes:
     """The ticket of a NewSessionTicket."""
-    fields = Fields(body, "session ticket")
-    fields.take(8 if tls13 else 4, "lifetime")
-    if tls13:
-        fields.opaque(1, "nonce")
-    return fields.opaque(2, "ticket")
+    return bytes(_parse("TICKET13" if tls13 else "TICKET", body, "session ticket").ticket)
