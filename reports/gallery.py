@@ -1,7 +1,7 @@
 """Makes reports/gallery from the recorded captures: `make gallery`.
 
-Every scenario in the formats of `EACH`, some also in the larger ones of `MORE`. Each file is
-made by the command line, in the scenario's folder, so that names of files stay relative.
+Every scenario in every format. Each file is made by the command line, in the scenario's
+folder, so that names of files stay relative.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CAPTURES, GALLERY = ROOT / "captures", ROOT / "reports" / "gallery"
-EACH = ("txt", "pdf", "md", "mmd", "puml", "csv")
-MORE = ("png", "svg", "html", "json", "har")
-LARGE = ("web-signin", "wrong-password", "no-keys", "two-phones", "sip-call")
+FORMATS = ("txt", "png", "svg", "pdf", "html", "md", "mmd", "puml", "csv", "json", "har")
 WORKERS = 2
 
 
@@ -41,9 +39,8 @@ def make(folder: Path) -> tuple[str, list[str]]:
     target = GALLERY / folder.name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    kinds = EACH + (MORE if folder.name in LARGE else ())
     command = [sys.executable, "-m", "dissect", "report", *arguments(folder)]
-    for kind in kinds:
+    for kind in FORMATS:
         command += ["-o", str(target / f"chart.{kind}")]
     wanted = [sys.executable, "-m", "dissect", "flow", *arguments(folder), "--format", "json"]
     verdicts = []
@@ -64,7 +61,7 @@ def page(rows: list[tuple[str, list[str]]]) -> str:
     lines = [
         "# Gallery", "",
         "Made by `make gallery` from the recordings in `captures/`. What the formats are for says",
-        "`docs/cli.md`; PNG, SVG, HTML, JSON and HAR are here for some only, to keep this small.",
+        "`docs/cli.md`.",
         "", "| scenario | what dissect says | files |", "|---|---|---|",
     ]  # fmt: skip
     for name, verdicts in rows:

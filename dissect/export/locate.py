@@ -18,6 +18,8 @@ from dissect.transport.streams import Streams
 
 Stream = tuple[str, int]
 """("tcp" or "udp", number)"""
+Side = tuple[Stream, bytes]
+"""A stream, and the addresses and ports in the order of one direction."""
 
 
 class _Deaf:
@@ -96,7 +98,20 @@ class Locator(Decapsulator):
         ack = int.from_bytes(buf[start + 8 : start + 12])
         bits = int.from_bytes(buf[start + 12 : start + 14])
         half = self._streams.half(key, (frame, ns), seq, ack, bits)
-        self._take(frame, ("tcp", half.flow.stream))
+        self._segment(frame, packet, buf, captured, (("tcp", half.flow.stream), key), seq, bits)
+
+    def _segment(
+        self,
+        frame: int,
+        packet: IpPacket,
+        buf: bytes,
+        captured: int,
+        side: Side,
+        seq: int,
+        bits: int,
+    ) -> None:
+        """A TCP segment of a side; `bits` are those of data offset and flags."""
+        self._take(frame, side[0])
 
     def _udp(
         self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int

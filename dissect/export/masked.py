@@ -33,7 +33,8 @@ from dissect.model import (
     TlsConnection,
 )
 from dissect.protocols.base import Layer
-from dissect.protocols.sniff import open_udp, opener
+from dissect.protocols.sniff import opener
+from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
 from dissect.signin.masking import SHORTEST, Masks
 from dissect.transport import Assembler

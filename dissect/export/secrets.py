@@ -9,7 +9,8 @@ from dissect.capture import Packet, open_capture, read_key_log
 from dissect.engines import CaptureInput
 from dissect.model import Anomaly, Connection, Message, StreamParser
 from dissect.protocols.base import Layer
-from dissect.protocols.sniff import open_udp, opener
+from dissect.protocols.sniff import opener
+from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls import secrets
 from dissect.protocols.tls.secrets import LoggedSecret, SecretStore
 from dissect.transport import Assembler

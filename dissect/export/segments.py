@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dissect.capture import Packet
-from dissect.export.locate import Locator, Stream
+from dissect.export.locate import Locator, Side, Stream
 from dissect.transport.half import ahead
 from dissect.transport.headers import IPV4
 from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6
 from dissect.transport.tcp import SYN
 
 MAX_TEXT = 32 << 20  # bytes of one direction that are kept and looked at
-
-Side = tuple[Stream, bytes]
-"""A stream and one of its directions, by addresses and ports as its packets have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +143,20 @@ class Segments(Locator):
             del self._waiting[:-2048]
         super()._ip(frame, ns, found, buf, captured, wire, depth)
 
-    def _tcp(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
-        start = packet.start
-        if start + 16 > captured:
-            return
-        key = packet.addresses + buf[start : start + 4]
-        seq = int.from_bytes(buf[start + 4 : start + 8])
-        ack = int.from_bytes(buf[start + 8 : start + 12])
-        bits = int.from_bytes(buf[start + 12 : start + 14])
-        half = self._streams.half(key, (frame, ns), seq, ack, bits)
-        side: Side = (("tcp", half.flow.stream), key)
+    def _segment(
+        self,
+        frame: int,
+        packet: IpPacket,
+        buf: bytes,
+        captured: int,
+        side: Side,
+        seq: int,
+        bits: int,
+    ) -> None:
         seq += 1 if bits & SYN else 0
         position = ahead(seq, self._first.setdefault(side, seq))
-        size = (buf[start + 12] >> 4) * 4
-        self._note(side, position, packet, buf, start + size, captured)
+        size = (buf[packet.start + 12] >> 4) * 4
+        self._note(side, position, packet, buf, packet.start + size, captured)
 
     def _udp(
         self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int

@@ -177,14 +177,13 @@ def _check_references(definition: Definition, text: str, origin: str) -> None:
 
 def _each_once(definition: Definition, text: str, origin: str) -> None:
     """Raises DefinitionError for an id that two actors or two arrows have."""
-    first: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str], KeyPath] = {}
 
     def once(kind: str, ident: str, path: KeyPath) -> None:
-        line = line_of(text, [*path, ("id", 0)])
-        if (kind, ident) in first:
-            said = f'two {kind}s are called "{ident}", the other in line {first[kind, ident]}'
-            raise DefinitionError(f"{origin}:{line}: {said}")
-        first[kind, ident] = line
+        if (other := first.setdefault((kind, ident), path)) is not path:
+            here, there = (line_of(text, [*each, ("id", 0)]) for each in (path, other))
+            said = f'two {kind}s are called "{ident}", the other in line {there}'
+            raise DefinitionError(f"{origin}:{here}: {said}")
 
     for number, actor in enumerate(definition.actor):
         once("actor", actor.id, [("actor", number)])

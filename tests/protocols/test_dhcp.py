@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dissect.model import DhcpMessage, Endpoint
 from dissect.protocols.dhcp import parse
-from dissect.protocols.sniff import open_udp
+from dissect.protocols.sniff_udp import open_udp
 
 from . import oracle
 from .drive import UDP, C, S, drive, kinds, layer, messages, span

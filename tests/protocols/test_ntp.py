@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dissect.model import Direction, Endpoint, NtpMessage, Span
 from dissect.protocols.ntp import MAX_ASKED, NtpParser, timestamp_ns
-from dissect.protocols.sniff import open_udp
+from dissect.protocols.sniff_udp import open_udp
 
 from . import oracle
 from .drive import UDP, C, S, kinds, layer

@@ -20,7 +20,8 @@ from dissect.protocols.base import Layer
 from dissect.protocols.quic import QuicParser
 from dissect.protocols.quic_frames import Close, Crypto, CryptoStream, frames
 from dissect.protocols.quic_packets import is_quic_datagram, packets
-from dissect.protocols.sniff import Ignore, open_udp
+from dissect.protocols.sniff import Ignore
+from dissect.protocols.sniff_udp import open_udp
 
 from .drive import UDP, C, Part, S, drive
 from .tls.peers import certificate

@@ -28,7 +28,8 @@ from dissect.model import (
 )
 from dissect.protocols.base import Layer
 from dissect.protocols.recognise import MORE, NOTHING, recognise
-from dissect.protocols.sniff import MAX_KEPT, MAX_SEARCH, Sniffer, open_udp, opener
+from dissect.protocols.sniff import MAX_KEPT, MAX_SEARCH, Sniffer, opener
+from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
 
 from .drive import (

@@ -17,7 +17,8 @@ from dissect.capture import open_capture
 from dissect.model import Anomaly, DnsMessage, HttpRequest, HttpResponse, Message, SipMessage
 from dissect.protocols.base import Layer
 from dissect.protocols.dns import RCODES
-from dissect.protocols.sniff import open_udp, opener
+from dissect.protocols.sniff import opener
+from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
 from dissect.transport import Assembler
 
