@@ -6,6 +6,7 @@ goes to standard output and to reports/benchmark.md. Machines differ: compare ra
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import statistics
@@ -85,6 +86,9 @@ def stages() -> Iterator[tuple[str, float]]:
 
 
 def main() -> None:
+    # As for a user, whose Python keeps compiled modules: else each run compiles all of them.
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+        os.environ.pop(name, None)
     lines = [
         "# Benchmark",
         "",

@@ -67,7 +67,8 @@ def document(run: Session) -> Document:
         "clocks": [
             {
                 "capture": run.names[item.capture],
-                "against": run.names[item.other],
+                "against": None if item.other is None else run.names[item.other],
+                "set_ns": item.set_ns,
                 "ahead_ns": item.ahead_ns,
                 "uncertainty_ns": item.error_ns,
                 "moved_ns": item.move_ns,
@@ -75,7 +76,7 @@ def document(run: Session) -> Document:
                 "sentence": item.sentence(run.names),
             }
             for item in run.clocks
-            if item.other is not None
+            if item.other is not None or item.set_ns is not None
         ],
         "anomalies": [
             {

@@ -81,6 +81,9 @@ class Session:
         reading = self._read()
         if len(self.options.captures) > 1:
             self._align(reading)
+        else:
+            self._clocks = [Offset(0, None, set_ns=ns) for ns in self.options.clocks.values()]
+            self.diagnostics += [item.sentence(self.names) for item in self._clocks]
         return reading
 
     def _align(self, reading: Reading) -> None:
@@ -92,10 +95,13 @@ class Session:
             return
         recogniser, events = self._recognise(reading)
         names = self.options.captures
-        pinned = [index for index, name in enumerate(names) if name in self.options.clocks]
+        clocks = self.options.clocks
+        pinned = {index: clocks[name] for index, name in enumerate(names) if name in clocks}
         self._clocks = estimate(len(names), held, events, recogniser.exchanges, names, pinned)
         self.diagnostics += [
-            item.sentence(names) for item in self._clocks if item.move_ns or _apart(item, held)
+            item.sentence(names)
+            for item in self._clocks
+            if item.move_ns or item.set_ns is not None or _apart(item, held)
         ]
         moves = {item.capture: item.move_ns for item in self._clocks if item.move_ns}
         if not moves:
@@ -173,7 +179,12 @@ class Session:
     def _doubts(self) -> list[str]:
         """What in the flows can't be meant. A plugin's rules may give events of any name."""
         known = None if len(self.registry.rules) > len(BUILT_IN) else EVENTS
-        return [said for item in self.definitions for said in doubts(item, known)]
+        if known is None or not self.options.flows:
+            return [said for item in self.definitions for said in doubts(item, known)]
+        from dissect.signin.facts import flow_facts  # 5 ms: for flows that somebody names
+
+        facts = flow_facts()
+        return [said for item in self.definitions for said in doubts(item, known, facts)]
 
     def _frame_events(self, name_of: Callable[[str], str | None]) -> list[Event]:
         """What the wanted flows ask of tshark: frames of any protocol."""
@@ -204,9 +215,14 @@ class Session:
     @cached_property
     def charts(self) -> list[SequenceChart]:
         """The flows found, the most specific first."""
-        definitions = self.definitions
-        events = self.events
-        return match(definitions, events, self.book.show, self.options.roles, self.spans)
+        return match(
+            self.definitions,
+            self.events,
+            self.book.show,
+            self.options.roles,
+            self.spans,
+            named=bool(self.options.flows),
+        )
 
     @property
     def spans(self) -> dict[str, tuple[int, int]]:

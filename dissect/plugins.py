@@ -19,7 +19,7 @@ from typing import ParamSpec, TypeVar
 
 from dissect.engines.logs import LogFile, LogReader
 from dissect.errors import DissectError, PluginError, UsageError
-from dissect.flow.definition import Definition, built_in, parse
+from dissect.flow.definition import Definitions, parse
 from dissect.model import Direction, Message, Output, SequenceChart, Span, StreamParser
 from dissect.protocols.base import Layer, StreamReader
 from dissect.render import Options, Renderer, register
@@ -38,7 +38,7 @@ class Registry:
     """What dissect knows to do; a plugin's `register` gets one and adds to it."""
 
     rules: list[Rule] = field(default_factory=lambda: list(BUILT_IN))
-    definitions: dict[str, Definition] = field(default_factory=lambda: dict(built_in()))
+    definitions: Definitions = field(default_factory=Definitions)
     readers: list[StreamReader] = field(default_factory=list)
     added_log_readers: list[LogReader] = field(default_factory=list)
     plugins: list[tuple[str, str]] = field(default_factory=list)  # name, what it added

@@ -65,6 +65,8 @@ def judged(run: Session, events: Sequence[Event]) -> ByFlow:
         name: match([definition], events, show, spans=spans)
         for name, definition in built_in().items()
     }
+    if any(found for name, found in charts.items() if not built_in()[name].last_resort):
+        charts |= {name: [] for name in charts if built_in()[name].last_resort}
     return ByFlow(charts, any("times are as written" in line for line in run.diagnostics))
 
 
@@ -79,7 +81,13 @@ def wrong(
     if what shows that it was done is lost.
     """
     lines = []
+    codes = {said(chart)[2] for charts in whole.charts.values() for chart in charts}
     for name, charts in found.charts.items():
+        if built_in()[name].last_resort:
+            # It says no more than that something is shut, or what failed below.
+            lines += [f"{name}: {said(c)}" for c in charts if said(c)[2] not in {*codes, None}]
+            lines += [f"{name}: complete" for c in charts if c.status == "complete"]
+            continue
         other = _wrong(charts, whole.charts[name], found.untied, torn)
         if other and so_far is not None:
             other = _wrong(charts, so_far.charts[name], found.untied, torn)

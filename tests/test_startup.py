@@ -44,7 +44,8 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_text_loads_no_pictures_and_no_other_reader() -> None:
     loaded = loaded_by("flow", *scenario("web-signin").captures)
-    assert loaded & {"scapy", "pyshark", "matplotlib", "rich"} == set()
+    unwanted = {"scapy", "pyshark", "matplotlib", "rich", "statistics"}
+    assert loaded & unwanted == set()
 
 
 def test_imports_flow_one_way() -> None:
@@ -72,8 +73,13 @@ def test_flow_engine_knows_no_flow() -> None:
         for step in definition["step"]:
             words.add(step["title"])
             words |= {arrow["event"] for arrow in step.get("arrow", ()) if "event" in arrow}
-        words |= {item["code"] for item in definition.get("trouble", ())}
         assert len(words) > 8
+        assert [word for word in sorted(words) if word in code] == []
+    for path in (PACKAGE / "flow" / "definitions" / "parts").glob("*.toml"):
+        part = tomllib.loads(path.read_text("utf-8"))
+        words = {arrow["event"] for arrow in part.get("arrow", ()) if "event" in arrow}
+        words |= {item["code"] for item in part.get("trouble", ())}
+        assert words
         assert [word for word in sorted(words) if word in code] == []
     assert re.search(r"/(adfs|oauth2|common|webticket|certprov)", code, re.I) is None
     names = set(re.findall(r"[a-z0-9-]+\.(?:com|net|org|ms)\b", code))
@@ -165,6 +171,7 @@ def test_the_wheel_holds_what_it_needs(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("dissect_flow-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "dissect/flow/definitions/vvx-web-signin.toml" in names
+    assert "dissect/flow/definitions/parts/troubles.toml" in names
     assert "dissect/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "captures/", "benchmarks/"))]
     venv.create(tmp_path / "venv", with_pip=True)

@@ -116,8 +116,40 @@ def test_clock_overrules(tmp_path: Path) -> None:
     run = read(item.name, 0, 3600.0, tmp_path, clocks={browser: -3600 * 10**9})
     judged(run, run.events)
     (offset,) = run.clocks
-    assert (offset.capture, offset.move_ns) == (1, 0)
-    assert run.diagnostics == []
+    assert (offset.capture, offset.set_ns, offset.move_ns) == (0, -3600 * 10**9, 0)
+    (line,) = run.diagnostics
+    assert "-3600.0 s is added to its times (--clock); its clock and that of" in line
+    assert "agree" in line
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_clock_moves_the_capture_that_it_names_and_no_other(part: int, tmp_path: Path) -> None:
+    """The recording's clocks are right, so what the user adds is what one is then ahead."""
+    item = scenario("web-signin-tls13")
+    files = sorted(item.folder.glob("*.pcapng"))
+    named = str(files[part])
+    keys = [str(path) for path in item.folder.glob("*.keys")]
+    run, reference = session(map(str, files), keys, clocks={named: 60 * 10**9}), whole(item.name)
+    shifts = {
+        (new.place.connection.capture, new.place.span.first_ns - old.place.span.first_ns)
+        for new, old in zip(by_frame(run), by_frame(reference), strict=True)
+    }
+    assert shifts == {(part, 60 * 10**9), (1 - part, 0)}
+    (offset,) = run.clocks
+    assert (offset.capture, offset.other, offset.move_ns) == (part, 1 - part, 0)
+    assert offset.error_ns is not None
+    assert abs(offset.ahead_ns - 60 * 10**9) <= offset.error_ns
+    (line,) = (line for line in run.diagnostics if "--clock" in line)
+    assert line.startswith(f"{named}: +60.0 s is added to its times (--clock); its clock is then")
+    assert f"ahead of that of {files[1 - part]}" in line
+
+
+def by_frame(run: Session) -> list[Message]:
+    def key(item: Message) -> tuple[int, ...]:
+        span = item.place.span
+        return item.place.connection.capture, span.first_frame, span.last_frame, span.first_ns
+
+    return sorted(run.messages, key=key)
 
 
 def test_captures_that_nothing_ties_are_said_to_be_apart(tmp_path: Path) -> None:

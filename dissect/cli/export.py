@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from dissect.cli.flow import NOTHING_FOUND
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.render.escape import visible
 
-MAX_TOLD = 20  # streams of which payload was left out that are named
+MAX_TOLD = 20  # streams and parts of which payload was left out that are named
 
 
 @click.command()
@@ -34,9 +35,9 @@ def export(
 ) -> int:
     """Write the packets of the sign-in in CAPTURE... alone: whole streams, with comments.
 
-    Passwords, tokens and cookies that were sent without TLS are overwritten, and where that
-    can't be done the payload is left out. With --with-secrets all stays as it was captured,
-    and what was encrypted opens.
+    Passwords, tokens and cookies that were sent without TLS are overwritten, and so is what
+    could not be read; where that can't be done the payload is left out. With --with-secrets all
+    stays as it was captured, and what was encrypted opens.
     """
     from dissect.export.write import export as write
 
@@ -58,11 +59,8 @@ def export(
         click.echo(f"dissect: --scrub: {done.scrubbed} decrypted messages, no secrets", err=True)
     if done.masked:
         click.echo(f"dissect: overwrote {done.masked} secrets sent without TLS", err=True)
-    for sentence in done.left_out[:MAX_TOLD]:
-        click.echo(f"dissect: payload left out: {visible(sentence)}", err=True)
-    if len(done.left_out) > MAX_TOLD:
-        more = len(done.left_out) - MAX_TOLD
-        click.echo(f"dissect: payload left out of {more} more streams", err=True)
+    _tell("payload left out", done.left_out)
+    _tell("overwritten or cut", done.partly)
     if with_secrets:
         click.echo("dissect: --with-secrets: what was sent without TLS is as captured", err=True)
     if with_secrets and done.keys:
@@ -74,3 +72,11 @@ def export(
     elif with_secrets:
         click.echo("dissect: --with-secrets: no keys of these sessions are known", err=True)
     return 0
+
+
+def _tell(what: str, sentences: Sequence[str]) -> None:
+    """Some of the sentences, and how many there are more."""
+    for sentence in sentences[:MAX_TOLD]:
+        click.echo(f"dissect: {what}: {visible(sentence)}", err=True)
+    if len(sentences) > MAX_TOLD:
+        click.echo(f"dissect: {what}: {len(sentences) - MAX_TOLD} more", err=True)

@@ -207,7 +207,9 @@ ntp = click.command("ntp")(
 @click.command(help="Messages of CAPTURE... that are steps of sign-in protocols.")
 @inputs(required=False)
 @click.option("--format", "format_", type=FORMATS, default="table", show_default=True)
-@click.option("--list", "list_", is_flag=True, help="Name every event that there can be.")
+@click.option(
+    "--list", "list_", is_flag=True, help="Name every event that there can be, and its facts."
+)
 @click.option(
     "--flow",
     "flows",
@@ -220,10 +222,12 @@ def events(captures: tuple[str, ...], format_: str, list_: bool, **options: Any)
     from dissect.cli.output import print_rows
 
     if list_:
-        from dissect.signin.catalogue import EVENTS
+        from dissect.cli.catalogue import listed, page
 
-        rows = [{"event": name, "meaning": text} for name, text in EVENTS.items()]
-        print_rows(rows, format_, ("event", "meaning"))
+        if format_ == "table":
+            click.echo(page())
+        else:
+            print_rows(listed(), format_, ())
         return
     if not captures:
         raise click.UsageError("Missing argument 'CAPTURE...'.")

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from statistics import median_low
 from typing import NamedTuple
 
 from dissect.model import Endpoint, Message, TcpConnection, TlsConnection
@@ -126,6 +125,8 @@ def without_duplicates(
     groups = [group for group in _groups(known) if len(group) > 1]
     if not groups:
         return list(messages), [], []
+    from statistics import median_low  # loads fractions and decimals, which no other run needs
+
     wanted = {item.key for group in groups for item in group}
     by_key: dict[Key, list[Message]] = defaultdict(list)
     for message in messages:

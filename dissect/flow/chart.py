@@ -10,7 +10,7 @@ import msgspec
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, StepDef
 from dissect.flow.groups import Candidate
 from dissect.flow.states import Show, StepState, words
-from dissect.flow.texts import fill
+from dissect.flow.texts import fill, names
 from dissect.flow.verdict import Verdict
 from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
 
@@ -235,9 +235,9 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
 
 
 def _subject(definition: Definition, members: Sequence[Candidate], show: Show) -> str | None:
-    for name in definition.subject:
+    for text in definition.subject:
         for item in members:
-            value = item.event.facts.get(name)
-            if value:
-                return show(value)
+            facts = names(text) or [text]
+            if all(item.event.facts.get(name) for name in facts):
+                return fill(text if "{" in text else f"{{{text}}}", item.event, show)
     return None

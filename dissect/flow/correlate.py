@@ -18,8 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, TROUBLE, ArrowDef, Definition, StepDef
-from dissect.flow.groups import NEAR_NS, Candidate, Group, differ, has
-from dissect.flow.placing import by_address, place
+from dissect.flow.groups import NEAR_NS, Candidate, Group, differ, has, unread
+from dissect.flow.placing import by_address, could_join, place
 from dissect.flow.roles import Roles
 from dissect.model import Event, Secret, Text
 
@@ -53,59 +53,73 @@ def candidates(definition: Definition, events: Sequence[Event], roles: Roles) ->
 
 def _hidden(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef, ArrowDef] | None:
     """A shut connection as an arrow of the first step between its ends, if there is one."""
-    client = roles.shut_client(event)
-    for step in definition.step:
-        if len(step.between) > 1 and step.between[0] == client:
-            server = roles.server_of(event, step.between[1:])
-            if server is not None:
-                key = HIDDEN + server
-                return step, ArrowDef(event=HIDDEN_EVENT, from_=client, to=server, label="", id=key)
-    return None
+    return _between(definition, event, roles, HIDDEN, "")
 
 
 def _trouble(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef, ArrowDef] | None:
-    """Something that went wrong below the protocols, as an arrow of the first step between
-    its ends."""
+    """Something that went wrong below the protocols, as such an arrow."""
     trouble = next((item for item in definition.trouble if item.matches(event)), None)
     if trouble is None:
         return None
+    return _between(definition, event, roles, TROUBLE, trouble.label)
+
+
+def _between(
+    definition: Definition, event: Event, roles: Roles, prefix: str, label: str
+) -> tuple[StepDef, ArrowDef] | None:
     client = roles.shut_client(event)
     for step in definition.step:
-        if len(step.between) > 1 and step.between[0] == client:
+        if client is not None and step.between[:1] == (client,):
             server = roles.server_of(event, step.between[1:])
             if server is not None:
-                return step, ArrowDef(
-                    event=event.name,
-                    from_=client,
-                    to=server,
-                    label=trouble.label,
-                    id=TROUBLE + server,
-                )
+                return step, ArrowDef(client, server, label, event.name, id=prefix + server)
     return None
 
 
 def instances(
-    definition: Definition, items: Sequence[Candidate], roles: Roles
+    definition: Definition, items: Sequence[Candidate], roles: Roles, named: bool = False
 ) -> tuple[list[Group], list[Group]]:
-    """The sign-ins among the candidates, by start; and what could not be placed."""
+    """The sign-ins among the candidates, by start; and what could not be placed. Where the
+    user `named` the flow, shut traffic between its actors is enough to be one."""
     groups = sorted(_tied(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
     anchored = [group for group in groups if has(group, definition.instance.anchors)]
     found = _join_tries(anchored, groups, definition)
     fallback = definition.instance.fallback
+    if named:
+        servers = dict.fromkeys(ident for step in definition.step for ident in step.between[1:])
+        fallback += tuple(prefix + ident for prefix in (HIDDEN, TROUBLE) for ident in servers)
     loose = place([group for group in groups if group not in anchored], found, definition.instance)
     # What fits no sign-in may be one that came to nothing, or can't be read.
     while True:
-        lone = [g for g in loose if not any(by_address(g, other) for other in found)]
-        begun = next((g for key in fallback for g in lone if has(g, (key,))), None)
+        lone = [g for g in loose if not any(_may_be(g, other) for other in found)]
+        begun = next((g for key in fallback for g in lone if _begins(g, key, roles)), None)
         if begun is None:
             break
         loose.remove(begun)
+        begun.guessed = all(map(unread, begun.members))
         more = [begun]
         loose = place(loose, more, definition.instance)
         found += more
     for group in found:
         group.members.sort(key=lambda item: (item.event.order_ns, item.index))
     return found, loose if found else []
+
+
+def _begins(group: Group, key: str, roles: Roles) -> bool:
+    """Whether a group may be a sign-in by an arrow of it. That the same host serves another
+    sign-in, too, is no reason to take what is shut for this one."""
+    return any(
+        item.arrow.key == key
+        and (not key.startswith((HIDDEN, TROUBLE)) or roles.is_known(item.arrow.to, item.event))
+        for item in group.members
+    )
+
+
+def _may_be(group: Group, instance: Group) -> bool:
+    """Whether a group could be a part of a sign-in that is known, so that it is none itself."""
+    if all(map(unread, group.members)):
+        return could_join(group, instance)
+    return by_address(group, instance)
 
 
 def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> list[Group]:

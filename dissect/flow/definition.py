@@ -7,20 +7,21 @@ format, `schema` has its tables. Nothing in this package knows any particular fl
 
 from __future__ import annotations
 
-import re
-import tomllib
+from collections.abc import Iterator, MutableMapping
 from functools import lru_cache
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
 from dissect.errors import DefinitionError, UsageError
-from dissect.flow.places import Path as KeyPath
-from dissect.flow.places import line_of, told
+from dissect.flow.parts import expand
+from dissect.flow.places import Places, Source
+from dissect.flow.reading import SUFFIX, File, tables
+from dissect.flow.references import check
 from dissect.flow.schema import (
     FACT,
+    FIELD,
     HIDDEN,
     HIDDEN_EVENT,
     TROUBLE,
@@ -30,8 +31,10 @@ from dissect.flow.schema import (
     Explanation,
     Failure,
     Gesture,
+    IncludedArrows,
     Instance,
     Match,
+    Part,
     PlacedMatch,
     StepDef,
     Trouble,
@@ -65,32 +68,23 @@ __all__ = [
     "parse",
 ]
 
-_FIELD = re.compile(r"[A-Za-z_][\w.-]*")  # how Wireshark names fields
 
-
-def parse(text: str, origin: str) -> Definition:
-    """A definition from its TOML text; `origin` is named in errors.
+def parse(text: str, origin: str, folder: Path | None = None) -> Definition:
+    """A definition from its TOML text; `origin` is named in errors. In `folder` are the files
+    that it may include, besides the shipped parts.
 
     Raises DefinitionError with origin, line and key for anything that does not fit.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DefinitionError(f"{origin}: {error}") from None
-    try:
-        definition = msgspec.convert(raw, Definition)
-    except msgspec.ValidationError as error:
-        sentence, path = told(error, raw, Definition)
-        line = line_of(text, path)
-        place = f"{origin}:{line}" if line else origin
-        raise DefinitionError(f"{place}: {sentence}") from None
-    _check_references(definition, text, origin)
-    placed = _placed(definition, text, origin)
+    source = Source(origin, text)
+    raw, places = expand(tables(source, Definition), File(source, folder, folder))
+    definition = msgspec.convert(raw, Definition)
+    check(definition, places)
+    placed = _placed(definition, places)
     given = {name: getattr(placed, name) for name in placed.__struct_fields__}
-    return Written(**given, origin=origin, text=text)
+    return Written(**given, places=places)
 
 
-def _placed(definition: Definition, text: str, origin: str) -> Definition:
+def _placed(definition: Definition, places: Places) -> Definition:
     """With the event's name and the place in the file for each arrow that tshark finds."""
     if not definition.matched:
         return definition
@@ -99,11 +93,11 @@ def _placed(definition: Definition, text: str, origin: str) -> Definition:
         arrows = []
         for index, arrow in enumerate(step.arrow):
             path = [("step", number), ("arrow", index)]
-            place = f"{origin}:{line_of(text, path)}: step {step.number}"
             if (arrow.match is None) == (arrow.event == ""):
+                place = f"{places.place(path)}: step {step.number}"
                 raise DefinitionError(f"{place}: an arrow has either `event` or `match`")
             if arrow.match is not None:
-                place = f"{origin}:{line_of(text, [*path, ('match', 0)])}: step {step.number}"
+                place = f"{places.place([*path, ('match', 0)])}: step {step.number}"
                 arrow = _found_by_tshark(definition.name, arrow, arrow.match, place)
             arrows.append(arrow)
         steps.append(msgspec.structs.replace(step, arrow=tuple(arrows)))
@@ -116,9 +110,12 @@ def _found_by_tshark(flow: str, arrow: ArrowDef, match: Match, place: str) -> Ar
     for name, text in arrow.facts.items():
         if not FACT.search(text):
             raise DefinitionError(f'{place}: fields: "{name}" has no field in "{text}"')
-    for field in arrow.wireshark_fields:
-        if not _FIELD.fullmatch(field):
-            raise DefinitionError(f'{place}: fields: "{field}" is no field\'s name')
+        for field in FACT.findall(text):
+            if not FIELD.fullmatch(field):
+                raise DefinitionError(f'{place}: fields: "{field}" is no field\'s name')
+            if "#" in field and not isinstance(arrow.fields, dict):
+                called = f'{{ name = "{field}" }}'
+                raise DefinitionError(f'{place}: fields: "{field}" needs a name: {called}')
     return msgspec.structs.replace(
         arrow,
         event=f"tshark.{flow}.{arrow.id}",
@@ -126,86 +123,51 @@ def _found_by_tshark(flow: str, arrow: ArrowDef, match: Match, place: str) -> Ar
     )
 
 
-def _check_references(definition: Definition, text: str, origin: str) -> None:
-    actors = {actor.id for actor in definition.actor}
-    keys = {arrow.key for _, arrow in definition.arrows}
-    keys |= {prefix + actor for prefix in (HIDDEN, TROUBLE) for actor in actors}
+class Definitions(MutableMapping[str, Definition]):
+    """Definitions by name: the shipped ones, each parsed when first asked for, and any more."""
 
-    def demand(ok: bool, word: str, problem: str) -> None:
-        if not ok:
-            number = next(
-                (n for n, line in enumerate(text.splitlines(), 1) if f'"{word}"' in line), 0
-            )
-            raise DefinitionError(
-                f"{origin}:{number}: {problem}" if number else f"{origin}: {problem}"
-            )
+    def __init__(self) -> None:
+        self._made: dict[str, Definition | None] = dict.fromkeys(_shipped_names())
 
-    for index, (before, step) in enumerate(pairwise(definition.step), 1):
-        if step.number <= before.number:
-            line = line_of(text, [("step", index), ("number", 0)])
-            raise DefinitionError(f"{origin}:{line}: step numbers must rise, each once")
-    if not definition.step or not definition.instance.anchors:
-        raise DefinitionError(f"{origin}: a flow has at least one step and one anchor")
-    _each_once(definition, text, origin)
-    for step, arrow in definition.arrows:
-        if arrow.match is None:
-            said = arrow.event or arrow.label
-            demand(bool(arrow.event), said, f"step {step.number}: an arrow has `event` or `match`")
-            demand(not arrow.fields, said, f"step {step.number}: `fields` are for `match`")
-        for ident in (arrow.from_, arrow.to, *((arrow.at,) if arrow.at else ())):
-            demand(ident in actors, ident, f'step {step.number}: no actor is called "{ident}"')
-        for key in (*arrow.after, *((arrow.within.of,) if arrow.within else ())):
-            demand(key in keys, key, f'step {step.number}: no arrow is called "{key}"')
-    for step in definition.step:
-        gesture = (step.gesture.from_, step.gesture.to) if step.gesture else ()
-        for ident in (*step.between, *gesture):
-            demand(ident in actors, ident, f'step {step.number}: no actor is called "{ident}"')
-        named = [key for group in step.done_when for key in group]
-        named += [*step.settled_by, *step.reopened_by, *step.inferred_by]
-        named += [entry.seen for entry in step.explain]
-        for key in named:
-            demand(key in keys, key, f'step {step.number}: no arrow is called "{key}"')
-    for key in (*definition.instance.anchors, *definition.instance.fallback):
-        demand(key in keys, key, f'no arrow is called "{key}"')
-    for unfinished in definition.unfinished:
-        demand(unfinished.last in keys, unfinished.last, f'no arrow is called "{unfinished.last}"')
-    for actor in definition.actor:
-        for ident in actor.known_by:
-            ok = ident in actors or "." in ident
-            demand(ok, ident, f'actor {actor.id}: "{ident}" is no actor and no host name')
+    def __getitem__(self, name: str) -> Definition:
+        made = self._made[name]
+        if made is None:
+            made = self._made[name] = _shipped(name)
+        return made
 
+    def __setitem__(self, name: str, definition: Definition) -> None:
+        self._made[name] = definition
 
-def _each_once(definition: Definition, text: str, origin: str) -> None:
-    """Raises DefinitionError for an id that two actors or two arrows have."""
-    first: dict[tuple[str, str], KeyPath] = {}
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
 
-    def once(kind: str, ident: str, path: KeyPath) -> None:
-        if (other := first.setdefault((kind, ident), path)) is not path:
-            here, there = (line_of(text, [*each, ("id", 0)]) for each in (path, other))
-            said = f'two {kind}s are called "{ident}", the other in line {there}'
-            raise DefinitionError(f"{origin}:{here}: {said}")
+    def __contains__(self, name: object) -> bool:
+        return name in self._made
 
-    for number, actor in enumerate(definition.actor):
-        once("actor", actor.id, [("actor", number)])
-    for number, step in enumerate(definition.step):
-        for index, arrow in enumerate(step.arrow):
-            if arrow.match is not None and not arrow.id:
-                line = line_of(text, [("step", number), ("arrow", index)])
-                raise DefinitionError(f"{origin}:{line}: an arrow with `match` needs an `id`")
-            if arrow.id:
-                once("arrow", arrow.id, [("step", number), ("arrow", index)])
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
 @lru_cache(maxsize=1)
-def built_in() -> dict[str, Definition]:
+def _shipped_names() -> tuple[str, ...]:
+    entries = (files("dissect.flow") / "definitions").iterdir()
+    return tuple(sorted(e.name[: -len(SUFFIX)] for e in entries if e.name.endswith(SUFFIX)))
+
+
+@lru_cache
+def _shipped(name: str) -> Definition:
+    """A shipped definition; its file is called as it is."""
+    entry = files("dissect.flow") / "definitions" / f"{name}{SUFFIX}"
+    return parse(entry.read_text("utf-8"), entry.name)
+
+
+@lru_cache(maxsize=1)
+def built_in() -> Definitions:
     """The shipped definitions by name."""
-    folder = files("dissect.flow") / "definitions"
-    found = {}
-    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".toml"):
-            definition = parse(entry.read_text("utf-8"), entry.name)
-            found[definition.name] = definition
-    return found
+    return Definitions()
 
 
 def load(reference: str) -> Definition:
@@ -216,11 +178,11 @@ def load(reference: str) -> Definition:
     if reference in built_in():
         return built_in()[reference]
     path = Path(reference)
-    if path.suffix != ".toml":
+    if path.suffix != SUFFIX:
         known = ", ".join(built_in())
         raise UsageError(f"no flow is called {reference!r}; there are: {known}, or a .toml file")
     try:
-        return parse(path.read_text("utf-8"), reference)
+        return parse(path.read_text("utf-8"), reference, path.parent)
     except OSError as error:
         raise UsageError(f"{reference}: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError:
@@ -228,5 +190,11 @@ def load(reference: str) -> Definition:
 
 
 def json_schema() -> dict[str, object]:
-    """The JSON schema of a definition, for editors."""
-    return msgspec.json.schema(Definition)
+    """The JSON schema of a definition, for editors; that of a part is `#/$defs/Part`."""
+    (schema, *_), tables = msgspec.json.schema_components(
+        (Definition, Part, IncludedArrows), ref_template="#/$defs/{name}"
+    )
+    for name in ("StepDef", "Part"):
+        arrows = tables[name]["properties"]["arrow"]
+        arrows["items"] = {"anyOf": [arrows["items"], {"$ref": "#/$defs/IncludedArrows"}]}
+    return {**schema, "$defs": tables}

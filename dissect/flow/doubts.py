@@ -1,15 +1,15 @@
 """What a definition says that can't be meant: a warning each, with file, line and step.
 
 Only what can be known: the facts of an arrow with `match` are its `fields`; those of other
-events are known to the rules that find them.
+events are declared beside the rules that find them (`fact_doubts` asks for them).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
 
-from dissect.flow.places import Path, line_of
+from dissect.flow.fact_doubts import Facts, unknown_facts
+from dissect.flow.places import Path, closest
 from dissect.flow.schema import HIDDEN_EVENT, ArrowDef, Definition, StepDef, Written
 from dissect.flow.texts import names, unbalanced
 
@@ -18,17 +18,27 @@ _OF_FAILURES = ("meaning", "cause", "remedy")  # the error catalogue's
 _Doubt = tuple[str, Path]
 
 
-def doubts(definition: Definition, events: Collection[str] | None = None) -> list[str]:
-    """The warnings, in the order of the file. `events` are all names of events that there can
-    be; None if they are not known."""
-    if not isinstance(definition, Written):
+def doubts(
+    definition: Definition,
+    events: Collection[str] | None = None,
+    facts: Facts | None = None,
+) -> list[str]:
+    """The warnings, in the order of the file, then those of its parts. `events` are all names
+    of events that there can be, `facts` what each may have; None if that is not known."""
+    if not isinstance(definition, Written) or definition.places is None:
         return []
+    places = definition.places
     found = [*_head(definition), *_texts_below(definition)]
     for index, step in enumerate(definition.step):
         found += _step(definition, step, [("step", index)], events)
     found += _other_events(definition, events)
-    lines = [(line_of(definition.text, path), said) for said, path in found]
-    return [f"{definition.origin}:{line}: {said}" for line, said in sorted(lines)]
+    if facts is not None:
+        found += unknown_facts(definition, facts)
+    lines = []
+    for said, path in found:
+        source, there = places.find(path)
+        lines.append((source is not places.own, source.name, source.line(there), said))
+    return [f"{name}:{line}: {said}" for _, name, line, said in sorted(lines)]
 
 
 def _head(definition: Definition) -> Iterator[_Doubt]:
@@ -41,7 +51,7 @@ def _head(definition: Definition) -> Iterator[_Doubt]:
         return
     rules = definition.instance
     for key, given, path in (
-        ("subject", definition.subject, [("subject", 0)]),
+        ("subject", [n for t in definition.subject for n in names(t) or [t]], [("subject", 0)]),
         ("identifiers", definition.identifiers, [("identifiers", 0)]),
         ("keys", rules.keys, [("instance", 0), ("keys", 0)]),
         ("clues", rules.clues, [("instance", 0), ("clues", 0)]),
@@ -88,8 +98,9 @@ def _arrow(
             ("unless", arrow.unless),
             ("secrets", arrow.secrets),
         ):
-            for said in _facts(key, given, arrow):
-                yield said, [(key, 0)]
+            for name in given:
+                for said in _facts(key, (name,), arrow):
+                    yield said, [(key, 0), (name, 0)]
     if arrow.within is not None and arrow.within.fact is not None:
         start = _by_key(definition, arrow.within.of)
         for said in _facts("within", (arrow.within.fact,), start):
@@ -152,5 +163,5 @@ def _facts(key: str, given: Iterable[str], arrow: ArrowDef | None) -> Iterator[s
 
 
 def _close(name: str, known: Collection[str]) -> str:
-    found = get_close_matches(name, sorted(known), 1)
-    return f', but "{found[0]}"' if found else ""
+    close = closest(name, known)
+    return f', but "{close}"' if close else ""

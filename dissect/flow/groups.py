@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dissect.flow.definition import ArrowDef, StepDef
+from dissect.flow.definition import HIDDEN, TROUBLE, ArrowDef, StepDef
 from dissect.model import Event
 
 # A group this far outside an instance's time is no part of it, whoever its client is.
@@ -48,6 +49,7 @@ class Group:
     logs: set[str] = field(default_factory=set)  # a log is one device's
     clues: set[tuple[str, str]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    guessed: bool = False  # that it is this flow is told by names and shapes of shut traffic
 
     @property
     def start(self) -> int:
@@ -70,6 +72,11 @@ class Group:
         self.notes += other.notes
 
 
+def unread(item: Candidate) -> bool:
+    """Shut traffic, trouble below it, and what the shape of it tells: no message says more."""
+    return item.arrow.inferred or item.arrow.key.startswith((HIDDEN, TROUBLE))
+
+
 def has(group: Group, keys: tuple[str, ...]) -> bool:
     return any(item.arrow.key in keys for item in group.members)
 
@@ -89,6 +96,8 @@ def near(group: Group, instance: Group | Claim) -> bool:
     return group.start <= instance.end + NEAR_NS and group.end >= instance.start - NEAR_NS
 
 
-def who(group: Group) -> str:
-    names = sorted({f"{actor} {address}" for actor, address in group.clients})
+def who(group: Group, proven: Collection[tuple[str, str]] | None = None) -> str:
+    """Its clients with what they are; if `proven` is given (actor, address), only those in it."""
+    known = group.clients if proven is None else proven
+    names = sorted({" ".join(item) if item in known else item[1] for item in group.clients})
     return ", ".join(names) or group.members[0].event.source.capture

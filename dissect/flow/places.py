@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping, Sequence
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -13,9 +12,54 @@ import msgspec
 Path = Sequence[tuple[str, int]]
 """Names of keys from the top of a file, each with its index where it is a list's."""
 
+Place = tuple["Source", Path]
+
 _HEADER = re.compile(r"\s*\[\[?\s*[A-Za-z0-9_-]")
 _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _NAMED = re.compile(r"`([^`]*)`")
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A file: what errors call it, and its text."""
+
+    name: str
+    text: str
+
+    def line(self, path: Path) -> int:
+        return line_of(self.text, path)
+
+    def place(self, path: Path) -> str:
+        """`file:line`; the file alone where no line has the key."""
+        line = self.line(path)
+        return f"{self.name}:{line}" if line else self.name
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where the tables of a definition are written: in its own file, but for those in `moved`.
+    `included` are the tables of parts, and where the definition's own file includes them."""
+
+    own: Source
+    moved: dict[tuple[tuple[str, int], ...], Place] = {}
+    included: dict[tuple[tuple[str, int], ...], Place] = {}
+
+    def find(self, path: Path) -> Place:
+        """The file that a key is written in, and its path there."""
+        for length in range(len(path), 0, -1):
+            there = self.moved.get(tuple(path[:length]))
+            if there is not None:
+                return there[0], [*there[1], *path[length:]]
+        return self.own, path
+
+    def place(self, path: Path) -> str:
+        source, there = self.find(path)
+        return source.place(there)
+
+
+def closest(name: str, known: Collection[str]) -> str:
+    """What may be meant by a name that is not known, or nothing."""
+    from difflib import get_close_matches  # only when something is wrong
+
+    return next(iter(get_close_matches(name, sorted(known), 1)), "")
 
 
 def line_of(text: str, path: Path) -> int:
@@ -44,19 +88,26 @@ def line_of(text: str, path: Path) -> int:
     return found
 
 
-def told(error: msgspec.ValidationError, raw: Mapping[str, Any], root: type) -> tuple[str, Path]:
-    """What does not fit, in words for who wrote the file, and the key that it is about."""
+def told(
+    error: msgspec.ValidationError,
+    raw: Mapping[str, Any],
+    root: type,
+    others: Mapping[str, type] | None = None,
+) -> tuple[str, Path]:
+    """What does not fit, in words for who wrote the file, and the key that it is about.
+    `others` are tables that stand in the place of one of the root's, by how they are called."""
     sentence, _, where = str(error).partition(" - at `")
     path, kind, node = _resolved(where.rstrip("`"), raw, root)
     named = _NAMED.search(sentence)
-    tables = _tables(root)
-    table = next((name for name, each in tables.items() if each is kind), "")
+    others, tables = others or {}, _tables(root)
+    every = {**others, **tables}
+    table = next((name for name, each in every.items() if each is kind), "")
     names = [name for name, _ in path]
     shown = ".".join(names)
     if "unknown field" in sentence and named:
         key = named[1]
         said = f"unknown key `{key}`" + (f" in {table}" if table else "")
-        return f"{said}: {_instead(key, kind, tables)}", [*path, (key, 0)]
+        return f"{said}: {_instead(key, kind, tables, others)}", [*path, (key, 0)]
     if "missing required" in sentence and named:
         lacking = next((t for t in tables if t.strip("[]") == ".".join([*names, named[1]])), None)
         return f"{table or shown} lacks {lacking or f'`{named[1]}`'}", path
@@ -84,13 +135,14 @@ def _is_table(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _instead(key: str, kind: Any, tables: Mapping[str, Any]) -> str:
+def _instead(key: str, kind: Any, tables: Mapping[str, Any], others: Mapping[str, type]) -> str:
     homes = [name for name, each in tables.items() if key in _keys(each)]
+    homes = homes or [name for name, each in others.items() if key in _keys(each) and each != kind]
     if homes:
         return f"it belongs in {' or '.join(homes)}"
     known = _keys(kind) if _is_table(kind) else []
-    close = get_close_matches(key, known, 1)
-    return f"is it `{close[0]}`?" if close else f"there are {', '.join(known)}"
+    close = closest(key, known)
+    return f"is it `{close}`?" if close else f"there are {', '.join(known)}"
 
 
 def _keys(kind: Any) -> list[str]:
@@ -101,12 +153,12 @@ def _tables(root: type, name: str = "", many: bool = False) -> dict[str, Any]:
     """Every table that a file may have, by its header."""
     shown = (f"[[{name}]]" if many else f"[{name}]") if name else "the head of the file"
     found = {shown: root}
-    for field in msgspec.structs.fields(root):
-        kind = _part(field.type, {})
+    for each in msgspec.structs.fields(root):
+        kind = _part(each.type, {})
         items = get_origin(kind) is tuple
         inner = get_args(kind)[0] if items else kind
         if _is_table(inner):
-            below = f"{name}.{field.encode_name}" if name else field.encode_name
+            below = f"{name}.{each.encode_name}" if name else each.encode_name
             found |= _tables(inner, below, items)
     return found
 

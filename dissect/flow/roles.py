@@ -28,6 +28,7 @@ class Roles:
         }
         self._kinds = {actor.id: actor.kind for actor in definition.actor}
         self._hosts: dict[str, set[str]] = defaultdict(set)
+        self._told: dict[str, set[str]] = defaultdict(set)
         self._by_name: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             self._by_name[event.name].append(event)
@@ -50,6 +51,7 @@ class Roles:
                 for host in value if isinstance(value, tuple) else (value,):
                     if isinstance(host, str) and host:
                         self._hosts[ident].add(host.lower())
+                        self._told[ident].add(host.lower())
             if event.host:
                 for arrow in ends.get(event.name, ()):
                     if not arrow.matches(event):
@@ -65,9 +67,13 @@ class Roles:
     def _shut_clients(self, events: Sequence[Event]) -> dict[str, str]:
         """Address → actor: by the arrows it was the client of, else by its servers."""
         found = {a: i for a, i in self._given.items() if self._kinds[i] == "client"}
+        named = {name for actor in self._definition.actor for name in actor.known_by}
         for _, arrow in self._definition.arrows:
-            for event in self._by_name.get(arrow.event, ()) if not arrow.at else ():
-                client = self.client_of(event, arrow) if arrow.matches(event) else None
+            if arrow.at and arrow.key not in named:
+                continue
+            for event in self._by_name.get(arrow.event, ()):
+                own = arrow.matches(event) and (not arrow.at or self.is_server(arrow.at, event))
+                client = self.client_of(event, arrow) if own else None
                 if client is not None:
                     found.setdefault(client[1], client[0])
         for actor in self._definition.actor:
@@ -82,9 +88,9 @@ class Roles:
         return found
 
     def _talks_to(self, known_by: str, event: Event) -> bool:
-        if "." in known_by:
-            return fnmatchcase(_host_of(event) or "", known_by)
-        return self.is_server(known_by, event)
+        if known_by in self._kinds:
+            return self.is_server(known_by, event)
+        return fnmatchcase(_host_of(event) or "", known_by)
 
     def is_server(self, ident: str, event: Event) -> bool:
         """Whether the event's host (or the name it asks for) is this actor's."""
@@ -92,14 +98,23 @@ class Roles:
         if address in self._given:
             return self._given[address] == ident
         host = _host_of(event)
-        if host is None:
-            return False
-        if any(host in names for other, names in self._hosts.items() if other == ident):
+        if host is not None and host in self._hosts.get(ident, ()):
             return True
-        claimed = any(host in names for other, names in self._hosts.items() if other != ident)
-        return not claimed and any(
-            fnmatchcase(host, pattern) for pattern in self._definition.actor_def(ident).hosts
-        )
+        if any(host in names for other, names in self._hosts.items() if other != ident):
+            return False
+        return self.is_known(ident, event)
+
+    def is_known(self, ident: str, event: Event) -> bool:
+        """Whether that is told by the user, by `hosts`, `ports` or `learn`, and not only by
+        arrows between the same hosts."""
+        host, actor, server = _host_of(event), self._definition.actor_def(ident), event.server
+        if server is not None and self._given.get(server.address) == ident:
+            return True
+        if host is not None and host in self._told.get(ident, ()):
+            return True
+        if host is not None and any(fnmatchcase(host, pattern) for pattern in actor.hosts):
+            return True
+        return server is not None and server.port in actor.ports
 
     def client_of(self, event: Event, arrow: ArrowDef) -> tuple[str, str] | None:
         """The client's end of an event: (actor, address)."""

@@ -11,10 +11,14 @@ from typing import Literal
 
 import msgspec
 
+from dissect.flow.places import Places
 from dissect.model import Event, Fact, Secret
 
 Value = str | int | bool
 FACT = re.compile(r"\{([^{}]*)\}")
+# A field of Wireshark's, and which of its values in a frame, if one is meant: 1 is the first
+# that occurs, -1 the last.
+FIELD = re.compile(r"([A-Za-z_][\w.-]*)(?:#(-?[1-9]\d{0,3}))?")
 # Not an arrow of any definition but of every step: traffic that could not be decrypted.
 HIDDEN_EVENT = "tls.hidden"
 HIDDEN = "hidden:"
@@ -38,15 +42,16 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"
 
 
 class ActorDef(_Strict, frozen=True):
-    """A lane. `hosts` are name patterns (`*.example.com`) of a server; `learn` names facts
-    ("event.name:fact") that hold a host name of it. A client is told by its arrows, and,
-    where its traffic is shut, by a server it talks to (`known_by`: an actor's id, or a host
-    name pattern)."""
+    """A lane. `hosts` are name patterns (`*.example.com`) of a server, `ports` its own where
+    its name says nothing; `learn` names facts ("event.name:fact") that hold a host name of it.
+    A client is told by its arrows, and, where its traffic is shut, by a server it talks to or
+    an arrow of its (`known_by`: an actor's id, an arrow's, or a host name pattern)."""
 
     id: str
     title: str
     kind: Literal["client", "server", "person"] = "server"
     hosts: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
     learn: tuple[str, ...] = ()
     known_by: tuple[str, ...] = ()
 
@@ -89,8 +94,9 @@ class ArrowDef(_Strict, frozen=True):
     """An event, or a frame that `match` selects, drawn as an arrow from one actor to another.
 
     `fields` are the facts of such a frame: names of Wireshark's fields, or a table of fact
-    and field, or of fact and a text with `{field}`s in it; `secrets` are those facts that are
-    never shown. Its event is called "tshark.FLOW.ID", so it needs an `id`.
+    and field, or of fact and a text with `{field}`s in it, where `field#3` is the third value
+    of a frame and `field#-1` the last; `secrets` are those facts that are never shown. Its
+    event is called "tshark.FLOW.ID", so it needs an `id`.
     `where` holds facts that must be equal (a list: any of it), `unless` those that must
     not. `at` demands that the event's host is one of that actor's (for events that any
     host can have, such as a refused connection). `after` names arrows that may not come
@@ -141,7 +147,24 @@ class ArrowDef(_Strict, frozen=True):
     @property
     def wireshark_fields(self) -> list[str]:
         """The fields that the facts are made of."""
-        return [name for text in self.facts.values() for name in FACT.findall(text)]
+        named = (name for text in self.facts.values() for name in FACT.findall(text))
+        return [name.partition("#")[0] for name in named]
+
+
+class IncludedArrows(_Strict, frozen=True):
+    """In the place of an arrow: all those of the part `include`, in their order.
+
+    `actors` says who the part's actors are here, `words` what its texts put for `{word}`.
+    `at` holds for each of its arrows that has none; `where` and `unless` join their own;
+    `prefix` goes before their names, where a part is included twice."""
+
+    include: str
+    actors: dict[str, str] = {}
+    words: dict[str, str] = {}
+    at: str = ""
+    where: dict[str, Value | tuple[Value, ...]] = {}
+    unless: dict[str, Value | tuple[Value, ...]] = {}
+    prefix: str = ""
 
 
 class Explanation(_Strict, frozen=True):
@@ -223,8 +246,9 @@ class Trouble(_Strict, frozen=True):
 
 
 class Definition(_Strict, frozen=True):
-    """A flow. The more specific of two that fit has the higher `specificity`. `values` are
-    words for what tshark shows for a fact: "*" for all else, "" for no fact at all."""
+    """A flow. The more specific of two that fit has the higher `specificity`; one that is a
+    `last_resort` is only listed where no other is found. `values` are words for what tshark
+    shows for a fact: "*" for all else, "" for no fact at all."""
 
     schema: Literal[1]
     name: str
@@ -233,9 +257,11 @@ class Definition(_Strict, frozen=True):
     actor: tuple[ActorDef, ...]
     step: tuple[StepDef, ...]
     specificity: int = 0
+    last_resort: bool = False
     about: str = ""
     subject: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     trouble: tuple[Trouble, ...] = ()
     values: dict[str, dict[str, str]] = {}
@@ -258,11 +284,26 @@ class Definition(_Strict, frozen=True):
         return frozenset(p for arrow in self.matched if arrow.match for p in arrow.match.ports)
 
 
-class Written(Definition, frozen=True):
-    """A `Definition` that remembers its text and where it came from, for warnings."""
+class Part(_Strict, frozen=True):
+    """What several flows share: arrows of a step, and tables of a flow; no flow by itself.
 
-    origin: str = ""
-    text: str = ""
+    `include` names further parts. `words` are those that its texts put for `{word}`, if who
+    includes its arrows gives no other."""
+
+    schema: Literal[1]
+    about: str = ""
+    include: tuple[str, ...] = ()
+    words: dict[str, str] = {}
+    arrow: tuple[ArrowDef, ...] = ()
+    unfinished: tuple[Unfinished, ...] = ()
+    trouble: tuple[Trouble, ...] = ()
+    values: dict[str, dict[str, str]] = {}
+
+
+class Written(Definition, frozen=True):
+    """A `Definition` that remembers where each of its tables is written, for warnings."""
+
+    places: Places | None = None
 
 
 Wanted = dict[str, Value | tuple[Value, ...]]

@@ -27,6 +27,7 @@ class StepState:
     overcome: list[Cause] = field(default_factory=list)
     hidden_by: list[Candidate] = field(default_factory=list)
     trouble: list[tuple[Trouble, Candidate]] = field(default_factory=list)
+    perhaps: Cause | None = None  # what failed in this step, or in one that can't be read either
 
     def recover(self, status: StepStatus) -> None:
         """What failed before no longer stands; it is remembered, for it is part of the story."""

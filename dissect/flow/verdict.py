@@ -192,6 +192,11 @@ def _explain(evidence: Evidence, states: Mapping[int, StepState], show: Show) ->
             told = next((e for e in state.step.explain if e.seen in inferred), None)
             if told is not None:
                 state.explanation += f"; {fill(told.text, present[told.seen], show)}"
+            if state.perhaps is not None:
+                state.explanation += (
+                    f"; then {state.perhaps.text} ({words(state.perhaps.evidence[0])}): here or "
+                    "in a later step"
+                )
         elif state.status == "missing":
             told = next((e for e in state.step.explain if e.seen in present), None)
             state.explanation = (
@@ -229,8 +234,8 @@ def _conclude(
         for item in members
         if not item.arrow.key.startswith((HIDDEN, TROUBLE)) and not item.arrow.inferred
     ]
-    cause = None
-    if readable:
+    cause = next((state.perhaps for state in states if state.perhaps is not None), None)
+    if readable and cause is None:
         latest = readable[-1]
         reason = next((u for u in definition.unfinished if u.last == latest.arrow.key), None)
         if reason is not None:

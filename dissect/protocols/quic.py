@@ -186,7 +186,8 @@ class _Connection:
         reader = self._messages[role]
         reader.feed(self._streams[role].add(frame))
         facts = self.facts
-        for kind, body in reader.messages():
+        while (message := reader.take()) is not None:
+            kind, body = message
             if kind == words.CLIENT_HELLO and role == 0:
                 hello = parse_client_hello(body)
                 facts.client = facts.client or hello

@@ -12,11 +12,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dissect.errors import UsageError
 from dissect.model import CaptureInfo, SequenceChart
-from dissect.render.details import Details
+
+if TYPE_CHECKING:  # only a report has details
+    from dissect.render.details import Details
 
 DEFAULT_WIDTH = 100
 

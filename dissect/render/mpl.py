@@ -1,8 +1,7 @@
 """PNG, SVG and PDF through matplotlib's figures: no pyplot, no display, no state kept.
 
 The same chart gives the same bytes: no dates, fixed ids, the user's matplotlib settings
-ignored. Text is set in DejaVu Sans, which comes with matplotlib, and in no font of the
-machine's; a character it lacks is written as `\\u738b` (SVG keeps it: the viewer has more fonts).
+ignored. What text is set in says `fonts`; SVG keeps every character: the viewer has more fonts.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -20,7 +17,6 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Patch, Polygon, Rectangle
 from matplotlib.text import Text as MplText
@@ -31,8 +27,8 @@ from PIL.PngImagePlugin import PngInfo
 import dissect
 from dissect.model import SequenceChart
 from dissect.render import Options
-from dissect.render.escape import spelled, visible
-from dissect.render.fit import cells
+from dissect.render.escape import visible
+from dissect.render.fonts import FAMILY, Letters, letters, told_nothing
 from dissect.render.paging import pages
 from dissect.render.primitives import (
     MARGIN,
@@ -60,60 +56,16 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "dissect",
     "pdf.fonttype": 42,
-    "font.family": ["DejaVu Sans"],
+    "font.family": [FAMILY],
     "text.hinting": "none",
     "path.simplify": False,
 }
 
 
-class DejaVu:
-    """The metrics of DejaVu Sans, unhinted, as all three backends use them."""
-
-    def __init__(self, substitute: bool) -> None:
-        self.substitute = substitute
-        folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-        self._faces = {
-            bold: FT2Font(str(folder / name))
-            for bold, name in ((False, "DejaVuSans.ttf"), (True, "DejaVuSans-Bold.ttf"))
-        }
-        for face in self._faces.values():
-            face.set_size(100, POINTS_PER_INCH)
-        self._advances: dict[tuple[str, bool], float] = {}
-
-    def advance(self, character: str, bold: bool) -> float:
-        key = character, bold
-        found = self._advances.get(key)
-        if found is None:
-            found = self._advances[key] = self._measure(character, self._faces[bold])
-        return found
-
-    def _measure(self, character: str, face: FT2Font) -> float:
-        if not face.get_char_index(ord(character)):
-            # Another font will draw it (SVG): wide ones are as wide as high, at most.
-            return cells(character) * 0.62 if cells(character) < 2 else 1.05
-        glyph = face.load_char(ord(character), LoadFlags.NO_HINTING)
-        return float(glyph.linearHoriAdvance) / 65536 / 100
-
-    def shown(self, text: str) -> str:
-        text = visible(text)
-        if text.isascii() or not self.substitute:
-            return text
-        return "".join(c if self._has(c) else spelled(c) for c in text)
-
-    def _has(self, character: str) -> bool:
-        return all(face.get_char_index(ord(character)) for face in self._faces.values())
-
-
-@cache
-def dejavu(*, substitute: bool) -> DejaVu:
-    """DejaVu Sans; with `substitute` a character without glyph is `spelled`."""
-    return DejaVu(substitute)
-
-
 @contextmanager
 def _settings() -> Iterator[None]:
     """Our settings and none of the user's; matplotlib's warning of glyphs silenced (SVG)."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings(), told_nothing():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
@@ -122,11 +74,12 @@ def _settings() -> Iterator[None]:
 
 def png(charts: Sequence[SequenceChart], options: Options) -> bytes:
     """One picture of A4 width at `options.dpi`, all charts one below the other."""
-    page = _tall(charts, dejavu(substitute=True))
+    font = letters(substitute=True)
+    page = _tall(charts, font)
     longest = max(page.height, page.width)
     dpi = min(float(options.dpi), MAX_PIXELS * POINTS_PER_INCH / longest)
     with _settings():
-        figure = draw(page, THEMES[options.theme])
+        figure = draw(page, THEMES[options.theme], font)
         figure.set_dpi(dpi)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()  # type: ignore[no-untyped-call]
@@ -162,11 +115,12 @@ def _indexed(drawn: np.ndarray[Any, Any], colors: Sequence[int]) -> Image.Image:
 
 def svg(charts: Sequence[SequenceChart], options: Options) -> bytes:
     """One picture; text stays text, arrows have ids and titles. UTF-8."""
-    page = _tall(charts, dejavu(substitute=False))
+    font = letters(substitute=False)
+    page = _tall(charts, font)
     title = visible(charts[0].title) if charts else PRODUCT
     metadata = {"Date": None, "Creator": PRODUCT, "Title": title}
     with _settings():
-        figure = draw(page, THEMES[options.theme])
+        figure = draw(page, THEMES[options.theme], font)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata=metadata)
     titles = {
@@ -181,7 +135,7 @@ def pdf(charts: Sequence[SequenceChart], options: Options) -> bytes:
     """A4 pages, each chart beginning a new one; fonts embedded."""
     from matplotlib.backends.backend_pdf import PdfPages
 
-    font = dejavu(substitute=True)
+    font = letters(substitute=True, embedded=True)
     sheets = [
         page
         for chart in charts
@@ -192,11 +146,11 @@ def pdf(charts: Sequence[SequenceChart], options: Options) -> bytes:
     out = io.BytesIO()
     with _settings(), PdfPages(out, metadata=metadata) as book:
         for page in sheets or [_blank()]:
-            book.savefig(draw(page, THEMES[options.theme]))
+            book.savefig(draw(page, THEMES[options.theme], font))
     return out.getvalue()
 
 
-def _tall(charts: Sequence[SequenceChart], font: DejaVu) -> Page:
+def _tall(charts: Sequence[SequenceChart], font: Letters) -> Page:
     """All charts on one page."""
     items: list[tuple[float, Item]] = []
     y = 0.0
@@ -224,7 +178,7 @@ def _named(item: Item, prefix: str) -> Item:
     return item
 
 
-def draw(page: Page, theme: Theme) -> Figure:
+def draw(page: Page, theme: Theme, font: Letters) -> Figure:
     """A page as a figure: coordinates and colours, nothing else."""
     size = page.width / POINTS_PER_INCH, page.height / POINTS_PER_INCH
     figure = Figure(figsize=size, dpi=POINTS_PER_INCH, facecolor=theme.paper)
@@ -232,7 +186,7 @@ def draw(page: Page, theme: Theme) -> Figure:
     for dy, item in page.items:
         transform = Affine2D().translate(0, dy) + base + figure.transFigure
         if isinstance(item, Text):
-            figure.add_artist(_text(item, dy, page, theme))
+            figure.add_artist(_text(item, dy, page, theme, font))
         elif isinstance(item, Box):
             figure.add_artist(_box(item, transform, theme))
         elif isinstance(item, Line):
@@ -242,7 +196,7 @@ def draw(page: Page, theme: Theme) -> Figure:
     return figure
 
 
-def _text(item: Text, dy: float, page: Page, theme: Theme) -> MplText:
+def _text(item: Text, dy: float, page: Page, theme: Theme, font: Letters) -> MplText:
     # No transform of ours here: text must not be mirrored by the downward y.
     artist = MplText(
         item.x / page.width,
@@ -250,7 +204,9 @@ def _text(item: Text, dy: float, page: Page, theme: Theme) -> MplText:
         item.text.replace(NO_BREAK, " "),
         color=theme.ink[item.role],
         fontproperties=FontProperties(
-            family="DejaVu Sans", size=item.size, weight="bold" if item.bold else "normal"
+            family=font.families(item.text),
+            size=item.size,
+            weight="bold" if item.bold else "normal",
         ),
         ha="right" if item.rotated else item.align,
         va="center" if item.rotated else "baseline",

@@ -8,7 +8,6 @@ from typing import TypeVar
 from dissect.model import Message, SipMessage, Source, TlsConnection
 from dissect.pipeline import Session
 from dissect.redirects import redirects
-from dissect.render import words as say
 from dissect.render.details import (
     AnomalyView,
     Details,
@@ -201,8 +200,6 @@ class _Builder:
             )
 
     def _clocks(self) -> Iterator[str]:
-        for name, offset in self.run.options.clocks.items():
-            yield f"{name}: {say.duration(offset)} were added to its times (--clock)"
         for line in self.run.diagnostics:
             yield self.run.book.scrub(line)
 

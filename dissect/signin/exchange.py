@@ -19,7 +19,8 @@ JSON_LIMIT = 1 << 20  # a sign-in's JSON is some KB; a megabyte of it is somethi
 
 
 class Exchange:
-    """One HTTP exchange; either side may be missing from the capture."""
+    """One HTTP exchange; either side may be missing from the capture. Rules see it when it is
+    complete: what they have once asked for stays."""
 
     def __init__(self, request: HttpRequest | None) -> None:
         self.request = request
@@ -31,7 +32,7 @@ class Exchange:
         message = self.request or self.response or self.interim[0]
         return message.place
 
-    @property
+    @cached_property
     def host(self) -> str | None:
         """The server's name, without port: Host, else the TLS server name."""
         message = self.request or self.response
@@ -46,7 +47,7 @@ class Exchange:
     def method(self) -> str:
         return self.request.method if self.request else ""
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The request's path in lower case, without an absolute form's scheme and host."""
         if self.request is None:

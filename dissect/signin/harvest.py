@@ -31,9 +31,10 @@ _SAML = ("samlresponse", "samlrequest")
 _XML_SECRET = re.compile(
     r"<(?:[\w-]+:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken|CipherValue|Artifact)\b[^>]*>([^<]+)<"
 )
-# A setting of a phone (secret_names.SETTING), as an attribute or an element.
+# A setting of a phone (secret_names.SETTING), as an attribute or an element. A word is tried
+# once, from its start: from each of its letters, base64 would take quadratic time.
 _XML_SETTING = re.compile(
-    r"([\w.:-]{1,120})\s*=\s*(?:\"([^\"<]{1,400})\"|'([^'<]{1,400})')"
+    r"(?<![\w.:-])([\w.:-]++)\s*=\s*(?:\"([^\"<]{1,400})\"|'([^'<]{1,400})')"
     r"|<([\w.-]{1,120})(?:\s[^<>]{0,200})?>([^<]{1,400})</"
 )
 _ASSERTION = re.compile(

@@ -9,6 +9,8 @@ from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection
 
 # Not failures of a sign-in: ordinary ends of a connection.
 _ORDINARY_ALERTS = frozenset({"close_notify", "user_canceled", "no_renegotiation"})
+# _sip._udp, _sips._tcp, _sip._tls, _sipinternaltls._tcp, _sipfederationtls._tcp
+_SIP_SERVICES = ("_sip._", "_sips._", "_sipinternal._", "_sipinternaltls._", "_sipfederationtls._")
 
 
 def dns(message: DnsMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
@@ -23,9 +25,19 @@ def dns(message: DnsMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
                 facts["addresses"] = found
             elif message.answers:  # SRV, NAPTR, PTR …
                 facts["answers"] = tuple(f"{kind_} {data}" for _, kind_, data in message.answers)
+                hosts = tuple(_sip_hosts(message))
+                if hosts:
+                    facts["sip_hosts"] = hosts
             yield "dns.answered", facts
         else:
             yield "dns.failed", {**facts, "rcode": message.rcode.lower()}
+
+
+def _sip_hosts(message: DnsMessage) -> Iterator[str]:
+    """Where a domain's SIP servers are (RFC 3263 §4.2), Lync's names for them, too."""
+    for name, kind, data in message.answers:
+        if kind == "SRV" and name.lower().startswith(_SIP_SERVICES):
+            yield data.split()[-1].rstrip(".").lower()
 
 
 def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:

@@ -2,7 +2,8 @@
 
 The intervals of `ties` vote by Marzullo's algorithm, so that one that is wrong does no harm;
 what most agree on is the answer, its half width the uncertainty. A clock is moved only if no
-difference at all is ruled out.
+difference at all is ruled out. A capture whose clock the user has set stays as set and moves no
+other, unless nothing else ties that one; what the packets say of it is only told.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ NOTICED = 1_000_000  # a difference below a millisecond puts nothing in another 
 class Offset:
     """Capture `capture` by its index: its clock against that of `other` (None: nothing ties
     them). `move_ns` is to be added to its times, `error_ns` the uncertainty; None if only the
-    least difference is known. `kinds` say what told it, with how many observations."""
+    least difference is known. `kinds` say what told it, with how many observations. `set_ns`
+    is what the user had added to its times (None: nothing); the others are then after that."""
 
     capture: int
     other: int | None
@@ -32,31 +34,49 @@ class Offset:
     error_ns: int | None = None
     move_ns: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)
+    set_ns: int | None = None
 
     def sentence(self, names: Sequence[str]) -> str:
         """For the reader, with the uncertainty and how to overrule it."""
         name = names[self.capture]
+        if self.set_ns is not None:
+            return self._as_set(name, names)
         if self.other is None:
             return (
                 f"{name}: nothing ties its clock to the other captures', which show another "
                 f"time; if they belong together, --clock {name}=OFFSET brings them together"
             )
-        told = ", ".join(f"{count} × {kind}" for kind, count in self.kinds.items())
         if not self.move_ns:
-            size = (
-                "as far as that can be told" if self.error_ns is None else _seconds(self.error_ns)
-            )
-            within = size if self.error_ns is None else f"within {size}"
-            return (
-                f"{name}: its clock and that of {names[self.other]} agree {within}, told by {told}"
-            )
+            return f"{name}: its clock and that of {self._agrees(names[self.other])}"
+        said = f"{name}: its clock is {self._differs(names[self.other])}"
+        return f"{said}; its times are moved by that (--clock {name}=OFFSET overrules it)"
+
+    def _as_set(self, name: str, names: Sequence[str]) -> str:
+        said = f"{name}: its times stay as they are (--clock)"
+        if self.set_ns:
+            said = f"{name}: {_signed(self.set_ns)} is added to its times (--clock)"
+        if self.other is None:
+            return said
+        if not self.ahead_ns:
+            return f"{said}; its clock and that of {self._agrees(names[self.other])}"
+        return f"{said}; its clock is then {self._differs(names[self.other])}"
+
+    @property
+    def _told(self) -> str:
+        return ", ".join(f"{count} × {kind}" for kind, count in self.kinds.items())
+
+    def _agrees(self, other: str) -> str:
+        error = self.error_ns
+        within = "as far as that can be told" if error is None else f"within {_seconds(error)}"
+        return f"{other} agree {within}, told by {self._told}"
+
+    def _differs(self, other: str) -> str:
         way = "ahead of" if self.ahead_ns > 0 else "behind"
         size = _seconds(abs(self.ahead_ns))
         much = f"at least {size}"
         if self.error_ns is not None:
             much = f"{size} (± {_seconds(max(self.error_ns, 1000))})"
-        said = f"{name}: its clock is {much} {way} that of {names[self.other]}, told by {told}"
-        return f"{said}; its times are moved by that (--clock {name}=OFFSET overrules it)"
+        return f"{much} {way} that of {other}, told by {self._told}"
 
 
 def estimate(
@@ -65,12 +85,14 @@ def estimate(
     events: Sequence[Event],
     exchanges: Sequence[Exchange],
     names: Sequence[str],
-    pinned: Iterable[int] = (),
+    pinned: Mapping[int, int] | None = None,
 ) -> list[Offset]:
     """An offset for each capture but the one that the others are measured against.
 
     `messages` are those of all captures, told twice where two hold them; `names` the
-    captures' names, by which events know them. What is `pinned` is taken as right.
+    captures' names, by which events know them. `pinned` are captures with what the user had
+    added to their times (ns), as `messages` have them; each has an offset, too, which moves
+    nothing.
     """
     held = list(messages)
     told = ties.dates(exchanges, held)
@@ -80,25 +102,53 @@ def estimate(
             bounds[first, second].append(bound)
             bounds[second, first].append(Bound(-bound.high, -bound.low, bound.kind))
     best = {pair: agreed for pair, every in bounds.items() if (agreed := agree(every))}
-    fixed = set(pinned)
-    start = min(range(captures), key=lambda index: (index not in fixed, _off(told, index), index))
+    fixed = pinned or {}
+    start = min(range(captures), key=lambda index: (index in fixed, _off(told, index), index))
     moves = {start: 0, **dict.fromkeys(fixed, 0)}
     result = []
     while len(moves) < captures:
         tied = [
-            (agreed.high - agreed.low, second, first)
+            (first in fixed, agreed.high - agreed.low, second, first)
             for (first, second), (agreed, _) in best.items()
             if first in moves and second not in moves
         ]
         if not tied:
             break
-        _, second, first = min(tied)
+        *_, second, first = min(tied)
         offset = _offset(second, first, *best[first, second])
         moves[second] = moves[first] + offset.move_ns
         result.append(Offset(second, first, offset.ahead_ns, offset.error_ns, moves[second],
                              offset.kinds))  # fmt: skip
     result += [Offset(index, None) for index in range(captures) if index not in moves]
+    for index, ns in fixed.items():
+        against = {} if index == start else best
+        result.append(_of_pinned(index, ns, against, moves, fixed))
     return result
+
+
+def _of_pinned(
+    capture: int,
+    set_ns: int,
+    best: Mapping[tuple[int, int], tuple[Bound, Mapping[str, int]]],
+    moves: Mapping[int, int],
+    fixed: Mapping[int, int],
+) -> Offset:
+    """What the packets say of a clock that the user has set, against the others as moved."""
+    tied = [
+        (first in fixed, agreed.high - agreed.low, first)
+        for (first, second), (agreed, _) in best.items()
+        if second == capture and first in moves
+    ]
+    if not tied:
+        return Offset(capture, None, set_ns=set_ns)
+    *_, other = min(tied)
+    agreed, kinds = best[other, capture]
+    shift = moves[other]
+    low = agreed.low if agreed.low <= -FOREVER else agreed.low - shift
+    high = agreed.high if agreed.high >= FOREVER else agreed.high - shift
+    offset = _offset(capture, other, Bound(low, high, agreed.kind), kinds)
+    ahead = offset.ahead_ns if offset.move_ns else 0
+    return Offset(capture, other, ahead, offset.error_ns, kinds=kinds, set_ns=set_ns)
 
 
 def _offset(capture: int, other: int, agreed: Bound, kinds: Mapping[str, int]) -> Offset:
@@ -115,6 +165,10 @@ def _seconds(ns: int) -> str:
     if ns >= 10 * SECOND:
         return f"{ns / SECOND:.1f} s"
     return f"{ns / SECOND:.3f} s" if ns >= NOTICED else f"{ns / 1e6:.3f} ms"
+
+
+def _signed(ns: int) -> str:
+    return f"{'-' if ns < 0 else '+'}{_seconds(abs(ns))}"
 
 
 def _off(told: Dates, capture: int) -> int:

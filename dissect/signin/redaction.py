@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from dissect.model import Fact, Secret, Text
 from dissect.signin.masking import SHORTEST, Masks
@@ -251,11 +251,8 @@ class SecretBook:
             if _worth_masking(secret):
                 # JSON may escape half a surrogate pair, which can't be encoded.
                 value = secret.value
-                encoded = (
-                    quote(value, safe="", errors="replace"),
-                    quote_plus(value, errors="replace"),
-                )
-                for form in (value, *encoded):
+                encoded = quote(value, safe="", errors="replace")
+                for form in (value, encoded, encoded.replace("%20", "+")):
                     masks.setdefault(form, labels[secret])
         self._labels = labels
         self._masks = Masks(masks)

@@ -65,6 +65,9 @@ class Transactions:
         if invite is None or message.method not in ("INVITE", "ACK"):
             return {}
         facts: dict[str, Fact] = {"inside": True} if invite.inside else {}
+        called = None if invite.inside else _URI.search(message.header("to") or "")
+        if called:  # inside of a call, From is who asks for a change, and not who called
+            facts["callee"] = called.group(1).lower()
         if message.method == "ACK" and invite.status:
             facts["acknowledges"] = invite.status
         direction = _DIRECTION.search(message.body.text[:65536])

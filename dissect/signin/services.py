@@ -28,8 +28,9 @@ class Service:
 
     def serves(self, host: str | None, path: str) -> bool:
         """Whether a request to this host and (lower case) path is one to the service."""
-        named = not self.hosts or any(fnmatchcase(host or "", pattern) for pattern in self.hosts)
-        return named and self.path.match(path) is not None
+        if self.path.match(path) is None:
+            return False
+        return not self.hosts or any(fnmatchcase(host or "", pattern) for pattern in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the sizes and times of encrypted records give away: a client that polls.
 
 A poll has a shape: request and answer of equal sizes every few seconds, on one connection or
-on many. Nothing is read, so what is told is no more than a likeness.
+on many. So has a phone that tries to renew its token again and again, but for the size of what
+it sends. Nothing is read, so what is told is no more than a likeness.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 
 from dissect.model import Fact, Place, TlsConnection
 
@@ -18,6 +18,7 @@ LEAST = 3  # equal exchanges in a row
 SHORTEST_NS, LONGEST_NS = 1_000_000_000, 120_000_000_000  # of a poll's interval
 JITTER_NS, JITTER = 500_000_000, 0.2  # what a timer and the network may be off
 SIZE, SIZE_SHARE = 32, 0.03  # of a request or answer: cookies and ids vary in length
+TOKEN_UP = 1200  # bytes of a request: a device code is short, what is larger carries a token
 LARGER, LARGER_SHARE = 500, 1.5  # an answer with tokens against one that says "pending"
 EXCHANGES_KEPT = 10_000  # of one client with one server
 
@@ -78,7 +79,8 @@ def _series(talk: Sequence[_Exchange]) -> Iterator[tuple[list[_Exchange], _Excha
         while end < len(talk) and _goes_on(talk, start, end):
             end += 1
         if end - start >= LEAST:
-            yield list(talk[start:end]), talk[end] if end < len(talk) else None
+            if talk[start].up <= TOKEN_UP:
+                yield list(talk[start:end]), talk[end] if end < len(talk) else None
             start = end
         else:
             start += 1
@@ -129,6 +131,8 @@ def _place(series: Sequence[_Exchange], after: _Exchange | None) -> Place:
 
 
 def _facts(series: Sequence[_Exchange], after: _Exchange | None) -> dict[str, Fact]:
+    from statistics import median  # loads fractions and decimals, which no other run needs
+
     gaps = [two.start_ns - one.start_ns for one, two in pairwise(series)]
     facts: dict[str, Fact] = {
         "count": len(series),

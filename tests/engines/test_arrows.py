@@ -140,6 +140,10 @@ def test_kerberos(
         assert [item.last_frame for item in found.cause.evidence] == [frame]
         assert found.cause.remedy
     assert [step.status for step in found.steps[: stopped_at - 1]] == ["done"] * (stopped_at - 1)
+    host = "adfs.other.example" if name == "nospn" else "adfs.corp.example"
+    for label in {arrow.label for step in found.steps for arrow in step.arrows}:
+        if "-REQ" in label:  # what the client asked for, and not the ticket that it showed
+            assert label in ("AS-REQ krbtgt/CORP.EXAMPLE", f"TGS-REQ HTTP/{host}")
     people = {actor.ident: actor.addresses for actor in found.actors}
     assert people["pc"] == (PC,)
     assert people["kdc"] == (KDC,)
@@ -269,6 +273,7 @@ def test_what_tshark_does_not_take_is_told_with_its_line(
         ('"radius.code == 1"', '""', "no display filter"),
         ('"radius.User_Name"', '"-r /etc/passwd"', "no field's name"),
         ('"radius.User_Name"', '"{}"', "no field's name"),
+        ('"radius.User_Name"', '"radius.User_Name#1"', "needs a name"),
         ('"radius.User_Name"', '"a{"', "has no field"),
         ("tshark =", "wireshark =", "wireshark"),
     ],
@@ -442,6 +447,19 @@ def test_a_fact_of_several_fields() -> None:
     assert field_facts.fact(user, "user", row, {}) == "anna@R"
     assert field_facts.fact(user, "user", {**row, "kerberos.realm": []}, {}) is None
     assert isinstance(field_facts.fact("{kerberos.realm}/{x.token}", "x", row, {}), Secret)
+
+
+def test_one_of_a_field_that_occurs_several_times() -> None:
+    """Counted as Wireshark's columns count occurrences: equal values, too; -1 is the last."""
+    row = {"x.part": ["krbtgt", "R", "HTTP", "R"], "x.one": ["7"], "x.password": ["a", "b"]}
+
+    def of(text: str) -> object:
+        return field_facts.fact(text, "name", row, {})
+
+    assert of("{x.part#3}/{x.part#4}") == "HTTP/R"
+    assert (of("{x.part#-1}"), of("{x.part#-4}"), of("{x.one#1}")) == ("R", "krbtgt", 7)
+    assert of("{x.part#5}") is of("{x.part#-5}") is of("{x.part#1}/{x.one#2}") is None
+    assert isinstance(of("{x.password#2}"), Secret)
 
 
 @pytest.mark.long

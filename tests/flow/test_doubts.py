@@ -53,6 +53,7 @@ def line_of(text: str, needle: str) -> int:
         ("for {user}\"\nremedy", "for {text}\"\nremedy", "no answer", 'arrow "asked" has no fact'),
         ('keys = ["radius.id"]', 'keys = ["radius.ident"]', "keys", 'no arrow has a fact "radius.'),
         ('subject = ["user"]', 'subject = ["usr"]', "subject", 'no arrow has a fact "usr"'),
+        ('subject = ["user"]', 'subject = ["{usr}"]', "subject", 'no arrow has a fact "usr"'),
         ("[values.text]", "[values.txt]", "[values.txt]", '[values.txt]: no arrow with `match`'),
         ('label = "Access-A', 'where = { x = 1 }\nlabel = "Access-A', "where", 'where: arrow "acc'),
         ('label = "Access-A', 'secrets = ["x"]\nlabel = "Access-A', "secrets", 'secrets: arrow'),

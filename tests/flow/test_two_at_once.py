@@ -120,6 +120,19 @@ def test_half_a_sign_in_does_not_borrow_from_a_whole_one() -> None:
     assert stopped.steps[6].status == "missing"
 
 
+def test_only_what_no_listed_chart_shows_is_said_to_be_left_out() -> None:
+    """Another phone sends name and password, which its own flow's chart shows; it is no browser,
+    though what it asks is asked by browsers, too."""
+    captures = tuple(scenario("account-locked").captures)
+    both = Session(Options(captures)).charts
+    assert [chart.flow for chart in both] == ["vvx-web-signin", "adfs-active"]
+    assert not any("left out" in said for chart in both for said in chart.diagnostics)
+    (alone,) = Session(Options(captures, flows=("vvx-web-signin",))).charts
+    (said,) = [said for said in alone.diagnostics if "left out" in said]
+    other = both[1].actors[0].addresses[0]
+    assert said == f"{other}: 2 events fit no sign-in, or several; they are left out"
+
+
 SAME: dict[str, str] = {}
 
 

@@ -22,8 +22,9 @@ from matplotlib.text import Text as MplText
 from dissect.pipeline import Options as PipelineOptions
 from dissect.pipeline import Session
 from dissect.render import mpl, render
+from dissect.render.fonts import letters
 from dissect.render.layout import Rows
-from dissect.render.mpl import dejavu, draw
+from dissect.render.mpl import draw
 from dissect.render.paging import pages
 from dissect.render.primitives import MIN_SIZE, PAGE_HEIGHT, PAGE_WIDTH, Box, Page, Text
 from dissect.render.theme import DARK, LIGHT, THEMES
@@ -39,7 +40,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @cache
 def paged(name: str, tall: bool, most: int = 600) -> tuple[Page, ...]:
     chart = charts.ALL[name]()
-    font = dejavu(substitute=True)
+    font = letters(substitute=True)
     return tuple(pages(chart, font, "dissect 0", tall=tall, max_arrows=most))
 
 
@@ -64,7 +65,7 @@ class Extent:
 def extents(page: Page) -> Iterator[Extent]:
     """Every text as Agg measures it at 150 dpi."""
     with mpl._settings():
-        figure = draw(page, LIGHT)
+        figure = draw(page, LIGHT, letters(substitute=True))
         figure.set_dpi(150)
         renderer = FigureCanvasAgg(figure).get_renderer()
         height = figure.bbox.height
@@ -129,7 +130,7 @@ def test_pictures_of_recordings(name: str) -> None:
     logs = tuple(str(path) for path in sorted(folder.glob("phone*.log")))
     for chart in Session(PipelineOptions(tuple(captures), phone_logs=logs)).charts:
         for tall in (True, False):
-            drawn = pages(chart, dejavu(substitute=True), "dissect 0", tall=tall, max_arrows=600)
+            drawn = pages(chart, letters(substitute=True), "dissect 0", tall=tall, max_arrows=600)
             for page in drawn:
                 apart(page)
                 boxed(page)
@@ -166,7 +167,7 @@ def test_the_first_page_has_more_than_the_header() -> None:
     """A first step that fills a page begins below the header all the same."""
     chart = charts.many(26)
     chart = replace(chart, steps=(chart.steps[2],), diagnostics=())
-    found = pages(chart, dejavu(substitute=True), "dissect 0", tall=False, max_arrows=600)
+    found = pages(chart, letters(substitute=True), "dissect 0", tall=False, max_arrows=600)
     assert len(found) == 2
     assert any(text.startswith("REGISTER #") for text in texts(found[0]))
     assert "Registration that never ends (continued)" in texts(found[1])
@@ -186,7 +187,7 @@ def test_pdf_pages_end_before_the_footer() -> None:
 
 
 def test_too_many_arrows_are_elided_with_their_number() -> None:
-    font = dejavu(substitute=True)
+    font = letters(substitute=True)
     chart = charts.many(2000)
     (page,) = pages(chart, font, "x", tall=True, max_arrows=200)
     said = texts(page)
@@ -199,7 +200,7 @@ def test_too_many_arrows_are_elided_with_their_number() -> None:
 
 def test_cause_callout_is_below_its_arrow() -> None:
     chart = charts.failure()
-    block = Rows(chart, dejavu(substitute=True), 600).step(chart.steps[3]).blocks[-2]
+    block = Rows(chart, letters(substitute=True), 600).step(chart.steps[3]).blocks[-2]
     said = [i for i in block.items if isinstance(i, Text)]
     label = next(i for i in said if "sign-in form again" in i.text)
     cause = next(i for i in said if i.text.startswith("ADFS did not accept"))
@@ -383,9 +384,9 @@ def test_png_keeps_its_colours_in_a_palette(theme: str) -> None:
     for status in {step.status for step in chart.steps}:
         assert colours.ink[status] in there
         assert colours.fill[f"band-{status}"] in there
-    (page,) = pages(chart, dejavu(substitute=True), mpl.PRODUCT, tall=True, max_arrows=600)
+    (page,) = pages(chart, letters(substitute=True), mpl.PRODUCT, tall=True, max_arrows=600)
     with mpl._settings():
-        figure = draw(page, colours)
+        figure = draw(page, colours, letters(substitute=True))
         figure.set_dpi(150)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

@@ -134,6 +134,33 @@ def test_a_code_typed_before_it_was_issued_shows_the_least_difference() -> None:
     assert (offset.ahead_ns, offset.error_ns) == (-600 * SECOND, None)
     assert offset.move_ns == 600 * SECOND
     assert "at least 600.0 s behind" in offset.sentence(NAMES)
-    (pinned,) = estimate(2, [], events, [], NAMES, pinned=[1])
-    assert (pinned.capture, pinned.move_ns) == (0, -600 * SECOND)
-    assert estimate(2, [], events, [], NAMES, pinned=[0, 1]) == []
+
+
+def test_a_clock_that_the_user_has_set_moves_no_other() -> None:
+    """b is 5 s ahead as set; c is a second behind a, and d can only be told by b."""
+    names = ("a", "b", "c", "d")
+    ends = {}
+    for first, second, ahead in ((0, 1, 5 * SECOND), (0, 2, -SECOND), (1, 3, 2 * SECOND)):
+        for capture, shift in ((first, 0), (second, ahead)):
+            ends[capture, first * 10 + second] = shift
+
+    def shared(ident: int, capture: int) -> list[Message]:
+        at = 1000 * SECOND + ends[capture, ident]
+        return [dns(capture, 0, at, ident), dns(capture, 1, at + MS, ident)]
+
+    messages = [item for capture, ident in ends for item in shared(ident, capture)]
+    found = estimate(4, messages, [], [], names, pinned={1: 7 * SECOND})
+    told = {item.capture: item for item in found}
+    assert {index: item.move_ns for index, item in told.items()} == {
+        1: 0, 2: SECOND, 3: -2 * SECOND,
+    }  # fmt: skip
+    assert (told[1].other, told[1].ahead_ns, told[1].set_ns) == (0, 5 * SECOND, 7 * SECOND)
+    assert (
+        told[1]
+        .sentence(names)
+        .startswith("b: +7.000 s is added to its times (--clock); its clock is then 5.000 s (± ")
+    )
+    every = estimate(4, messages, [], [], names, pinned=dict.fromkeys(range(4), 0))
+    assert [item.move_ns for item in every] == [0] * 4
+    (alone,) = [item for item in every if item.other is None]
+    assert alone.sentence(names) == "a: its times stay as they are (--clock)"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from dissect.flow.schema import FACT, Worded
+from dissect.flow.schema import FACT, FIELD, Worded
 from dissect.model import Fact, Secret, Text
 from dissect.signin.redaction import kind_of, looks_like_token, redact_url
 
@@ -71,22 +71,37 @@ def fact(
 
     `words` stand for values, "*" for all others, an empty one for no fact. `secret` says that
     the definition calls it one. Several different values make a tuple of at most `MAX_VALUES`;
-    if secrets are among them, a text of at most `SHOWN`.
+    if secrets are among them, a text of at most `SHOWN`. `{field#3}` is the third value that the
+    frame has, `{field#-1}` the last.
     """
-    fields = FACT.findall(text)
-    if text == f"{{{fields[0]}}}":
-        return _of_field(fields[0], name, row[fields[0]], words, secret)
-    values = [_of_field(field, name, row[field], {}, secret) for field in fields]
+    fields = [_meant(reference, row) for reference in FACT.findall(text)]
+    if FACT.fullmatch(text):
+        return _of_field(*fields[0], name, words, secret)
+    values = [_of_field(*field, name, {}, secret) for field in fields]
     if any(value is None for value in values):
         return None
     if any(isinstance(value, Secret) for value in values):
-        return Secret("opaque_value", " ".join(v for field in fields for v in row[field]))
+        return Secret("opaque_value", " ".join(v for _, found in fields for v in found))
     shown = iter(", ".join(v) if isinstance(v, tuple) else str(v) for v in values)
     return FACT.sub(lambda match: next(shown), text)
 
 
+def _meant(reference: str, row: Mapping[str, Sequence[str]]) -> tuple[str, Sequence[str]]:
+    """The field of a reference, and its values in the frame that are meant: all, or the one at
+    `#` (none if there are not so many)."""
+    found = FIELD.fullmatch(reference)
+    assert found is not None, "definitions are checked"
+    field, occurrence = found.groups()
+    values = row[field]
+    if occurrence is None:
+        return field, values
+    index = int(occurrence)
+    start = index - 1 if index > 0 else len(values) + index
+    return field, values[start : start + 1] if start >= 0 else ()
+
+
 def _of_field(
-    field: str, name: str, values: Sequence[str], words: Mapping[str, str], secret: bool
+    field: str, values: Sequence[str], name: str, words: Mapping[str, str], secret: bool
 ) -> Fact | None:
     found = [value[:MAX_LENGTH] for value in dict.fromkeys(values) if value][:MAX_VALUES]
     if not found:

@@ -196,7 +196,7 @@ class Contents:
     def _next_message(self, half: Half, span: Span, out: Results) -> bool:
         """Whether there was a message; oddities are noted and the next one is looked at."""
         try:
-            message = next(half.messages.messages(), None)
+            message = half.messages.take()
             if message is not None:
                 self._talk.message(half, *message)
         except ProtocolError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 # Extension numbers (IANA TLS ExtensionType values).
@@ -33,10 +34,15 @@ Extensions = Mapping[int, bytes]
 _PAIR = struct.Struct("!HH")
 
 
-def _parse(structure: str, data: bytes, what: str) -> Any:
+@cache  # an import statement, too, costs what a small structure does
+def _reader(structure: str) -> Callable[[bytes, str], Any]:
     from dissect.protocols.tls import structures
 
-    return structures.parse(getattr(structures, structure), data, what)
+    return partial(structures.parse, getattr(structures, structure))
+
+
+def _parse(structure: str, data: bytes, what: str) -> Any:
+    return _reader(structure)(data, what)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -68,7 +74,7 @@ class ClientHello:
     @property
     def versions(self) -> tuple[int, ...]:
         data = self.extensions.get(SUPPORTED_VERSIONS)
-        return tuple(_parse("VERSIONS", data, "supported versions").versions) if data else ()
+        return tuple(_parse("VERSIONS", data, "supported versions")) if data else ()
 
     @property
     def tickets(self) -> tuple[bytes, ...]:
@@ -119,7 +125,7 @@ def _protocols(extensions: Extensions) -> tuple[str, ...]:
     data = extensions.get(ALPN)
     if not data:
         return ()
-    names = _parse("PROTOCOLS", data, "ALPN extension").protocols
+    names = _parse("PROTOCOLS", data, "ALPN extension")
     return tuple(name.decode("ascii", "backslashreplace") for name in names)
 
 
@@ -197,7 +203,7 @@ def parse_encrypted_extensions(body: bytes) -> tuple[str | None, bool]:
 
 def parse_certificates(body: bytes) -> tuple[bytes, ...]:
     """The chain (DER) of a Certificate message up to TLS 1.2."""
-    return tuple(_parse("CERTIFICATES", body, "certificate message").certificates)
+    return tuple(_parse("CERTIFICATES", body, "certificate message"))
 
 
 def parse_certificates13(body: bytes) -> tuple[bytes, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 from dissect.errors import ProtocolError
 from dissect.protocols.tls.words import HANDSHAKE_NAMES, TLS12
@@ -36,28 +35,29 @@ class MessageReader:
         self._passing -= passed
         self._buffer += content[passed:]
 
-    def messages(self) -> Iterator[tuple[int, bytes]]:
-        """The whole messages at hand, type and body; each is taken off as it is given.
+    def take(self) -> tuple[int, bytes] | None:
+        """Type and body of the next message, or None if it isn't whole yet.
 
         Raises ProtocolError for what can't be a message (the rest is dropped) and for one
         that is too large (it is passed over); asking again goes on behind it.
         """
         buffer = self._buffer
-        while len(buffer) >= HEADER:
-            kind, size = buffer[0], int.from_bytes(buffer[1:HEADER])
-            name = HANDSHAKE_NAMES.get(kind)
-            if name is None:
-                buffer.clear()
-                raise ProtocolError("tls.handshake", f"a handshake message of type {kind}")
-            if size > MAX_MESSAGE:
-                self._passing = max(0, HEADER + size - len(buffer))
-                del buffer[: HEADER + size]
-                raise ProtocolError("tls.handshake", f"a {name} of {size} bytes is left out")
-            if len(buffer) < HEADER + size:
-                return
-            body = bytes(buffer[HEADER : HEADER + size])
+        if len(buffer) < HEADER:
+            return None
+        kind, size = buffer[0], int.from_bytes(buffer[1:HEADER])
+        name = HANDSHAKE_NAMES.get(kind)
+        if name is None:
+            buffer.clear()
+            raise ProtocolError("tls.handshake", f"a handshake message of type {kind}")
+        if size > MAX_MESSAGE:
+            self._passing = max(0, HEADER + size - len(buffer))
             del buffer[: HEADER + size]
-            yield kind, body
+            raise ProtocolError("tls.handshake", f"a {name} of {size} bytes is left out")
+        if len(buffer) < HEADER + size:
+            return None
+        body = bytes(buffer[HEADER : HEADER + size])
+        del buffer[: HEADER + size]
+        return kind, body
 
 
 class Transcript:

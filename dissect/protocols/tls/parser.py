@@ -92,6 +92,8 @@ class TlsParser:
         if other.ended and not self._done:
             self._done = True
             out.append(describe(self._layer, self._talk, self._notes, self._secrets))
+            for one in self._halves:
+                one.successors = list  # else keys and hellos wait for the garbage collector
         return out
 
     # ------------------------------------------------------------- bytes to records

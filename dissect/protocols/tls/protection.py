@@ -69,13 +69,13 @@ class Opener:
 
 
 def _decrypt_function(cipher: Cipher, key: bytes) -> Decrypt:
-    from cryptography.hazmat.primitives.ciphers import aead
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
     if cipher.kind == "ccm":
-        return aead.AESCCM(key, tag_length=cipher.tag).decrypt
+        return AESCCM(key, tag_length=cipher.tag).decrypt
     if cipher.kind == "chacha":
-        return aead.ChaCha20Poly1305(key).decrypt
-    return aead.AESGCM(key).decrypt
+        return ChaCha20Poly1305(key).decrypt
+    return AESGCM(key).decrypt
 
 
 class _Aead(Opener):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import ssl
+import weakref
 from functools import cache
+from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
@@ -370,6 +373,26 @@ def test_a_child_that_breaks_is_dropped() -> None:
     kinds = [item.kind for item in found if hasattr(item, "kind")]
     assert kinds == ["http.broken"]
     assert found[-1].decrypted == "full"  # type: ignore[union-attr]
+
+
+def test_what_has_ended_is_freed_at_once() -> None:
+    """Keys, hellos and messages don't wait until the garbage collector looks for cycles."""
+
+    def messages() -> int:
+        return sum(isinstance(item, BytesIO) for item in gc.get_objects())
+
+    session = recorded(TLS13)
+    gc.disable()
+    try:
+        before = messages()
+        parser = TlsParser(Layer(CONNECTION, Recorder), store_of(session.keys))
+        drive(parser, session.wire)
+        held = [weakref.ref(vars(parser)["_talk"]), *map(weakref.ref, vars(parser)["_halves"])]
+        del parser
+        assert [ref() for ref in held] == [None] * 3
+        assert messages() == before
+    finally:
+        gc.enable()
 
 
 def test_nothing_shows_a_secret() -> None:

@@ -1,0 +1,1 @@
+"""What the shipped flow definitions share."""
