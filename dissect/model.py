@@ -664,12 +664,23 @@ ArrowStatus = Literal["ok", "failed", "pending", "inferred", "hidden"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A lane of the chart. `addresses` are those seen for it, `host` its best name."""
+    """A lane of the chart. `addresses` are those seen for it, `host` its best name, `names` the
+    name by which each address was asked, "" where that is not known."""
 
     ident: str
     title: str
     host: str | None = None
     addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """Names, each with its addresses."""
+        found: dict[str, list[str]] = {self.host: []} if self.host else {}
+        for index, address in enumerate(self.addresses):
+            name = self.names[index] if index < len(self.names) else self.host or ""
+            found.setdefault(name, []).append(address)
+        return ", ".join(f"{name} {', '.join(each)}".strip() for name, each in found.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -705,13 +716,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a flow stopped: stable code, plain sentence, remedy, and the frames that prove it."""
+    """Why a flow stopped: stable code, plain sentence, remedy, and the frames that prove it.
+
+    `identifiers` are of the failing message, or of that in `identified_by`, the last before it
+    that has any."""
 
     code: str
     text: str
     remedy: str
     evidence: tuple[Source, ...] = ()
     identifiers: Mapping[str, str] = field(default_factory=dict)
+    identified_by: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

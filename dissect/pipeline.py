@@ -282,7 +282,9 @@ class Session:
         told = f" (told by {found.how})" if packets else ""
         words = vvx_log.clock_words(found.ns, found.uncertainty_ns)
         if abs(found.ns) >= vvx_log.SECOND // 2:  # else it is right, and nobody has to know
-            self.diagnostics.append(f"{name}: {against} the log's clock is {words}{told}")
+            # Times of a phone's log have no year; what no time zone explains may be more.
+            years = "; years, which it may not name, are not counted" if " day" in words else ""
+            self.diagnostics.append(f"{name}: {against} the log's clock is {words}{told}{years}")
         moved = [replace(event, time_ns=event.time_ns + found.ns) for event in events]
         stamps = skew.by_log(packets, moved, found.ns)
         return [*vvx_log.without_twins(moved, packets), *stamps]

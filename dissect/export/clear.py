@@ -9,10 +9,12 @@ from __future__ import annotations
 import html
 import json
 import re
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
+from dissect.export.headers import Span
 from dissect.model import (
     Body,
     DhcpMessage,
@@ -25,14 +27,9 @@ from dissect.model import (
     wire_text,
 )
 from dissect.report import bodies
-from dissect.report.fields import header, words
+from dissect.report.fields import MAX_VALUE, header, words
 from dissect.signin import harvest, redaction
 from dissect.signin.masking import SHORTEST, Masks
-
-Span = tuple[int, int]
-
-FILLER = b"x"
-
 
 SEARCH_LIMIT = 2 << 30
 """Bytes of one stream that are passed over for secrets which no index has, all together."""
@@ -56,56 +53,72 @@ def secrets_of(message: Message) -> Iterator[Secret]:
         yield from harvest.body(body.text[: harvest.BODY_LIMIT], kind or "")
 
 
-def spans(messages: Sequence[Message], text: bytes, values: Iterable[Span]) -> list[Span]:
-    """Where the secrets of `messages` are in `text`, both directions of their stream one
-    after the other; `values` are the places of all `known` ones. Raises NotMaskable."""
-    search = _Search(text)
+def in_head(message: Message, text: bytes, search: Search) -> list[Span]:
+    """Where the secrets of a message's start line and fields are in `text`, which has these
+    alone. Raises NotMaskable."""
     fields = Counter(
         (bytes(name), bytes(value), content)
-        for message in messages
         for name, value, content in _fields(message)
         if value.strip() and any(True for _ in _secrets(content))
     )
     lines = _lines(text, {(name, value) for name, value, _ in fields})
     found: list[Span] = []
     for (name, value, content), times in fields.items():
-        found += _of_field(search, name, value, content, lines.get((name, value), []), times)
-    placed: dict[bytes, list[Span]] = {}
-    for start, end in values:
-        placed.setdefault(text[start:end], []).append((start, end))
-    whole: dict[bytes, None] = {}
-    for message in messages:
-        body, kind = _body(message)
-        inside = _in_body(body, kind, placed)
-        if inside is None:
-            whole[bytes(body.data)] = None
-        else:
-            found += inside
-    for data in whole:
-        places = list(search.plain(data))
-        if not places:
-            raise NotMaskable("its secrets are compressed or encoded")
-        found += places
+        places = lines.get((name, value), [])
+        found += _of_field(search, text, name, value, content, places, times)
     return found
 
 
-class _Search:
-    """Passes over a text, as often as is sane."""
+def in_body(message: Message, content: bytes, masks: Masks) -> list[Span]:
+    """Where the secrets of a message's body are in `content`, the body as it was sent; the
+    whole of it where it can't be told. `masks` are those of all secrets that are `known`.
+    Raises NotMaskable if what was sent is not what was read."""
+    body, kind = _body(message)
+    if body.data != content:
+        secret = any(True for _ in (*secrets_of(message), *masks.found(_latin(body.data))))
+        if body.problem or secret or not bodies.whole(body, kind) or not _clean(content, body):
+            raise NotMaskable("its body is compressed or not whole")
+        return []
+    if body.problem:
+        raise NotMaskable("its body is not whole")
+    placed: dict[bytes, list[Span]] = {}
+    for start, end in masks.found(_latin(content)):
+        placed.setdefault(content[start:end], []).append((start, end))
+    inside = _in_body(body, kind, placed)
+    if inside is None:
+        return [(0, len(content))]
+    return [*inside, *(span for spans in placed.values() for span in spans)]
 
-    def __init__(self, text: bytes) -> None:
-        self._text = text
+
+def _latin(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _clean(content: bytes, body: Body) -> bool:
+    """Whether compressed bytes hold nothing but the body: no names, comments, other members."""
+    gzip = content[:2] == b"\x1f\x8b"
+    if gzip and content[3:4] != b"\0":
+        return False
+    member = zlib.decompressobj(31 if gzip else 15)
+    try:
+        data = member.decompress(content, len(body.data) + 1)
+    except zlib.error:
+        return False  # another coding
+    return data == body.data and member.eof and not member.unused_data
+
+
+class Search:
+    """Passes over the texts of one stream, as often as is sane."""
+
+    def __init__(self) -> None:
         self._left = SEARCH_LIMIT
 
-    def plain(self, value: bytes) -> Iterator[Span]:
-        """Everywhere that a value stands."""
-        return self.pattern(b"(" + re.escape(value) + b")")
-
-    def pattern(self, pattern: bytes) -> Iterator[Span]:
+    def pattern(self, pattern: bytes, text: bytes) -> Iterator[Span]:
         """Everywhere that the only group of a pattern stands."""
-        self._left -= len(self._text)
+        self._left -= len(text)
         if self._left < 0:
             raise NotMaskable("it has too many secrets to look for")
-        return (match.span(1) for match in re.finditer(pattern, self._text))
+        return (match.span(1) for match in re.finditer(pattern, text))
 
 
 def _lines(text: bytes, wanted: set[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], list[Span]]:
@@ -166,25 +179,33 @@ def _fields(message: Message) -> Iterator[tuple[bytes, bytes, Text]]:
         yield b"", message.reason.encode(), Text(tuple(words(message.reason)))
     if isinstance(message, HttpRequest | HttpResponse | SipMessage):
         for name, value in message.headers:
-            yield name, value, header(wire_text(name), wire_text(value))
+            text = wire_text(value)
+            # What is beyond the bound nobody looks at.
+            long = len(text) > MAX_VALUE
+            told = Text((Secret("opaque_value", text),)) if long else header(wire_text(name), text)
+            yield name, value, told
     elif isinstance(message, DhcpMessage):
         for _, place in message.provisioning:
-            yield b"", place, redaction.redact_url(wire_text(place))
+            told = redaction.redact_url(wire_text(place))
+            if not any(True for _ in _secrets(told)):
+                told = Text(tuple(words(wire_text(place))))
+            yield b"", place, told
 
 
 def _of_field(
-    search: _Search, name: bytes, value: bytes, content: Text, places: list[Span], times: int
-) -> Iterator[Span]:
+    search: Search, text: bytes, name: bytes, value: bytes, content: Text, places: list[Span],
+    times: int,
+) -> Iterator[Span]:  # fmt: skip
     """The secrets of one field that was read so many times, everywhere that it stands; the
     whole value where its grammar allowed more than one spelling."""
     folded: list[Span] = []
     if len(places) < times:
         lead = re.escape(name) + rb"[ \t]*:[ \t]*" if name else b""
-        places = list(search.pattern(lead + b"(" + re.escape(value) + b")"))
+        places = list(search.pattern(lead + b"(" + re.escape(value) + b")", text))
     if len(places) < times and name:
         # A folded field (RFC 9112 §5.2): line ends stand where the value has spaces.
         loose = rb"\s+".join(map(re.escape, value.split()))
-        folded = list(search.pattern(re.escape(name) + rb"\s*:\s*(" + loose + b")"))
+        folded = list(search.pattern(re.escape(name) + rb"\s*:\s*(" + loose + b")", text))
     if not places and not folded:
         raise NotMaskable("its secrets are compressed or encoded")
     inside = _inside(value, content)
@@ -228,11 +249,6 @@ def _body(message: Message) -> tuple[Body, str | None]:
 
 def _in_body(body: Body, kind: str | None, placed: Mapping[bytes, list[Span]]) -> list[Span] | None:
     """Where the secrets of a body are; None: it is one as a whole."""
-    if body.problem and len(body.data) != body.wire_size:
-        # There are bytes that nobody looked at: behind a hole, beyond a bound.
-        raise NotMaskable("its secrets are in a body that is not whole, compressed or encoded")
-    if not body.data:
-        return []
     shown, _ = bodies.shown(body, kind)
     secrets = {*_secrets(shown), *harvest.body(body.text[: harvest.BODY_LIMIT], kind or "")}
     if not bodies.whole(body, kind) or any(len(secret.value) < SHORTEST for secret in secrets):

@@ -1,91 +1,42 @@
 """What a file without secrets shows of messages that were sent without TLS.
 
-Their secrets are overwritten, byte by byte, so that lengths, sequence numbers and framing
-stay. Where that can't be done (compressed, encoded, not understood, or the messages read
-back differ) the frames are cut behind their headers, and it is said of which stream.
+Only what is accounted for stays: bytes of messages that were read, TLS records, headers.
+Secrets and all other bytes are overwritten, so that lengths, sequence numbers and framing
+stay; where nothing can be read, or the messages read back differ, the frames are cut behind
+their headers. Both is said.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dissect.capture import Packet
-from dissect.errors import ProtocolError
-from dissect.export import clear
+from dissect.export import clear, records
+from dissect.export.changes import Masked
+from dissect.export.headers import FILLER
 from dissect.export.locate import Stream
-from dissect.export.segments import Segment, Segments, Text, rewritten
+from dissect.export.parsed import Parsed, open_tcp, switched
+from dissect.export.segments import Segment, Segments, Text
+from dissect.export.traces import Extent, Oddity, extents
+from dissect.export.units import BLANKS, NOTHING, UNREAD, Fill, Unit, blank, gaps, merged, unit
 from dissect.model import (
-    Anomaly,
-    Connection,
     Direction,
     HttpRequest,
     HttpResponse,
     Message,
-    Output,
     Secret,
     SipMessage,
-    Span,
-    StreamParser,
-    TcpConnection,
-    TlsConnection,
 )
-from dissect.protocols.base import Layer
-from dissect.protocols.sniff import opener
-from dissect.protocols.sniff_udp import open_udp
-from dissect.protocols.tls.secrets import SecretStore
 from dissect.signin.masking import SHORTEST, Masks
-from dissect.transport import Assembler
 
 Packets = Callable[[], Iterable[Packet]]
 
-# Oddities after which a parser has nevertheless told all that it was given.
-_HARMLESS = ("tls.", "sip.tls_dsk", "http2.goaway", "http2.reset", "tcp.order", "capture.")
-# The first record of a TLS connection: a client hello, a server hello (RFC 8446 §5.1, §4).
-_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].[\x01\x02]\x00", re.S)
-
-
-@dataclass(slots=True)
-class Masked:
-    """What to change: bytes by frame and offset, and frames to end at an offset.
-
-    `values` counts the secrets overwritten; `left_out` says of which streams what is missing.
-    """
-
-    values: int = 0
-    left_out: dict[Stream, str] = field(default_factory=dict)
-    _changes: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
-    _segments: dict[int, Segment] = field(default_factory=dict)
-    _cuts: dict[int, int] = field(default_factory=dict)
-    _first: dict[Stream, int] = field(default_factory=dict)
-
-    def overwrite(self, segment: Segment, start: int, end: int) -> None:
-        self._segments[segment.frame] = segment
-        change = segment.start + start, clear.FILLER * (end - start)
-        self._changes.setdefault(segment.frame, []).append(change)
-
-    def cut(self, frame: int, offset: int) -> None:
-        self._cuts[frame] = min(offset, self._cuts.get(frame, offset))
-
-    def apply(self, frame: int, data: bytes, whole: bool) -> bytes:
-        """The bytes of a frame as they may leave; `whole`: it was captured to its end."""
-        cut = self._cuts.get(frame)
-        if cut is not None:
-            return data[:cut]
-        changes = self._changes.get(frame)
-        return rewritten(data, self._segments[frame], changes, whole) if changes else data
-
-    def told(self) -> Iterator[tuple[str, int, str]]:
-        """Transport, first frame and reason for each stream that is left out."""
-        for (transport, number), reason in self.left_out.items():
-            yield transport.upper(), self._first.get((transport, number), 0), reason
-
-    def packets(self, packets: Iterable[Packet]) -> Iterator[Packet]:
-        for frame, ns, link, buf, start, caplen, length in packets:
-            data = self.apply(frame, bytes(buf[start : start + caplen]), caplen == length)
-            yield frame, ns, link, data, 0, len(data), length
+_DIRECTIONS: tuple[Direction, Direction] = (0, 1)
+_NEAR = 4  # blanks around unread bytes, which stay, are odd with them
+_TWICE = "its bytes came twice and differed"
+_LONG = "it is too long to be looked through"
+_UNKNOWN = "its protocol is not known"
 
 
 def masked(index: int, packets: Packets, book: Iterable[Secret]) -> Masked:
@@ -96,208 +47,218 @@ def masked(index: int, packets: Packets, book: Iterable[Secret]) -> Masked:
     """
     places = Segments(index)
     places.feed(packets())
-    before = _Parsed(index, packets())
-    everything = [*book, *before.secrets()]
-    masks = clear.known(secret for secret in everything if len(secret.value) >= SHORTEST)
-    result = Masked()
-    streams = sorted({stream for stream, _ in places.texts})
-    for stream in streams:
-        texts = [text for (of, _), text in places.texts.items() if of == stream]
-        _mask(result, stream, texts, before, masks)
-    _cut(result, places)
-    values = {secret.value for secret in before.secrets() if len(secret.value) >= SHORTEST}
-    after = _Parsed(index, result.packets(packets()))
-    for stream in streams:
-        if stream not in result.left_out and not _same(before, after, stream, values):
-            result.left_out[stream] = "its secrets can't be overwritten without changing it"
-    _cut(result, places)
+    before = Parsed(index, packets(), places.texts)
+    values = {secret for secret in before.secrets() if len(secret.value) >= SHORTEST}
+    work = _Work(places, before, clear.known([*book, *values]))
+    streams: dict[Stream, list[Text]] = {}
+    for (stream, _), text in places.texts.items():
+        streams.setdefault(stream, []).append(text)
+    for stream, texts in sorted(streams.items()):
+        work.stream(stream, texts)
+    result = work.result
+    after = Parsed(index, result.packets(packets()))
+    hidden = {secret.value for secret in values}
+    for stream, texts in streams.items():
+        if stream not in result.left_out and not work.same(stream, after, hidden):
+            reason = "its secrets can't be overwritten without changing it"
+            work.leave_out(stream, texts, reason)
+    for piece in places.pieces:
+        result.tell(piece.stream, piece.reason, piece.frame, 0)
+    for frame, heads in places.heads.items():
+        if heads.reason:
+            result.tell(None, heads.reason, frame, 0)
     return result
 
 
-def _mask(result: Masked, stream: Stream, texts: list[Text], before: _Parsed, masks: Masks) -> None:
-    """Overwrite the secrets of one stream, or say why not."""
-    reason = before.unreadable(stream)
-    messages, tls = before.clear.get(stream, []), stream in before.tls
-    borders = [_border(text, tls) for text in texts]
-    if not reason and any(text.conflict for text in texts) and (messages or not tls):
-        reason = "some of its bytes came twice and differed, or in IP fragments"
-    if not reason and any(text.long for text in texts) and not tls:
-        reason = "it is too long to be looked through"
-    if reason:
-        result.left_out[stream] = reason
-        return
-    # Both directions in one text, with something between them that no value holds.
-    joined, starts = b"", []
-    for text, border in zip(texts, borders, strict=True):
-        starts.append(len(joined))
-        joined += bytes(text.data[:border]) + b"\0\0"
-    values = list(masks.found(joined.decode("latin-1")))
-    try:
-        spans = _joined([*clear.spans(messages, joined, values), *values])
-    except clear.NotMaskable as why:
-        result.left_out[stream] = str(why)
-        return
-    result.values += len(spans)
-    for start, end in spans:
-        number = max(n for n, first in enumerate(starts) if first <= start)
-        _overwrite(result, texts[number], start - starts[number], end - starts[number])
+class _Work:
+    """Goes through the streams of one capture."""
 
+    def __init__(self, places: Segments, before: Parsed, masks: Masks) -> None:
+        self.result = Masked(places.heads)
+        self._before = before
+        self._masks = masks
+        self._kept: dict[Stream, list[Message]] = {}
 
-def _joined(spans: Iterable[clear.Span]) -> list[clear.Span]:
-    """Spans in order, overlapping ones as one."""
-    found: list[clear.Span] = []
-    for start, end in sorted(spans):
-        if found and start < found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((start, end))
-    return found
+    def leave_out(self, stream: Stream, texts: Iterable[Text], reason: str) -> None:
+        self.result.left_out[stream] = reason
+        for text in texts:
+            self.result.leave_out(stream, text.segments)
 
-
-def _overwrite(result: Masked, text: Text, start: int, end: int) -> None:
-    for segment in text.segments:
-        place = segment.position - text.base
-        first = max(start, place)
-        last = min(end, place + segment.end - segment.start)
-        if first < last:
-            result.overwrite(segment, first - place, last - place)
-
-
-def _border(text: Text, tls: bool) -> int:
-    """How many bytes of a direction come before its TLS: all, if there is none."""
-    hello = _HELLO.search(text.data) if tls else None
-    return hello.start() if hello else len(text.data)
-
-
-def _cut(result: Masked, places: Segments) -> None:
-    """End the frames of the streams that are left out behind their headers, and quotations
-    and fragments of all whose payload was changed."""
-    changed = {segment.side[0] for segment in result._segments.values()}
-    for (stream, _), text in places.texts.items():
-        if stream in result.left_out:
-            for segment in text.segments:
-                result.cut(segment.frame, segment.start)
-                first = result._first.setdefault(stream, segment.frame)
-                result._first[stream] = min(first, segment.frame)
-    for piece in places.pieces:
-        if piece.stream in changed or piece.stream in result.left_out:
-            result.cut(piece.frame, piece.start)
-
-
-class _Watched:
-    """A parser of datagrams; `unread` is called where one is more than the messages in it."""
-
-    def __init__(self, parser: StreamParser, unread: Callable[[], None]) -> None:
-        self._parser = parser
-        self._unread = unread
-
-    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
-        datagram = bytes(view)
-        try:
-            out = list(self._parser.data(direction, view, span))
-        except ProtocolError:
-            self._unread()
-            raise
-        messages = [item for item in out if not isinstance(item, Anomaly)]
-        content = datagram.strip(b"\r\n\0 \t")  # keep-alives (RFC 5626 §3.5.1) tell nothing
-        more = any(isinstance(item, SipMessage) and _longer(datagram, item) for item in messages)
-        if more or (content and not messages):
-            self._unread()
-        return out
-
-    def gap(self, direction: Direction, length: int, span: Span) -> Output:
-        return self._parser.gap(direction, length, span)
-
-    def end(self, direction: Direction, span: Span) -> Output:
-        return self._parser.end(direction, span)
-
-
-def _longer(datagram: bytes, message: SipMessage) -> bool:
-    """Whether bytes follow a message (RFC 3261 §18.3), or its head has no end."""
-    _, border, rest = datagram.replace(b"\r\n", b"\n").partition(b"\n\n")
-    body = bytes(message.body.data).replace(b"\r\n", b"\n")
-    return not border or len(rest.rstrip(b"\n\0 \t")) > len(body)
-
-
-class _Parsed:
-    """The messages of some packets by stream, read without any key."""
-
-    def __init__(self, index: int, packets: Iterable[Packet]) -> None:
-        self.clear: dict[Stream, list[Message]] = {}
-        self.tls: dict[Stream, TlsConnection] = {}
-        self.anomalies: dict[Stream, str] = {}
-        open_child = opener(SecretStore())
-
-        def open_tcp(connection: Connection) -> StreamParser:
-            return open_child(Layer(connection, open_child))
-
-        def open_datagrams(connection: Connection) -> StreamParser:
-            layer = Layer(connection, open_child)
-            return _Watched(open_udp(layer), partial(self._unread, connection))
-
-        assembler = Assembler(index, open_tcp, open_datagrams, self._emit)
-        assembler.feed(packets)
-        assembler.finish()
-
-    def _unread(self, connection: Connection) -> None:
-        self.anomalies.setdefault(("udp", connection.stream), "a datagram of another kind")
-
-    def _emit(self, output: Message | Anomaly) -> None:
-        if isinstance(output, Anomaly):
-            # Those of datagrams are told by `_Watched`: they name no transport.
-            if output.stream is not None and not output.kind.startswith(_HARMLESS):
-                self.anomalies.setdefault(("tcp", output.stream), output.kind)
-            return
-        connection = output.place.connection
-        stream = connection.transport, connection.stream
-        if isinstance(output, TlsConnection):
-            if output.inside is None:
-                self.tls[stream] = output
-        elif not isinstance(output, TcpConnection) and not output.place.encrypted:
-            self.clear.setdefault(stream, []).append(output)
-
-    def secrets(self) -> Iterator[Secret]:
-        for messages in self.clear.values():
-            for message in messages:
-                yield from clear.secrets_of(message)
-
-    def unreadable(self, stream: Stream) -> str:
-        """Why nobody can tell what is secret in a stream; empty if one can."""
-        row = self.tls.get(stream)
+    def stream(self, stream: Stream, texts: Sequence[Text]) -> None:
+        """Overwrite what has to be, or say why the whole has to stay out."""
+        row = self._before.tls.get(stream)
+        known = stream in self._before.clear or row is not None
+        reason = "" if known else _UNKNOWN
+        if any(text.far for text in texts):
+            reason = reason or "its sequence numbers are too far apart"
         if row is not None and "NULL" in (row.cipher_suite or ""):
-            return "its cipher suite does not encrypt"
-        if stream in self.clear:
-            kind = self.anomalies.get(stream)
-            if kind:
-                return f"not all of it could be read ({kind})"
-            if row is None and _switched(self.clear[stream]):
-                return "the protocol that it switched to is not known"
-            return ""
-        return "" if row is not None else "its protocol is not known"
+            reason = "its cipher suite does not encrypt"
+        if not reason:
+            reason = self._tcp(stream, texts) if stream[0] == "tcp" else self._udp(stream, texts)
+        if reason:
+            self.leave_out(stream, texts, reason)
+
+    # ------------------------------------------------------------ streams
+
+    def _tcp(self, stream: Stream, texts: Sequence[Text]) -> str:
+        trace = self._before.traces.get(stream)
+        found: tuple[list[Extent], list[Oddity]] | None = ([], [])
+        if trace is not None and stream in self._before.clear:
+            found = None if trace.astray else extents(trace, open_tcp)
+        if trace is None or found is None:
+            return "where its messages are can't be told"
+        messages, oddities = found
+        tls = stream in self._before.tls
+        reason = UNREAD
+        if not tls and switched(self._before.clear.get(stream, [])):
+            reason = "the protocol that it switched to is not known"
+        search = clear.Search()
+        for direction in _DIRECTIONS:
+            text = trace.texts[direction]
+            here = [extent for extent in messages if extent.message.place.direction == direction]
+            here.sort(key=lambda extent: extent.start)
+            odd = sorted((at, kind) for way, at, kind in oddities if way == direction)
+            fills = [*self._messages(stream, here, text, search), *_around(here, text, tls)]
+            fills = [_explained(fill, odd, reason) for fill in fills]
+            self._overwrite(stream, text, fills)
+        # Texts of ends that the connection does not know are nobody's.
+        for text in texts:
+            if all(text is not known for known in trace.texts):
+                self._overwrite(stream, text, [Fill(0, len(text.data), NOTHING, UNREAD)])
+        return ""
+
+    def _messages(
+        self, stream: Stream, here: Iterable[Extent], text: Text, search: clear.Search
+    ) -> Iterator[Fill]:
+        for message, start, stop in here:
+            data = bytes(text.data[start:stop])
+            if any(first < stop and start < last for first, last in text.conflicts):
+                done = blank(data, _TWICE)
+            elif any(a - text.base < stop and start < b - text.base for a, b in text.torn):
+                done = blank(data, "some of it came in IP fragments")
+            else:
+                done = unit(message, data, self._masks, search)
+            yield from self._done(stream, message, done, start)
+
+    def _done(self, stream: Stream, message: Message, done: Unit, start: int) -> Iterator[Fill]:
+        self.result.values += done.values
+        if not done.gone:
+            self._kept.setdefault(stream, []).append(message)
+        return (fill.moved(start) for fill in done.fills)
+
+    # ------------------------------------------------------------ datagrams
+
+    def _udp(self, stream: Stream, texts: Sequence[Text]) -> str:
+        told = self._before.datagrams.get(stream, {})
+        search = clear.Search()
+        seen: dict[bytes, list[Fill] | None] = {}
+        for text in texts:
+            for segment in text.segments:
+                start = segment.position - text.base
+                data = bytes(text.data[start : start + segment.end - segment.start])
+                if len(data) < segment.end - segment.start:
+                    continue  # beyond the bound; `_overwrite` cuts it
+                if data not in seen:
+                    seen[data] = self._datagram(stream, data, told.get(data, []), search)
+                fills = seen[data]
+                if fills is None:
+                    self.result.cut(segment.frame, segment.start)
+                    reason = "a datagram of another kind"
+                    self.result.tell(stream, reason, segment.frame, len(data))
+                    continue
+                for fill in fills:
+                    self._fill(stream, segment, fill)
+            self._beyond(stream, text)
+        return ""
+
+    def _datagram(
+        self, stream: Stream, data: bytes, messages: Sequence[Message], search: clear.Search
+    ) -> list[Fill] | None:
+        """None if nothing in it can be read."""
+        if not data.strip(BLANKS):
+            return []
+        row = self._before.tls.get(stream)
+        if not messages and row is not None and row.quic is not None:
+            known = records.quic(data)
+            return [Fill(a, b, NOTHING, UNREAD) for a, b in gaps(known, data)] if known else None
+        if len(messages) != 1:
+            return None
+        done = unit(messages[0], data, self._masks, search)
+        return list(self._done(stream, messages[0], done, 0))
+
+    # ------------------------------------------------------------ frames
+
+    def _overwrite(self, stream: Stream, text: Text, fills: Iterable[Fill]) -> None:
+        segments = sorted(text.segments, key=lambda segment: segment.position)
+        longest = max((segment.end - segment.start for segment in segments), default=0)
+        starts = [segment.position - text.base for segment in segments]
+        for fill in fills:
+            told = False
+            number = bisect_left(starts, fill.start - longest)
+            while number < len(segments) and starts[number] < fill.stop:
+                segment, place = segments[number], starts[number]
+                number += 1
+                if place + segment.end - segment.start <= fill.start:
+                    continue
+                self._fill(stream, segment, fill.moved(-place), told)
+                told = True
+        for segment in segments:
+            if segment.frame in text.stale:
+                size = segment.end - segment.start
+                keepalive = size == 1
+                reason = "" if keepalive else _TWICE
+                self._fill(stream, segment, Fill(0, size, NOTHING, reason))
+        self._beyond(stream, text)
+
+    def _fill(self, stream: Stream, segment: Segment, fill: Fill, told: bool = False) -> None:
+        first, last = max(fill.start, 0), min(fill.stop, segment.end - segment.start)
+        self.result.overwrite(segment, first, last, fill.value)
+        if fill.reason and not told:
+            self.result.tell(stream, fill.reason, segment.frame, fill.stop - fill.start)
+
+    def _beyond(self, stream: Stream, text: Text) -> None:
+        """Cut what is beyond the bound."""
+        for segment in text.segments:
+            size = segment.end - segment.start
+            if text.long and segment.position - text.base + size > len(text.data):
+                self.result.cut(segment.frame, segment.start)
+                self.result.tell(stream, _LONG, segment.frame, size)
+
+    # ------------------------------------------------------------ read again
+
+    def same(self, stream: Stream, after: Parsed, hidden: set[str]) -> bool:
+        """Whether what was kept is read as before, and no secret is."""
+        new = after.clear.get(stream, [])
+        for secret in (secret for message in new for secret in clear.secrets_of(message)):
+            if secret.value in hidden:
+                return False
+        kept = self._kept.get(stream, [])
+        for direction in _DIRECTIONS:
+            shapes = iter([_shape(m) for m in new if m.place.direction == direction])
+            wanted = (_shape(m) for m in kept if m.place.direction == direction)
+            if not all(shape in shapes for shape in wanted):
+                return False
+        return True
 
 
-def _switched(messages: list[Message]) -> bool:
-    """Whether nothing was read behind a CONNECT or Upgrade that was granted (RFC 9110 §7.8,
-    §9.3.6); without TLS, that is."""
-    tunnels = {
-        message.exchange
-        for message in messages
-        if isinstance(message, HttpRequest) and message.method == "CONNECT"
-    }
-    granted = [
-        number
-        for number, message in enumerate(messages)
-        if isinstance(message, HttpResponse)
-        and (message.status == 101 or (message.exchange in tunnels and message.status // 100 == 2))
-    ]
-    return bool(granted) and granted[-1] == len(messages) - 1
+def _around(here: Sequence[Extent], text: Text, tls: bool) -> Iterator[Fill]:
+    """What no message accounts for, nor a TLS record."""
+    parts = merged((start, stop) for _, start, stop in here)
+    if tls:
+        starts = sorted({segment.position - text.base for segment in text.segments})
+        parts += records.tls(text.data, parts[-1][1] if parts else 0, starts)
+    for start, stop in gaps(parts, text.data):
+        yield Fill(start, stop, NOTHING, UNREAD)
 
 
-def _same(before: _Parsed, after: _Parsed, stream: Stream, values: set[str]) -> bool:
-    """Whether the messages are the same but for their secrets, of which none is left."""
-    old, new = before.clear.get(stream, []), after.clear.get(stream, [])
-    left = (secret.value for message in new for secret in clear.secrets_of(message))
-    return [*map(_shape, old)] == [*map(_shape, new)] and values.isdisjoint(left)
+def _explained(fill: Fill, odd: Sequence[tuple[int, str]], reason: str) -> Fill:
+    """With what the parser said of those bytes."""
+    if fill.reason != UNREAD or fill.value == FILLER:
+        return fill
+    number = bisect_left(odd, (fill.start - _NEAR, ""))
+    if number < len(odd) and odd[number][0] <= fill.stop + _NEAR:
+        return fill._replace(reason=f"it could not be read ({odd[number][1]})")
+    return fill._replace(reason=reason)
 
 
 def _shape(message: Message) -> tuple[object, ...]:

@@ -14,8 +14,9 @@ import dissect
 from dissect.capture import Packet, open_capture
 from dissect.engines import CaptureInput
 from dissect.errors import UsageError
+from dissect.export.changes import Masked, Part
 from dissect.export.locate import Locator, Stream
-from dissect.export.masked import Masked, masked
+from dissect.export.masked import masked
 from dissect.export.pcapng import Writer
 from dissect.export.scrubbed import LINK_TYPE, Pdu, pdus
 from dissect.export.secrets import key_log
@@ -31,7 +32,8 @@ MAX_SOURCES = 200  # of one folded arrow that get a comment
 @dataclass(slots=True)
 class Exported:
     """What was written: frames by capture, streams, sessions whose keys are inside; and
-    what was not: a sentence for each stream of which only headers are in the file."""
+    what was not: a sentence for each stream of which only headers are in the file, and for
+    what is overwritten or missing of the others."""
 
     frames: dict[str, int] = field(default_factory=dict)
     streams: int = 0
@@ -41,6 +43,7 @@ class Exported:
     scrubbed: int = 0  # decrypted messages that were added
     in_logs: int = 0  # arrows that no packet proves, only a phone's log
     left_out: list[str] = field(default_factory=list)
+    partly: list[str] = field(default_factory=list)
 
 
 def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = False) -> Exported:
@@ -54,14 +57,18 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
     """
     if with_secrets and scrub:
         raise UsageError("--with-secrets and --scrub exclude each other")
-    streams = used_streams(run)
-    if not any(streams.values()):
+    streams, single = used_streams(run), used_frames(run)
+    if not any(streams.values()) and not single:
         raise UsageError("no packets to export: the flow was seen in logs only")
     inputs = bind_key_logs(run.options)
     if any(item.name == "-" for item in inputs):
         raise UsageError("export reads the captures again, so it can't take standard input")
     _not_an_input(path, inputs)
-    frames = {index: _frames(inputs[index], index, wanted) for index, wanted in streams.items()}
+    frames = {
+        index: _frames(inputs[index], index, streams.get(index, frozenset()))
+        | single.get(index, frozenset())
+        for index in sorted({*streams, *single})
+    }
     logs = b""
     changes: dict[int, Masked] = {}
     for index, wanted in frames.items():
@@ -85,6 +92,11 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
             for index, change in changes.items()
             for transport, first, reason in change.told()
         ],
+        partly=[
+            _partly(inputs[index].name, part)
+            for index, change in changes.items()
+            for part in change.parts()
+        ],
     )
     target = Path(path)
     try:
@@ -94,14 +106,15 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
     try:
         # mkstemp made it readable by its owner alone; it keeps that mode under its new name.
         with os.fdopen(handle, "wb") as file:
-            writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run.charts))
+            writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run))
             writer.names(_names(run, streams))
+            shown = {index: _shown(run, inputs[index].name) for index in frames}
             if logs:
                 writer.secrets(logs)
             for index, packet in _merged(inputs, frames, added):
                 if isinstance(packet, Pdu):
                     writer.packet(
-                        f"{Path(inputs[index].name).name}, decrypted", LINK_TYPE, packet.time_ns,
+                        f"{shown[index]}, decrypted", LINK_TYPE, packet.time_ns,
                         packet.data, len(packet.data), (packet.comment,),
                     )  # fmt: skip
                     continue
@@ -110,7 +123,7 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
                 if index in changes:
                     data = changes[index].apply(frame, data, caplen == length)
                 writer.packet(
-                    Path(inputs[index].name).name, link, ns, data, length,
+                    shown[index], link, ns, data, length,
                     comments.get((index, frame), ()),
                 )  # fmt: skip
         os.replace(temporary, target)
@@ -121,6 +134,18 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
         Path(temporary).unlink(missing_ok=True)
         raise
     return result
+
+
+def _shown(run: Session, capture: str) -> str:
+    """The name of a capture as that of an interface."""
+    return visible(run.book.scrub(Path(capture).name))
+
+
+def _partly(capture: str, part: Part) -> str:
+    """What does not leave of a stream, or of frames of none, in words."""
+    what = f"{part.stream[0].upper()} stream, " if part.stream else ""
+    size = f"{part.size} bytes " if part.size else ""
+    return f"{capture}, {what}{size}from frame {part.frame} on: {part.reason}"
 
 
 def _not_an_input(path: str, inputs: Sequence[CaptureInput]) -> None:
@@ -138,6 +163,18 @@ def used_streams(run: Session) -> dict[int, frozenset[Stream]]:
             streams = found.setdefault(index_of[source.capture], set())
             streams.add((source.transport, source.stream))
     return {index: frozenset(streams) for index, streams in sorted(found.items())}
+
+
+def used_frames(run: Session) -> dict[int, frozenset[int]]:
+    """By capture index: the frames of arrows and evidence that belong to no stream, whatever
+    their link layer."""
+    index_of = {name: index for index, name in enumerate(run.options.captures)}
+    found: dict[int, set[int]] = {}
+    for source in _sources(run.charts):
+        if source.stream is None and source.first_frame and source.capture in index_of:
+            frames = {source.first_frame, source.last_frame or source.first_frame}
+            found.setdefault(index_of[source.capture], set()).update(frames)
+    return {index: frozenset(frames) for index, frames in sorted(found.items())}
 
 
 def _sources(charts: Sequence[SequenceChart]) -> Iterator[Source]:
@@ -192,13 +229,13 @@ def _merged(
     return heapq.merge(*(of(index) for index in frames), last, key=lambda item: item[1][1])
 
 
-def _verdicts(charts: Sequence[SequenceChart]) -> str:
+def _verdicts(run: Session) -> str:
     lines = []
-    for chart in charts:
+    for chart in run.charts:
         lines.append(f"{chart.title}: {words.verdict(chart)}")
         if chart.cause:
             lines.append(f"{words.sentence(chart.cause.text)} [{chart.cause.code}]")
-    return "\n".join(visible(line) for line in lines)
+    return "\n".join(visible(run.book.scrub(line)) for line in lines)
 
 
 def frame_comments(
@@ -215,6 +252,7 @@ def frame_comments(
         last = source.last_frame or source.first_frame
         frame = last if last in frames.get(index, ()) else source.first_frame
         known = found.setdefault((index, frame), [])
+        text = run.book.scrub(text)
         if text not in known and len(known) < MAX_COMMENTS:
             known.append(text)
 

@@ -105,7 +105,7 @@ def _step(
                 continue  # the step is known from elsewhere: shut connections add nothing
             _add(drawn, _shut(item, show), "shut " + str(item.event.host))
         else:
-            _add(drawn, _arrow(item, show), item.arrow.key if item.arrow.fold else None)
+            _add(drawn, _arrow(item, show), _fold_key(item, show))
     for trouble, item in state.trouble:
         label = fill(trouble.label, item.event, show)
         arrow = _base(item.event, item.arrow.from_, item.arrow.to, label, "failed")
@@ -133,7 +133,17 @@ def _step(
     if state.status == "hidden" and not drawn and state.hidden_by:
         frames = ", ".join(_connection(item.event) for item in state.hidden_by[:3])
         explanation = f"{explanation} ({frames})"
-    return Step(state.step.number, state.step.title, state.status, tuple(arrows), explanation)
+    seen = {item.arrow.key for item in members}
+    title = next((t for key, t in state.step.titles.items() if key in seen), state.step.title)
+    return Step(state.step.number, title, state.status, tuple(arrows), explanation)
+
+
+def _fold_key(item: Candidate, show: Show) -> str | None:
+    """What equal arrows share that are drawn as one; of failures their code, too."""
+    arrow = item.arrow
+    if not arrow.fold:
+        return None
+    return f"{arrow.key} {fill(arrow.fails.code, item.event, show)}" if arrow.fails else arrow.key
 
 
 def _connection(event: Event) -> str:
@@ -205,6 +215,7 @@ def _base(event: Event, sender: str, receiver: str, label: str, status: ArrowSta
 def _actors(definition: Definition, members: Sequence[Candidate], show: Show) -> tuple[Actor, ...]:
     hosts: dict[str, tuple[int, str]] = {}
     addresses: dict[str, dict[str, None]] = {actor.id: {} for actor in definition.actor}
+    names: dict[str, dict[str, str]] = {actor.id: {} for actor in definition.actor}
     kinds = {actor.id: actor.kind for actor in definition.actor}
     for item in members:
         event = item.event
@@ -219,6 +230,8 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
                 address = end.address if end else address
             if address not in NOBODY:
                 addresses[ident][address] = None
+                if kinds[ident] == "server" and event.host:
+                    names[ident].setdefault(address, show(event.host))
             if kinds[ident] == "server" and event.host:
                 # The host of the flow's earliest step: what later steps add are its helpers.
                 known = hosts.setdefault(ident, (item.step.number, event.host))
@@ -229,6 +242,7 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
             actor.title,
             show(hosts[actor.id][1]) if actor.id in hosts else None,
             tuple(addresses[actor.id]),
+            tuple(names[actor.id].get(each, "") for each in addresses[actor.id]),
         )
         for actor in definition.actor
     )

@@ -84,6 +84,8 @@ def _arrows_named(step: StepDef) -> Iterator[tuple[str, KeyPath]]:
     for key in ("settled_by", "reopened_by", "inferred_by"):
         for name in getattr(step, key):
             yield name, [(key, 0)]
+    for name in step.titles:
+        yield name, [("titles", 0), (name, 0)]
     for index, entry in enumerate(step.explain):
         yield entry.seen, [("explain", index), ("seen", 0)]
 

@@ -183,7 +183,8 @@ class Gesture(_Strict, frozen=True):
 
 
 class StepDef(_Strict, frozen=True):
-    """A step. `between` are its parties, the client first: traffic between them that can't
+    """A step. Where an arrow of `titles` was seen it is called as that says. `between` are its
+    parties, the client first: traffic between them that can't
     be read makes it hidden. It is done when every arrow of one list in `done_when` was
     seen; an arrow in `settled_by` does that alone and after a failure, too; after one in
     `reopened_by` a failure no longer stands, though the step is not done yet. Arrows in
@@ -191,6 +192,7 @@ class StepDef(_Strict, frozen=True):
 
     number: int
     title: str
+    titles: dict[str, str] = {}
     between: tuple[str, ...] = ()
     done_when: tuple[tuple[str, ...], ...] = ()
     settled_by: tuple[str, ...] = ()

@@ -214,7 +214,7 @@ def _with_identifiers(
         facts = item.event.facts
         found = {name: show(facts[name]) for name in definition.identifiers if facts.get(name)}
         if found:
-            return replace(cause, identifiers=found)
+            return replace(cause, identifiers=found, identified_by=item.event.source)
     return cause
 
 

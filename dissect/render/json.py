@@ -58,6 +58,7 @@ def _cause(cause: Cause) -> dict[str, Any]:
         "remedy": cause.remedy,
         "evidence": [_source(source) for source in cause.evidence],
         "identifiers": dict(cause.identifiers),
+        "identified_by": _source(cause.identified_by) if cause.identified_by else None,
     }
 
 
@@ -67,6 +68,7 @@ def _actor(actor: Actor) -> dict[str, Any]:
         "title": actor.title,
         "host": actor.host,
         "addresses": list(actor.addresses),
+        "names": list(actor.names),
     }
 
 

@@ -124,7 +124,10 @@ def flow_view(chart: SequenceChart, number: int, items: Items) -> dict[str, Any]
                 {"text": words.evidence(source), "row": drawing.row_of.get(source)}
                 for source in chart.cause.evidence[:6]
             ],
-            "identifiers": list(chart.cause.identifiers.items()),
+            "identifiers": [
+                (name, value, words.identified(chart.cause))
+                for name, value in chart.cause.identifiers.items()
+            ],
         }
     return {
         "ident": f"f{number}",

@@ -105,7 +105,7 @@ def _chart(chart: SequenceChart, options: Options) -> Iterator[str]:
                 f": {code(found)}" if found else ""
             )
         for name, value in cause.identifiers.items():
-            yield f"- **Reference:** {prose(name)} {code(value)}"
+            yield f"- **Reference:** {prose(name)} {code(value)}{prose(words.identified(cause))}"
     yield from _steps(chart)
     yield from _diagrams(chart, options)
     yield from _arrows(chart)

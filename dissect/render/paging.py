@@ -162,8 +162,7 @@ def _header(chart: SequenceChart, rows: Rows) -> Iterator[Block]:
         yield text_block(lines, LEFT, "soft", SMALL)
     if rows.rotated:
         for actor in rows.actors:
-            where = " ".join(filter(None, (actor.host, ", ".join(actor.addresses))))
-            lines = canvas.wrap(f"{actor.title}: {where}", _ROOM, SMALL, lines=2)
+            lines = canvas.wrap(f"{actor.title}: {actor.where}", _ROOM, SMALL, lines=2)
             yield text_block(lines, LEFT, "soft", SMALL)
     yield _space(6)
 
@@ -183,7 +182,10 @@ def _verdict(chart: SequenceChart, canvas: Canvas) -> Block:
             ("Cause", f"{words.sentence(cause.text)} [{cause.code}]", 5),
             ("Remedy", words.sentence(cause.remedy), 5),
             ("Evidence", words.evidence_list(cause.evidence), 3),
-            *(("Reference", f"{name} {value}", 2) for name, value in cause.identifiers.items()),
+            *(
+                ("Reference", f"{name} {value}{words.identified(cause)}", 2)
+                for name, value in cause.identifiers.items()
+            ),
         ]
         y += 2
         size = BODY + 0.5

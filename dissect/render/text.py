@@ -133,7 +133,7 @@ class Ladder:
         yield from self.field("remedy", words.sentence(cause.remedy))
         yield from self.field("evidence", words.evidence_list(cause.evidence))
         for name, value in cause.identifiers.items():
-            yield from self.field("reference", f"{name} {value}")
+            yield from self.field("reference", f"{name} {value}{words.identified(cause)}")
 
     def field(self, name: str, text: str) -> Iterator[str]:
         if not text:
@@ -152,13 +152,13 @@ class Ladder:
         for actor in self.lanes:
             name = fit.pad(pen.shorten(actor.ident, ident), ident)
             what = fit.pad(pen.shorten(actor.title, title), title)
-            where = " ".join(filter(None, (actor.host, ", ".join(actor.addresses))))
+            where = actor.where
             head = f"  {name}  {what}  "
             room = self.width - len("    ") - ident - title - 2
             if room < MIN_LABEL // 2:
                 yield pen.shorten(head.rstrip(), self.width)
                 continue
-            for index, line in enumerate(pen.wrap(where, room, 2)):
+            for index, line in enumerate(pen.wrap(where, room, 4)):
                 yield (" " * fit.cell_width(head) if index else head) + pen.paint(line, "dim")
         start = words.start_ns(self.chart)
         captures = ", ".join(self.keys.legend())

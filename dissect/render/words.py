@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from dissect.model import Arrow, SequenceChart, Source, Step
+from dissect.model import Arrow, Cause, SequenceChart, Source, Step
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
@@ -115,6 +115,11 @@ def evidence(source: Source) -> str:
     numbers = _numbers(source.first_frame, source.last_frame)
     stream = "" if source.stream is None else f" ({source.transport}.stream {source.stream})"
     return f"frame{plural} {numbers} of {source.capture}{stream}"
+
+
+def identified(cause: Cause) -> str:
+    """Whose a cause's identifiers are, if not of the message that failed; else nothing."""
+    return f" (of {evidence(cause.identified_by)})" if cause.identified_by else ""
 
 
 def evidence_list(sources: Sequence[Source], limit: int = 4) -> str:

@@ -51,6 +51,7 @@ def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
         facts["sentence"] = row.sentence
     if row.certificates:
         facts["certificate"] = row.certificates[0].subject
+        facts["issuer"] = row.certificates[0].issuer
     if row.decrypted == "none" and row.inside is None:
         up = sum(1 for shape in row.shapes if shape.direction == 0)
         facts["records_up"] = up

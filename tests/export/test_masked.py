@@ -134,20 +134,36 @@ def test_however_it_is_cut(tmp_path: Path, cuts: list[int], repeat: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    ("response", "why"),
+    ("response", "why", "kept"),
     [
-        (answer(gzip.compress(TOKENS), "application/json", "Content-Encoding: gzip"), "compressed"),
-        (answer(TOKENS, "application/json") + b"\0\1 what is this\r\n\r\n", "could be read"),
+        (
+            answer(gzip.compress(TOKENS), "application/json", "Content-Encoding: gzip"),
+            "compressed",
+            b"Content-Encoding: gzip",
+        ),
+        (
+            answer(TOKENS, "application/json") + b"\0\1 hunter3hunter3\r\n\r\n",
+            "could not be read",
+            b'", "expires_in": 3599}',
+        ),
     ],
 )
-def test_what_has_no_place_is_left_out(tmp_path: Path, response: bytes, why: str) -> None:
+def test_only_what_has_no_place_is_overwritten(
+    tmp_path: Path, response: bytes, why: str, kept: bytes
+) -> None:
     path = conversation(tmp_path / "packed.pcap", LOGIN.encode(), response)
     result, out = changed(path)
-    ((_, first, reason),) = result.told()
-    assert why in reason
-    assert first == 3
-    assert [row for row in tshark(out, "tcp.payload") if row] == []
-    assert tshark(out, "frame.len", "tcp.len") == tshark(path, "frame.len", "tcp.len")
+    assert result.left_out == {}
+    (part,) = result.parts()
+    assert why in part.reason
+    assert part.frame == 4
+    content = out.read_bytes()
+    assert kept in content
+    assert response[-20:-4] not in content
+    assert b"hunter3" not in content
+    assert tshark(out, "http.request.method", "http.response.code") == tshark(
+        path, "http.request.method", "http.response.code"
+    )
 
 
 def test_chunks_and_bodies_of_no_known_kind(tmp_path: Path) -> None:
@@ -234,7 +250,8 @@ def test_behind_a_switch_to_no_known_protocol(request_: str, response: str, tmp_
     request = f"{request_}\r\nHost: h.test\r\n\r\n".encode()
     answered = f"HTTP/1.1 {response}\r\n\r\nPASS {HIDDEN}\r\n".encode()
     result, out = changed(conversation(tmp_path / "switch.pcap", request, answered))
-    assert "switched" in next(reason for *_, reason in result.told())
+    assert ["switched" in part.reason for part in result.parts()] == [True]
+    assert request_.split()[0] in tshark(out, "http.request.method")
     assert HIDDEN.encode() not in out.read_bytes()
 
 
@@ -252,8 +269,9 @@ def test_datagrams_that_are_no_whole_messages(datagrams: tuple[bytes, ...], tmp_
     path = tmp_path / "sip.pcap"
     scapy.wrpcap(str(path), [scapy.Ether() / ip / scapy.Raw(datagram) for datagram in datagrams])
     result, out = changed(path)
-    assert [transport.lower() for transport, *_ in result.told()] == ["udp"]
+    assert [part.stream for part in result.parts()] == [("udp", 0)]
     assert b"hunter2" not in out.read_bytes()
+    assert "REGISTER" in tshark(out, "sip.Method")
 
 
 def test_keepalives_are_nothing_to_hide(tmp_path: Path) -> None:
@@ -284,11 +302,13 @@ def test_many_secrets_take_linear_time(tmp_path: Path) -> None:
 
 
 def test_more_secrets_than_may_be_looked_for(tmp_path: Path) -> None:
-    path = conversation(tmp_path / "login.pcap", LOGIN.encode(), answer(b"any", "text/plain"))
+    folded = LOGIN.replace("Basic ", "Basic\r\n ").encode()
+    path = conversation(tmp_path / "login.pcap", folded, answer(b"any", "text/plain"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dissect.export.clear.SEARCH_LIMIT", 10)
-        result, _ = changed(path)
-    assert [reason for *_, reason in result.told()] == ["it has too many secrets to look for"]
+        result, out = changed(path)
+    assert "it has too many secrets to look for" in [part.reason for part in result.parts()]
+    assert BASIC.encode() not in out.read_bytes()
 
 
 def test_a_protocol_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
@@ -316,7 +336,7 @@ def test_datagrams_fragments_and_quotations(tmp_path: Path) -> None:
     pieces = [ether() / piece for piece in scapy.fragment(whole, 200)]
     scapy.wrpcap(str(path), pieces)
     result, out = changed(path)
-    assert "fragments" in next(reason for *_, reason in result.told())
+    assert all("fragments" in part.reason for part in result.parts())
     assert b"0123456789abcdef" not in out.read_bytes()
     assert b"Digest" not in out.read_bytes()
 
@@ -363,9 +383,11 @@ def test_bounds_leave_out_and_never_leak(tmp_path: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.setattr(segments, "MAX_TEXT", 150)
     result, out = changed(path)
-    assert [reason for *_, reason in result.told()] == ["it is too long to be looked through"]
+    assert "it is too long to be looked through" in [part.reason for part in result.parts()]
+    for value in (BASIC, TOKEN, "p%40ss"):
+        assert value.encode() not in out.read_bytes()
     monkeypatch.setattr(segments, "MAX_TEXT", 20)
-    far, _ = changed(path)
+    far, out = changed(path)
     assert len(list(far.told())) == 1
     for value in (BASIC, TOKEN, "p%40ss"):
         assert value.encode() not in out.read_bytes()

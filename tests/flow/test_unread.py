@@ -78,9 +78,7 @@ def test_a_flow_that_the_user_names_is_charted_and_says_nothing_else_than_the_wh
         ), [step.status for step in chart.steps]
 
 
-def event(
-    kind: str, at: float, host: str | None, port: int = 443, **facts: Fact
-) -> Event:
+def event(kind: str, at: float, host: str | None, port: int = 443, **facts: Fact) -> Event:
     ends = Endpoint("192.0.2.7", 50_000 + round(at)), Endpoint("198.51.100.9", port)
     frame = round(at) + 1
     return Event(kind, round(at * SECOND), ends[0].address, ends[1].address, host,
