@@ -673,14 +673,18 @@ class Actor:
     addresses: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
+    def addresses_of(self, name: str | None) -> list[str]:
+        """The addresses that were asked by a name, or, without names, all."""
+        named = zip(self.addresses, self.names, strict=False)
+        own = [address for address, its in named if its == (name or "")]
+        return own or list(self.addresses if not any(self.names) else ())
+
     @property
     def where(self) -> str:
         """Names, each with its addresses."""
-        found: dict[str, list[str]] = {self.host: []} if self.host else {}
-        for index, address in enumerate(self.addresses):
-            name = self.names[index] if index < len(self.names) else self.host or ""
-            found.setdefault(name, []).append(address)
-        return ", ".join(f"{name} {', '.join(each)}".strip() for name, each in found.items())
+        names = dict.fromkeys([*([self.host] if self.host else []), *self.names]) or {"": None}
+        each = (f"{name} {', '.join(self.addresses_of(name))}".strip() for name in names)
+        return ", ".join(filter(None, each))
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def _charts(
             point_out(verdict.states, [item for other in near for item in other.members])
         grounds = [_grounds(members, show)] if group.guessed else []
         if definition.last_resort:
-            grounds.append("who knows which sign-in it is has it charted as that with `--flow`")
+            grounds.append("if you know which sign-in it was, `--flow NAME` charts it as that")
         chart = draw(definition, verdict, members, show, [*grounds, *group.notes])
         indexes = frozenset(item.index for item in members)
         charts.append(_Found(-definition.specificity, group.start, indexes, loose, chart))

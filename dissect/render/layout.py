@@ -90,9 +90,10 @@ class Rows:
             column = [(line, head, True, "ink") for line in title]
             if not compact:
                 details = [(actor.host, 6)] if actor.host else []
-                details += [(address, 2) for address in actor.addresses[:2]]
-                if len(actor.addresses) > 2:
-                    details.append((f"+{len(actor.addresses) - 2} more", 1))
+                own = actor.addresses_of(actor.host)[:2]
+                details += [(address, 2) for address in own]
+                if len(actor.addresses) > len(own):
+                    details.append((f"+{len(actor.addresses) - len(own)} more", 1))
                 for text, most in details:
                     lines = self.canvas.wrap(text, room - 4, SMALL, lines=most)
                     column += [(line, SMALL, False, "soft") for line in lines]
