@@ -266,7 +266,8 @@ class Session:
         name = ", ".join(path for path, _ in files)
         start = packets[0].time_ns if packets else _modified_ns(files[0][0])
         year = time.gmtime(start // 1_000_000_000).tm_year
-        messages = phone_log.read_set(files, year, self.registry.log_readers)
+        readers = self.registry.log_readers
+        messages = phone_log.read_set(files, year, readers, self.diagnostics)
         logs = len(self.options.phone_logs)
         recogniser = Recogniser(self.names, self.book, self.registry.rules, logs)
         for message in messages:

@@ -78,6 +78,11 @@ def _nothing(run: Session) -> str:
     rows = [m for m in run.messages if isinstance(m, TlsConnection) and m.inside is None]
     shut = sum(1 for row in rows if row.decrypted == "none")
     events = len(run.events)
+    if run.options.flows and shut:
+        return (
+            f"{shut} TLS connections stayed shut, and nothing of {', '.join(run.options.flows)} is "
+            "seen by names or ports; `--role ADDRESS=ACTOR` says who is who"
+        )
     if rows and shut == len(rows):
         which = f"all {shut} TLS connections" if shut > 1 else "the one TLS connection"
         return (

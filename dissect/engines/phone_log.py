@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from dissect.engines import log_sip, log_vvx
@@ -32,13 +35,20 @@ def read(
 
 
 def read_set(
-    paths: Sequence[tuple[str, int]], year: int, readers: Sequence[LogReader] = BUILT_IN
+    paths: Sequence[tuple[str, int]],
+    year: int,
+    readers: Sequence[LogReader] = BUILT_IN,
+    warnings: list[str] | None = None,
 ) -> list[Message]:
-    """The messages of a log's files (path, index of the capture), as `read`."""
+    """The messages of a log's files (path, index of the capture), as `read`. What a file lacks
+    is added to `warnings`."""
     files: list[LogFile] = []
     chosen: LogReader | None = None
     for path, capture in paths:
-        file = LogFile(capture, path, _text(path))
+        text, problem = _text(path)
+        if problem and warnings is not None:
+            warnings.append(f"{path}: {problem}")
+        file = LogFile(capture, path, text)
         if any(file.text == other.text for other in files):
             continue  # the same file twice, or a copy of it
         reader = next((reader for reader in readers if reader.fits(file.text)), None)
@@ -77,7 +87,9 @@ def sets(paths: Sequence[str]) -> list[list[int]]:
     return sorted(groups, key=min)
 
 
-def _text(path: str) -> str:
+def _text(path: str) -> tuple[str, str]:
+    """A file's text, and what is wrong with it; a cut or damaged one is read as far as it goes."""
+    problem = ""
     try:
         raw = Path(path).read_bytes()[:LOG_LIMIT]
     except IsADirectoryError:
@@ -85,10 +97,24 @@ def _text(path: str) -> str:
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     if raw[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as file:
-                raw = file.read(LOG_LIMIT)
-        except (OSError, EOFError):
-            raise UsageError(f"{path}: damaged gzip file") from None
+        raw, problem = _unpacked(raw)
+        if not raw:
+            raise UsageError(f"{path}: damaged gzip file")
+    # PowerShell's `>` writes UTF-16, with a mark at its beginning.
+    encoding = "utf-16" if raw[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
     # A log that went through a web page or a mail has no-break spaces for spaces.
-    return raw.decode("utf-8-sig", "replace").replace("\u00a0", " ")
+    return raw.decode(encoding, "replace").replace("\u00a0", " "), problem
+
+
+def _unpacked(packed: bytes) -> tuple[bytes, str]:
+    found = bytearray()
+    with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
+        try:
+            while len(found) < LOG_LIMIT and (piece := file.read1(1 << 16)):
+                found += piece
+        except EOFError:
+            return bytes(found), f"the gzip file is cut; read to byte {len(found)} of its content"
+        except (OSError, zlib.error):
+            said = f"the gzip file is damaged; read to byte {len(found)} of its content"
+            return bytes(found), said
+    return bytes(found), ""

@@ -234,6 +234,30 @@ def test_no_flow_where_all_stayed_shut_claims_nothing_of_hosts() -> None:
     assert "the one TLS connection stayed shut" in err  # `tshark -Y tls.handshake.type==1`: one
 
 
+def test_a_named_flow_of_which_nothing_is_seen_says_what_would_help() -> None:
+    phone = scenario("sip-websocket-call").folder / "phone.pcapng"
+    code, out, err = dissect("flow", phone, "--no-auto-keys", "--flow", "sip-call")
+    assert (code, out) == (3, "")
+    assert "nothing of sip-call is seen by names or ports; `--role ADDRESS=ACTOR`" in err
+    names = scenario("sip-websocket-call").truth["names"]
+    roles = [f"{names['sip']['address']}=callee", f"{names['phone']['address']}=caller"]
+    told = [word for role in roles for word in ("--role", role)]
+    code, out, _ = dissect("flow", phone, "--no-auto-keys", "--flow", "sip-call", *told)
+    assert code == 1
+    assert "INCOMPLETE, stopped at step 1 of 3: The call is placed" in out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_log_that_windows_wrote_anew(encoding: str, tmp_path: Path) -> None:
+    """PowerShell's `>` writes UTF-16 with CRLF, Notepad UTF-8 with a mark."""
+    path = tmp_path / "app.log"
+    lines = Path(SIGNIN.phone_log).read_text("utf-8").splitlines()
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    code, out, _ = dissect("flow", "--phone-log", path)
+    assert code == 0
+    assert out.replace(str(path), "app.log").startswith("✓ COMPLETE")
+
+
 def test_no_flow_found_is_3(tmp_path: Path) -> None:
     path = tmp_path / "nothing.pcap"
     path.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))

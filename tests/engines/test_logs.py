@@ -298,9 +298,27 @@ def test_two_kinds_in_one_rotation(tmp_path: Path) -> None:
         phone_log.read_set([(str(tmp_path / "k.log"), 0), (str(tmp_path / "k.log.1"), 1)], 2026)
 
 
+def test_a_cut_gzip_is_read_to_the_cut(tmp_path: Path) -> None:
+    """As `gzip -dc` does, which then says "unexpected end of file"."""
+    content = KAMAILIO.read_bytes()
+    packed = gzip.compress(content)
+    whole, path = tmp_path / "whole.log", tmp_path / "cut.log.gz"
+    whole.write_bytes(content)
+    path.write_bytes(packed[: len(packed) * 3 // 4])
+    warnings: list[str] = []
+    some = phone_log.read_set([(str(path), 0)], 2026, warnings=warnings)
+    every = phone_log.read_set([(str(whole), 0)], 2026)
+    assert 0 < len(some) < len(every)
+    (said,) = warnings
+    assert said.startswith(f"{path}: the gzip file is cut; read to byte ")
+    path.write_bytes(packed[:-8] + bytes(8))  # a wrong checksum costs nothing of the content
+    assert len(phone_log.read_set([(str(path), 0)], 2026, warnings=warnings)) == len(every)
+    assert "damaged" in warnings[1]
+
+
 def test_damaged_and_foreign_files(tmp_path: Path) -> None:
     path = tmp_path / "x.log.gz"
-    path.write_bytes(gzip.compress(KAMAILIO.read_bytes())[:200])
+    path.write_bytes(gzip.compress(KAMAILIO.read_bytes())[:12])
     with pytest.raises(UsageError, match="damaged gzip"):
         phone_log.read(str(path), 0, 2026)
     path = tmp_path / "x.log"
