@@ -20,6 +20,9 @@ from dissect.flow.texts import fill
 from dissect.model import Cause, Event
 
 
+EVIDENCE_KEPT = 10  # the latest of a failure that comes again and again
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The steps, and the flow's status, place and cause as `docs/flows.md` defines them."""
@@ -74,6 +77,9 @@ def _read(
             if state.cause is not None and _passed_on(item, cause, state, definition):
                 evidence = (*state.cause.evidence, item.event.source)
                 state.cause = replace(state.cause, evidence=evidence)
+            elif state.cause is not None and _again(item, cause, state):
+                evidence = (item.event.source, *state.cause.evidence)[:EVIDENCE_KEPT]
+                state.cause, state.failed_by = replace(cause, evidence=evidence), item
             else:
                 state.cause, state.failed_by = cause, item
             state.status = "failed"
@@ -89,6 +95,17 @@ def _read(
                 complete = any(set(group) <= other.seen for group in other.step.done_when)
                 if complete and other.status != "failed":
                     other.status = "done"
+
+
+def _again(item: Candidate, cause: Cause, state: StepState) -> bool:
+    """Whether the same failed once more, with nothing between that put it right."""
+    before = state.failed_by
+    return (
+        before is not None
+        and state.cause is not None
+        and before.arrow.key == item.arrow.key
+        and state.cause.code == cause.code
+    )
 
 
 def _passed_on(item: Candidate, cause: Cause, state: StepState, definition: Definition) -> bool:
