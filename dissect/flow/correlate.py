@@ -90,16 +90,17 @@ def instances(
         fallback += tuple(prefix + ident for prefix in (HIDDEN, TROUBLE) for ident in servers)
     loose = place([group for group in groups if group not in anchored], found, definition.instance)
     # What fits no sign-in may be one that came to nothing, or can't be read.
-    while True:
-        lone = [g for g in loose if not any(_may_be(g, other) for other in found)]
-        begun = next((g for key in fallback for g in lone if _begins(g, key, roles)), None)
-        if begun is None:
-            break
-        loose.remove(begun)
-        begun.guessed = all(map(unread, begun.members))
-        more = [begun]
-        loose = place(loose, more, definition.instance)
-        found += more
+    lone = {id(g): g for g in loose if not any(_may_be(g, other) for other in found)}
+    for key in fallback:
+        for begun in [group for group in lone.values() if _begins(group, key, roles)]:
+            if id(begun) not in lone:
+                continue  # it could be a part of one that was begun just now
+            loose.remove(begun)
+            begun.guessed = all(map(unread, begun.members))
+            loose = place(loose, [begun], definition.instance)
+            found.append(begun)
+            left = {id(group) for group in loose}
+            lone = {i: g for i, g in lone.items() if i in left and not _may_be(g, begun)}
     for group in found:
         group.members.sort(key=lambda item: (item.event.order_ns, item.index))
     return found, loose if found else []

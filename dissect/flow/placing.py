@@ -20,6 +20,8 @@ def place(loose: list[Group], found: list[Group], rules: Instance) -> list[Group
             g for g in waiting if not (_join(g, found, by_address) or _join(g, found, _by_clue))
         ]
         if len(left) == len(waiting):
+            if not any(_by_time(g, instance) for g in left for instance in found):
+                break
             likely = _unrivalled(left, rules.fallback) if rules.time_ties else iter(())
             guessed = next((g for g in likely if _join(g, found, _by_time)), None)
             if guessed is None:
@@ -77,8 +79,10 @@ def _by_clue(group: Group, instance: Group) -> bool:
 
 def _by_time(group: Group, instance: Group) -> bool:
     """Nothing speaks against it: no other user, no other address for the same actor."""
-    rival = _rival(group, instance)
-    return not differ(group, instance) and not rival and near(group, instance)
+    # The cheapest first: at a firewall there are thousands of clients.
+    if _rival(group, instance) or differ(group, instance):
+        return False
+    return near(group, instance)
 
 
 def could_join(group: Group, instance: Group) -> bool:

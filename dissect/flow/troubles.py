@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, Failure
@@ -20,19 +21,18 @@ def apply(
     show: Show,
     spans: Spans,
 ) -> None:
-    broken = {_connection(item) for item in members if item.arrow.key.startswith(TROUBLE)}
-    went_on = _went_on(members, broken)
+    history = _History(members, states)
     for item in members:
         if not item.arrow.key.startswith(TROUBLE):
             continue
         event, client, server = item.event, item.arrow.from_, item.arrow.to
-        if event.time_ns < went_on.get((client, server), event.time_ns):
+        if event.time_ns < history.went_on.get((client, server), event.time_ns):
             continue  # what can't be read after it may well have succeeded
         trouble = next(entry for entry in definition.trouble if entry.matches(event))
         ends = spans.get(event.source.capture, (0, event.time_ns + _ns(trouble.patience)))[1]
         if ends < event.time_ns + _ns(trouble.patience):
             continue  # the capture ends before the client could answer
-        passed = _passed(client, event, members, states)
+        passed = history.passed(client, event)
         open_ = [
             state
             for state in states.values()
@@ -47,7 +47,7 @@ def apply(
         failure = Failure(trouble.code, trouble.text, trouble.remedy)
         cause, state = cause_of(failure, event, definition, show), open_[0]
         if len(open_) > 1 and (
-            _shut_before(item, state, broken) or not _led_to(item, state, members)
+            history.shut(state, event) or not history.led_to(client, state, event)
         ):
             state.perhaps = cause  # the first may have been done in what can't be read
             continue
@@ -55,23 +55,51 @@ def apply(
         state.trouble.append((trouble, item))
 
 
-def _shut_before(item: Candidate, state: StepState, broken: set[Connection]) -> bool:
-    """Whether a shut connection came before that could be of a step, and all was well with it."""
-    return any(
-        other.event.order_ns < item.event.order_ns and _connection(other) not in broken
-        for other in state.hidden_by
-    )
+class _History:
+    """What came before a trouble; looked up, since a client may try thousands of times."""
+
+    def __init__(self, members: Sequence[Candidate], states: Mapping[int, StepState]) -> None:
+        broken = {_connection(item) for item in members if item.arrow.key.startswith(TROUBLE)}
+        # When the last shut connection between two actors began that nothing went wrong with.
+        self.went_on: dict[tuple[str, str], int] = {}
+        # Of each client, when it was first seen in a step that is done, or in what can be read.
+        self._done: dict[str, dict[int, int]] = defaultdict(dict)
+        self._read: dict[str, dict[int, int]] = defaultdict(dict)
+        for item in members:
+            arrow, step, at = item.arrow, item.step, item.event.order_ns
+            if arrow.key.startswith(HIDDEN) and _connection(item) not in broken:
+                ends = arrow.from_, arrow.to
+                self.went_on[ends] = max(item.event.time_ns, self.went_on.get(ends, 0))
+            if step.between and states[step.number].status == "done":
+                _first(self._done[step.between[0]], step.number, at)
+            if not unread(item):
+                for ident in (arrow.from_, arrow.to):
+                    _first(self._read[ident], step.number, at)
+        self._shut: dict[int, int] = {}
+        for number, state in states.items():
+            for item in state.hidden_by:
+                if _connection(item) not in broken:
+                    _first(self._shut, number, item.event.order_ns)
+
+    def passed(self, client: str, event: Event) -> int:
+        """The highest of a client's steps that are done and had begun before an event."""
+        begun = (n for n, at in self._done[client].items() if at < event.order_ns)
+        return max(begun, default=0)
+
+    def shut(self, state: StepState, event: Event) -> bool:
+        """Whether a shut connection came before that could be of a step, and all was well."""
+        return self._shut.get(state.step.number, event.order_ns) < event.order_ns
+
+    def led_to(self, client: str, state: StepState, event: Event) -> bool:
+        """Whether the client was seen on its way to a step: a capture begun late shows nothing."""
+        return any(
+            number <= state.step.number and at < event.order_ns
+            for number, at in self._read[client].items()
+        )
 
 
-def _led_to(item: Candidate, state: StepState, members: Sequence[Candidate]) -> bool:
-    """Whether the client was seen on its way to a step: a capture begun late shows nothing."""
-    return any(
-        not unread(other)
-        and other.event.order_ns < item.event.order_ns
-        and other.step.number <= state.step.number
-        and item.arrow.from_ in (other.arrow.from_, other.arrow.to)
-        for other in members
-    )
+def _first(found: dict[int, int], number: int, at: int) -> None:
+    found[number] = min(at, found.get(number, at))
 
 
 def _connection(item: Candidate) -> Connection:
@@ -79,31 +107,5 @@ def _connection(item: Candidate) -> Connection:
     return source.capture, source.transport, source.stream
 
 
-def _passed(
-    client: str, event: Event, members: Sequence[Candidate], states: Mapping[int, StepState]
-) -> int:
-    """The highest of a client's steps that are done and had begun before an event."""
-    return max(
-        (
-            item.step.number
-            for item in members
-            if item.event.order_ns < event.order_ns
-            and item.step.between[:1] == (client,)
-            and states[item.step.number].status == "done"
-        ),
-        default=0,
-    )
-
-
 def _ns(seconds: float) -> int:
     return int(seconds * 1_000_000_000)
-
-
-def _went_on(members: Sequence[Candidate], broken: set[Connection]) -> dict[tuple[str, str], int]:
-    """When the last shut connection between two actors began that nothing went wrong with."""
-    found: dict[tuple[str, str], int] = {}
-    for item in members:
-        if item.arrow.key.startswith(HIDDEN) and _connection(item) not in broken:
-            ends = item.arrow.from_, item.arrow.to
-            found[ends] = max(item.event.time_ns, found.get(ends, 0))
-    return found

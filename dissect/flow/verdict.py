@@ -19,7 +19,6 @@ from dissect.flow.states import Show, StepState, cause_of, words
 from dissect.flow.texts import fill
 from dissect.model import Cause, Event
 
-
 EVIDENCE_KEPT = 10  # the latest of a failure that comes again and again
 
 

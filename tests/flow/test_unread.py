@@ -6,6 +6,8 @@ Expectations come from the actors' truth files and from the names in tshark's `t
 
 from __future__ import annotations
 
+from cProfile import Profile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,24 @@ def test_who_went_on_did_not_fail() -> None:
     refused = event("tcp.refused", 5, LOGIN, attempts=1)
     (chart,) = charts(refused, event("tls.hidden", 9, LOGIN, sentence="no key log was given"))
     assert (chart.flow, chart.status, chart.cause) == ("unknown-signin", "incomplete", None)
+
+
+@pytest.mark.parametrize("kind", ["tls.hidden", "tcp.refused"])
+def test_work_grows_with_the_clients_and_not_with_their_cube(kind: str) -> None:
+    """At a firewall hundreds of clients ask Azure AD; the calls made are counted, not the time."""
+
+    def calls(clients: int) -> int:
+        events = []
+        for number in range(clients):
+            one = event(kind, number, LOGIN, attempts=1)
+            own = Endpoint(f"10.0.{number // 256}.{number % 256}", 50_000)
+            events.append(replace(one, client=own, sender=own.address))
+        profile = Profile()
+        found = profile.runcall(charts, *events, flows=("unknown-signin",))
+        assert len(found) == clients
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert calls(160) < 16 * calls(40)  # as the square would; the cube is 64 times
 
 
 def test_the_last_resort_is_silent_where_another_flow_is_found() -> None:
