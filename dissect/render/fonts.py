@@ -145,7 +145,7 @@ def _opened(family: str, embedded: bool) -> _Other | None:
             if embedded and not _is_truetype(Path(path)):
                 return None
             faces[bold] = get_font(path)
-        except (OSError, RuntimeError, ValueError, NotImplementedError):
+        except (OSError, RuntimeError, ValueError):
             return None  # it was removed meanwhile, or is none that FreeType scales
     return _Other(family, faces)
 
