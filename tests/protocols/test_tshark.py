@@ -96,6 +96,12 @@ for _name, _stream, _frame in (
     ("tcp-oddities/suricata-http_gap_whole_body.pcap", 0, 26),
 ):
     KNOWN[_name, "dissect", ("http", _stream, _frame, 200, None)] = UNFINISHED
+# DNS over QUIC (RFC 9250), whose keys lie in the file: dissect does not open QUIC yet. tshark does,
+# and calls the message in frame 4 and what follows it malformed (no question can be read).
+for _frame, _ident in ((4, 0), *((frame, 0x8080) for frame in range(8, 21))):
+    KNOWN["quic/ndpi-doq.pcapng", "tshark", ("dns", 0, _frame, _ident, (), 0, (), ())] = (
+        "tshark: inside QUIC, which dissect does not open"
+    )
 
 
 @lru_cache

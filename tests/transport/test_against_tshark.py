@@ -30,7 +30,8 @@ CAPTURES = sorted(
 )
 
 # Wireshark's encapsulation numbers (frame.encap_type) as LINKTYPE_ values.
-LINK_OF_ENCAP = {1: 1, 7: 101, 15: 0, 23: 127, 25: 113, 129: 228, 130: 229, 141: 239, 210: 276}
+LINK_OF_ENCAP = {1: 1, 4: 9, 7: 101, 15: 0, 23: 127, 25: 113}
+LINK_OF_ENCAP |= {129: 228, 130: 229, 141: 239, 210: 276}
 
 # tshark puts this into the bytes where some are lost.
 MISSING = re.compile(rb"\[\d+ bytes missing in capture file\]\.?\0?")

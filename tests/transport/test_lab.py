@@ -49,23 +49,25 @@ def assert_the_same(changed: Packets, scenario: str, side: str) -> None:
 def resplit(data: st.DataObject, source: Packets) -> Packets:
     """Each segment in up to four, some with bytes of the one before again."""
     found: Packets = []
-    before: dict[tuple[bytes, bytes], bytes] = {}
+    before: dict[tuple[bytes, int], bytes] = {}  # by ends and the number of the byte that follows
     for ns, frame in source:
         part = segment(frame)
         if part is None or len(part.data) < 8:
             found.append((ns, frame))
             continue
-        way = part.head[26:38], part.head[:0]
+        ends = part.head[26:38]
         cuts = sorted(data.draw(st.sets(st.integers(1, len(part.data) - 1), max_size=3)))
         pieces = [part.cut(start, end) for start, end in pairwise([0, *cuts, len(part.data)])]
-        tail = before.get(way, b"")
+        # A short segment, kept as it was, or a lost one may lie between: no bytes are made up.
+        tail = before.get((ends, part.seq), b"")
         if tail and data.draw(st.integers(0, 3)) == 0:
             pieces[0] = part.with_data(
                 tail + segment(pieces[0]).data,  # type: ignore[union-attr]
                 part.seq - len(tail),
                 len(pieces) == 1,
             )
-        before[way] = part.data[-data.draw(st.integers(1, 64)) :]
+        after = part.seq + len(part.data) & 0xFFFFFFFF
+        before[ends, after] = part.data[-data.draw(st.integers(1, 64)) :]
         found += [(ns, piece) for piece in pieces]
     return found
 
