@@ -6,7 +6,7 @@ import pytest
 
 from dissect.transport import Assembler
 from dissect.transport import pieces as pieces_module
-from dissect.transport.ordering import PATIENCE_FRAMES, PATIENCE_NS
+from dissect.transport.ordering import FAR, PATIENCE_FRAMES, PATIENCE_NS
 
 from .segments import MS, Recorder, Result, assemble, handshake, segment
 
@@ -445,3 +445,27 @@ def test_segments_in_order_are_handed_on_as_views_of_the_capture() -> None:
     frames = [*handshake(), segment(0, 0, b"abc"), segment(0, 3, b"def"), segment(0, 6, b"ghi")]
     assembler.feed((n, n, 1, frame, 0, len(frame), len(frame)) for n, frame in enumerate(frames))
     assert kinds[1:] == [memoryview, memoryview]
+
+
+def test_far_ahead_of_a_hole_that_the_peer_has_acknowledged_is_believed() -> None:
+    """The peer has got what the capture lacks (RFC 9293 §3.4), however much it is."""
+    lost = FAR + 1000
+    frames = [
+        *handshake(),
+        segment(0, 0, b"abc"),
+        segment(1, 0, ack=3 + lost // 2),
+        segment(0, 3 + lost, b"xyz"),
+    ]
+    result = assemble(frames)
+    parser = only(result)
+    assert (parser.sent(0), sum(parser.gaps(0))) == (b"abcxyz", lost)
+    assert "tcp.far_segment" not in result.anomalies
+
+
+def test_an_acknowledged_single_byte_is_waited_for_by_nobody() -> None:
+    """It is that of a probe or a FIN (RFC 9293 §3.8.6.1), which may never be captured."""
+    result = assemble(
+        [*handshake(), segment(0, 0, REQUEST, ack=1), segment(0, len(REQUEST), b"more", ack=1)],
+        finish=False,
+    )
+    assert only(result).sent(0) == REQUEST + b"more"
