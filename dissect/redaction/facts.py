@@ -6,6 +6,8 @@ it. Facts whose names are in no list are dissect's own words, or numbers.
 
 from __future__ import annotations
 
+import re
+
 from dissect.model import Fact, Secret, Text
 from dissect.redaction import fields, forms, options
 from dissect.redaction.judge import Judge, Part, texts
@@ -16,8 +18,7 @@ def _set(*lines: str) -> frozenset[str]:
 
 
 SENTENCES = _set(
-    "text reason fault error error_sent suberror problem relying_party app_name brand code",
-    "status_code substatus ms_error trusted_issuers rcode",
+    "text reason fault error error_sent suberror problem relying_party app_name brand",
 )
 URLS = _set(
     "website autodiscover authority verification consumer destination realm resource audience iss",
@@ -31,8 +32,9 @@ PLAIN = _set(
     "fresh_within grant issued_scope leg links message method name name_id_format namespace number",
     "oid ports preferred_username prompt protocol proxy redirect_user request_id response_mode",
     "response_type roles scope scp server_date signature tid token_type trace_id unique_name upn",
-    "user user_agent amr alg server_name certificate code_challenge vendor_class_id",
+    "code status_code substatus ms_error trusted_issuers rcode user user_agent amr alg server_name certificate code_challenge vendor_class_id",
 )
+_COUNTED = re.compile(r"\d{1,9} bytes")  # what stands for an option that is no text
 _SCHEMES = _set("scheme schemes")
 
 
@@ -68,6 +70,8 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
         part = fields.subprotocol(value)
         return part
     if name.startswith("option "):
+        if _COUNTED.fullmatch(value):
+            return value
         return options.option(judge, name.split()[1], value)
     if name in ("vendor_class", "host_name"):
         return options.class_identifier(value)
@@ -88,6 +92,6 @@ def _kept(value: str, found: Text) -> str | Text:
 
 def _guarded(value: str) -> list[Part]:
     """Whole, unless a token stands where an id or a name is expected."""
-    if len(value) > forms.TOKEN_LENGTH and (forms.JWT.search(value) or forms.PEM in value):
+    if len(value) > forms.TOKEN_LENGTH and (forms.has_jwt(value) or forms.PEM in value):
         return [Secret("opaque_value", value)]
     return [value]

@@ -81,7 +81,7 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
 
 def _plain(value: str) -> Iterator[Part]:
     guarded = "eyJ" in value or forms.PEM in value
-    yield Secret("opaque_value", value) if guarded and forms.JWT.search(value) else value
+    yield Secret("opaque_value", value) if guarded and forms.has_jwt(value) else value
 
 
 def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:

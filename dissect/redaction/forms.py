@@ -10,7 +10,7 @@ import re
 
 from dissect.redaction.kinds import words
 
-JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?")
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+(\.[A-Za-z0-9_-]{5,}+)?")
 GUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 PEM = "-----BEGIN "
 TOKEN_LENGTH = 20  # shorter values of unknown name are words, numbers and paths
@@ -23,11 +23,16 @@ _RUNS = re.compile(r"[-_.~/=+!*]")
 _DIGITS = re.compile(r"\d++")
 
 
+def has_jwt(value: str) -> bool:
+    """Whether a JSON Web Token is anywhere in a text."""
+    return "eyJ" in value and any(match[1] for match in _JWT.finditer(value))
+
+
 def looks_like_token(value: str) -> bool:
     """Whether a value of unknown name could be a token: long, dense, and not made of words."""
     if len(value) < TOKEN_LENGTH:
         return False
-    if "eyJ" in value and JWT.search(value):
+    if has_jwt(value):
         return True
     if GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
         return False

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from dissect.redaction import forms
-from dissect.redaction.kinds import kind_of
+from dissect.redaction.kinds import USER_SETTING, kind_of
 
 Place = Literal["query", "form", "json", "xml", "field", "sip", "text"]
 
@@ -204,7 +204,8 @@ HARMLESS, TEXT = 1, 2  # what is known of a name at a place: its values are show
 @lru_cache(maxsize=16384)
 def known(place: Place, name: str) -> tuple[str | None, int]:
     """The kind of secret that a name (lower case) is of, and what else is known of it there."""
-    flags = HARMLESS if name in NAMES[place] else 0
+    named = name in NAMES[place] or (place in ("xml", "json") and USER_SETTING.search(name[-100:]))
+    flags = HARMLESS if named else 0
     return kind_of(name), flags | (TEXT if name in TEXTS else 0)
 
 

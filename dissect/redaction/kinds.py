@@ -105,6 +105,12 @@ SETTING = re.compile(
     r"|admin_(?:mode_)?passw(?:or)?d|user_password)$",
     re.I,
 )
+# Of the settings of accounts: names, and where they count, that open nothing by themselves.
+USER_SETTING = re.compile(
+    r"(?:^|[._])(?:auth|login|ssh|prov)?_?user(?:_?(?:id|name))?(?:_[0-9]{1,2}_)?$"
+    r"|(?:^|[._])auth_?name$|^auth_id_[0-9]{1,2}_$|\.auth\.(?:domain|realm)$",
+    re.I,
+)
 # Kinds that no parameter names: they come from a value's shape or place.
 SHAPED_KINDS = (
     "bearer_token", "basic_credentials", "cookie", "opaque_value", "csr", "private_key", "api_key",

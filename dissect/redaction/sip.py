@@ -176,7 +176,7 @@ def addresses(judge: Judge, value: str) -> Iterator[Part]:
 
 def _word(token: str) -> Part:
     """A display name, a transport and sent-by, an event package, a dialog's id."""
-    return Secret("opaque_value", token) if forms.JWT.search(token) else token
+    return Secret("opaque_value", token) if forms.has_jwt(token) else token
 
 
 def _parameter(judge: Judge, token: str) -> Iterator[Part]:
@@ -203,7 +203,7 @@ def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
     if kind is None and name in SIP:
         if forms.is_url(value):
             yield from judge.url(value).parts
-        elif forms.JWT.search(value) or ("%" in value and judge.inside(value)):
+        elif forms.has_jwt(value) or ("%" in value and judge.inside(value)):
             yield Secret("opaque_value", value)
         else:
             yield value
@@ -248,7 +248,7 @@ def _split_headers(rest: str) -> tuple[str, str, str]:
 def _user(judge: Judge, name: str) -> Iterator[Part]:
     """The user part; a telephone number may have parameters."""
     if ";" not in name:
-        yield Secret("opaque_value", name) if forms.JWT.search(name) else name
+        yield Secret("opaque_value", name) if forms.has_jwt(name) else name
         return
     first, *parameters = name.split(";")
     yield first

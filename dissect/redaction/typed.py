@@ -161,7 +161,7 @@ def form(judge: Judge, served: Served, items: Sequence[Item], place: Place) -> l
 
 
 def _is_name(value: str) -> bool:
-    return len(value) <= 256 and not forms.JWT.search(value) and forms.PEM not in value
+    return len(value) <= 256 and not forms.has_jwt(value) and forms.PEM not in value
 
 
 def _field(judge: Judge, item: Item, role: Role | None, place: Place, beside: bool) -> list[Part]:
