@@ -156,7 +156,7 @@ def _bounded(parts: Iterator[Part]) -> tuple[list[Part], bool]:
     kept: list[Part] = []
     used = 0
     for part in parts:
-        length = 16 if isinstance(part, Secret) else len(part)
+        length = len(str(part))
         if used + length > MAX_SHOWN:
             if isinstance(part, str):
                 kept.append(part[: MAX_SHOWN - used])

@@ -65,7 +65,7 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
     if name in PLAIN:
         return _kept(value, texts(_guarded(value)))
     if name in _SCHEMES:
-        return value if fields.is_scheme(value, challenge=True) else "unknown"
+        return value if fields.is_scheme(value) else "unknown"
     if name == "offered" or name == "protocol":
         part = fields.subprotocol(value)
         return part
@@ -73,6 +73,8 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
         if _COUNTED.fullmatch(value):
             return value
         return options.option(judge, name.split()[1], value)
+    if name == "pool":
+        return options.option(judge, "43.3", value)
     if name in ("vendor_class", "host_name"):
         return options.class_identifier(value)
     if name == "answers":

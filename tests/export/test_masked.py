@@ -228,9 +228,9 @@ def test_what_reports_would_not_show_of_a_body(kind: str, body: str, tmp_path: P
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
-        ("application/json", '{"a": [1, {"b": "some words"}]}'),
-        ("text/xml", '<?xml version="1.0"?><a><b>some words</b></a>'),
-        ("application/x-www-form-urlencoded", "a=some words&b=1"),
+        ("application/json", '{"status": [1, {"message": "some words"}]}'),
+        ("text/xml", '<?xml version="1.0"?><a><faultstring>some words</faultstring></a>'),
+        ("application/x-www-form-urlencoded", "error_description=some words&b=1"),
     ],
 )
 def test_a_body_that_is_understood_stays(kind: str, body: str, tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_datagrams_fragments_and_quotations(tmp_path: Path) -> None:
 
 def test_what_other_messages_tell_is_found(tmp_path: Path) -> None:
     """A value that only the session's book knows, in a field that says nothing of it."""
-    request = b"GET / HTTP/1.1\r\nHost: h.test\r\nX-Note: hallo-welt-17 there\r\n\r\n"
+    request = b"GET / HTTP/1.1\r\nHost: h.test\r\nServer: hallo-welt-17 there\r\n\r\n"
     path = conversation(tmp_path / "book.pcap", request, answer(b"", "text/plain"))
     _, out = changed(path)
     assert b"hallo-welt-17" in out.read_bytes()

@@ -50,9 +50,10 @@ def body(content: str | bytes, kind: str) -> str:
         ("Set-Cookie", "MSISAuth=AAAA; path=/adfs; HttpOnly", "MSISAuth=‹cookie›; path=/adfs; HttpOnly"),
         ("Location", f"https://u:p@h.test/a?code={TOKEN}&x=1#id_token=abc",
          "https://‹basic_credentials›@h.test/a?code=‹code›&x=1#id_token=‹id_token›"),
-        ("X-Api-Key", "k1", "‹token›"),
+        ("X-Api-Key", "k1", "‹api_key›"),
         ("X-MS-WebTicket", "opaque=abc", "‹web_ticket›"),
-        ("X-Custom", f"fine {TOKEN} fine", "fine ‹opaque_value› fine"),
+        ("X-Custom", f"fine {TOKEN} fine", f"‹value, {len(TOKEN) + 10} characters›"),
+        ("Warning", f"199 h.test \"fine {TOKEN} fine\"", "199 h.test \"fine ‹opaque_value› fine\""),
         ("X-Custom", f"token={TOKEN}; level=3", "token=‹token›; level=3"),
         ("Contact", "<sip:bob:hunter2@h.test>;expires=3600", "<sip:bob:‹password›@h.test>;expires=3600"),
         ("Call-ID", "8e5a2f9bZkQw1c7dR4tY@10.0.0.1", "8e5a2f9bZkQw1c7dR4tY@10.0.0.1"),
@@ -71,17 +72,17 @@ def test_header_fields(name: str, value: str, wanted: str) -> None:
         ('{"access_token": "abc", "expires_in": 3599, "pin": 1234, "ok": true, "x": [null, "a"]}',
          "application/json",
          '{\n  "access_token": "‹access_token›",\n  "expires_in": 3599,\n  "pin": ‹password›,\n'
-         '  "ok": true,\n  "x": [\n    null,\n    "a"\n  ]\n}'),
+         '  "ok": true,\n  "x": [\n    null,\n    "‹value, 1 character›"\n  ]\n}'),
         ('{"error": "invalid_grant", "url": "https://h.test/?code=abc"}', "text/plain",
          '{\n  "error": "invalid_grant",\n  "url": "https://h.test/?code=‹code›"\n}'),
         ('<s:Envelope xmlns:s="u"><o:Password Type="t">hunter2</o:Password><a ID="_0123456789abcdef">'
          "<b/>text</a></s:Envelope>".replace("o:", ""), "application/soap+xml",
          '<Envelope>\n  <Password Type="t">‹password›</Password>\n  <a ID="‹web_ticket›">\n    <b/>\n  </a>\n'
          "</Envelope>\n"),
-        ("<html><title>Sign in</title>\n<script>var sFT='abc'</script><p>Wrong password</p>"
+        ("<html><title>Sign in</title>\n<script>var sFT='abc'</script><p>Your pet is called Rex</p>"
          '<form action="/p?ctx=abc"><input name="flowToken" value="AQAB"><input name="lang" value="en">'
          "</form></html>", "text/html",
-         "Text of the page: Sign in Wrong password\n\nForm posting to /p?ctx=‹flow_token›\n"
+         "The page says: Sign in\n\nForm posting to /p?ctx=‹flow_token›\n"
          "  flowtoken = ‹flow_token›\n  lang = en"),
         ("v=0\na=crypto:1 AES inline:abc\nm=audio 1 RTP/AVP 0\n", "application/sdp",
          "v=0\na=crypto:‹token›\nm=audio 1 RTP/AVP 0\n"),
