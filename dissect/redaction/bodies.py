@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
-from dissect.model import Body, Secret, Text
+from dissect.model import Body, Text
 from dissect.redaction import forms, jsons, markup, multipart, pages, sip, typed, xmls
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Item, Served
@@ -125,7 +125,8 @@ class Bodies:
             yield ("\n" if index else "") + f"Part {index + 1}, {_plain(kind)}"
             parts = self._parts(inner, kind, posted)
             if parts is None:
-                yield f": {len(inner)} characters, not shown: no kind of which the secrets are known\n"
+                size = len(inner)
+                yield f": {size} characters, not shown: no kind of which the secrets are known\n"
                 continue
             yield ":\n"
             yield from parts

@@ -123,12 +123,14 @@ _WORDS = re.compile(r"[A-Z]{1,30}(?![a-z])|[A-Z]?[^\W\d_A-Z]++|[A-Z]|\d++")
 # Words of a name, in the languages of sign-in pages, that say what kind its value is of.
 _PASSWORD_WORDS = frozenset(
     {
-        "pass", "password", "passwd", "passwort", "kennwort", "losung", "pwd", "pw", "psw", "passcode",
-        "passphrase", "passwrd", "passkey", "contrasena", "contraseña", "contrasenya", "clave",
+        "pass", "password", "passwd", "passwort", "kennwort", "losung", "pwd", "pw", "psw",
+        "passcode", "passphrase", "passwrd", "passkey", "contrasena",
+        "contraseña", "contrasenya", "clave",
         "senha", "palavra", "mdp", "motdepasse", "wachtwoord", "haslo", "hasło", "losenord",
         "lösenord", "passord", "adgangskode", "kodeord", "salasana", "heslo", "jelszo", "jelszó",
         "parola", "parole", "sifre", "şifre", "pin", "pincode", "passwords", "psk", "secretanswer",
-        "geslo", "lozinka", "slaptazodis", "parool", "пароль", "密码", "密碼", "パスワード", "비밀번호",
+        "geslo", "lozinka", "slaptazodis", "parool",
+        "пароль", "密码", "密碼", "パスワード", "비밀번호",
     }
 )  # fmt: skip
 _CODE_WORDS = frozenset(
@@ -173,7 +175,8 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
         "wachtwoord",
     )),
     *((word, "one_time_code") for word in sorted(_CODE_WORDS) if word.endswith("code")),
-    ("pincode", "password"), ("privatekey", "private_key"), ("apikey", "api_key"), ("subscriptionkey", "api_key"),
+    ("pincode", "password"), ("privatekey", "private_key"), ("apikey", "api_key"),
+    ("subscriptionkey", "api_key"),
     ("accesskey", "api_key"), ("secretkey", "api_key"), ("sharedkey", "api_key"),
     ("secret", "client_secret"), ("token", "token"), ("credentials", "authorization"),
     ("signature", "signature"), ("sessionid", "session"),

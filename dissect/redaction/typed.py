@@ -32,7 +32,8 @@ _SERVER_MADE = frozenset(
         "state", "handle", "csrf", "xsrf", "token", "nonce", "session", "flow", "viewstate",
         "execution", "lt", "request", "requestverificationtoken", "context", "ctx", "tab", "event",
         "target", "canary", "transaction", "tx", "generator", "validation", "signature", "id",
-        "hpgrequestid", "original", "redirect", "return", "returnurl", "continue", "relay", "client",
+        "hpgrequestid", "original", "redirect", "return", "returnurl", "continue", "relay",
+        "client",
         "correlation", "device", "fingerprint", "timestamp", "time", "version", "type", "stage",
         "header", "template", "argument", "focus", "scroll", "utf8", "authid",
     }
