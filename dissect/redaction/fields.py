@@ -220,7 +220,7 @@ def credentials(judge: Judge, value: str, challenge: bool = False) -> Iterator[P
         content = match[group]
         yield rest[match.start() : match.start(group)]
         if content and name.lower() in field_names.AUTHENTICATION:
-            yield from judge.words(content) if group == 2 else judge.value("text", name, content)
+            yield from judge.words(content)
         elif content:
             yield from _parameter(judge, name, content)
         yield rest[match.end(group) : match.end()]

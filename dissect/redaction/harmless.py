@@ -1,9 +1,9 @@
 """Names whose values are shown, by the place that they stand in; all in lower case.
 
 Sources: RFC 6749, 7591, 8414, 8628, 9126, OpenID Connect Core and Discovery, SAML 2.0,
-WS-Federation 1.2, [MS-OAPX], [MS-OIDCE], [MS-OCDISCWS], [MS-OCAUTHWS], makers' manuals, and what error pages of
-Entra, ADFS, Okta, Keycloak, Ping, Google and GitHub ask a user to send to support. What opens a
-door is not in here, nor what a person types, but for user names.
+WS-Federation 1.2, [MS-OAPX], [MS-OIDCE], [MS-OCDISCWS], [MS-OCAUTHWS], makers' manuals, and what
+error pages of Entra, ADFS, Okta, Keycloak, Ping, Google and GitHub ask a user to send to support.
+What opens a door is not in here, nor what a person types, but for user names.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ USERS = _set(
     "phoneuser rdpuser samuser loginuser userlogin userpn userprincipal screenname nickname",
 )
 _MORE_QUERY = _set(
+    "environment audiencegroup mfaauthmethod hpgid x-client-dm",
     "v ver version rev format alt fmt output view sort order dir page pagesize limit offset top",
     "skip count first max start rows fields select $select $filter $top $skip $orderby $expand",
     "$format $count mode theme color font size lcid hl gl tz debug phonemodel model firmware mac",
@@ -82,11 +83,13 @@ _MORE_QUERY = _set(
     "osversion build appversion resume returntype sipdomain",
 )
 _MORE_FORM = _set(
+    "mfaauthmethod x-client-dm",
     "submit submitbutton signin _eventid _eventid_proceed ajaxaction idsibutton9 ok cancel",
     "keepmesignedin rememberme remember_me remember staysignedin stay_signed_in persistent",
     "dontshowagain optionforms",
 )
 _MORE_JSON = _set(
+    "etag partition time thumbprint devicedisplayname environment mfaauthmethod",
     "issuer jwks_uri name_id title titles displayname display_name givenname given_name surname",
     "family_name middle_name firstname first_name lastname last_name fullname jobtitle department",
     "company companyname organization organisation office officelocation city tenantname",
@@ -115,6 +118,7 @@ _MORE_JSON = _set(
 )
 # Elements and attributes: SAML, WS-Trust and WS-Federation, SOAP, Lync, Exchange, presence, phones.
 _MORE_XML = _set(
+    "messagetext config_files devicename hostname context webticketsupported transport",
     "issuer audience nameid nameidentifier subjectlocality authncontextclassref",
     "authncontextdeclref authenticatingauthority authenticationmethod authenticationinstant",
     "method format namequalifier spnamequalifier nameformat attributename attributenamespace",
@@ -147,24 +151,26 @@ _MORE_XML = _set(
 )
 # Parameters of SIP header fields and URIs (IANA, "SIP parameters"), and Microsoft's [MS-SIPRE].
 SIP = _set(
+    "ftag qop nc",
     "tag branch received rport maddr ttl transport user method lr ob comp sigcomp-id expires q",
-    "reg-id +sip.instance sip.instance audio video text data control automata class duplex",
-    "mobility description events priority methods extensions schemes application language actor",
+    "reg-id +sip.instance sip.instance audio video text automata duplex",
+    "mobility description events priority methods extensions schemes language actor",
     "isfocus +sip.byeless +sip.rendering +sip.message +g.3gpp.icsi-ref +g.3gpp.iari-ref",
     "+g.3gpp.smsip +g.3gpp.mid-call +sip.ice +u.sip!devcaps.module.cisco.com epid gruu ms-opaque",
     "ms-received-port ms-received-cid ms-fe ms-role-rs-to ms-role-rs-from ms-rrsig-type",
     "ms-keep-alive ms-ent-dest ms-identity-alt ms-route-sig-type x-cisco-tenant trusted charge",
     "cause reason reason-code source counter limit privacy screen party id-type noa cpc oli isub",
-    "isub-encoding phone-context ext postd cic rn npdi refresher min-se retry-after duration id",
-    "index rc mp np hi-index handling d-alg d-ver pn-provider pn-param keep hold orig-ioi",
-    "term-ioi orig term purpose early-only content-type session proxy from-tag to-tag appid",
+    "isub-encoding phone-context cic rn npdi refresher min-se retry-after duration id",
+    "index mp np hi-index handling d-alg d-ver pn-provider pn-param keep hold orig-ioi",
+    "term-ioi orig term purpose early-only session proxy from-tag to-tag appid",
     "errorid server reason_code ms-source-type utran-cell-id-3gpp cgi-3gpp access-type",
     "network-provided local-time-zone message-expires boundary charset name filename bnc inb",
-    "+g.gsma.rcs.telephony fetch alert-type appearance m l vnd.vfe body-type msgxp version",
+    "+g.gsma.rcs.telephony fetch alert-type appearance vnd.vfe body-type msgxp version",
     "msrtc-event-categories ms-piggyback-first-notify ms-piggyback-cseq supported hsl autoextend",
     "grouped proxying",
 )
 TEXTS = _set(
+    "messagetext",
     # The server's own words: shown as sentences, with what looks like a secret masked in them.
     "error error_description errormessage error_message errorsummary message messages msg",
     "description detail details text error_text summary statusmessage statustext faultstring",
@@ -177,6 +183,15 @@ NOT_TYPED = _set(
     "user_agent text message messages msg description detail details label info reason value_type",
     "number extension title header prompt phone line note summary instructions server host",
     "address name step resume use e service target node page view version",
+)
+
+# Words that anything may be called: what stands under them has to have their form as well.
+SHAPED = _set(
+    "type action port host server method step flow page view status mode service product platform",
+    "event app client theme size sort order format count first max start rows color font version",
+    "ver v rev alt output dir model vendor region cluster pool protocol proto transport p binding",
+    "result outcome severity reason_code state os build device firmware market product target",
+    "availability activity category role use index value code_type stage provider",
 )
 
 NAMES: dict[Place, frozenset[str]] = {
@@ -195,7 +210,10 @@ HARMLESS, TEXT = 1, 2  # what is known of a name at a place: its values are show
 @lru_cache(maxsize=16384)
 def known(place: Place, name: str) -> tuple[str | None, int]:
     """The kind of secret that a name (lower case) is of, and what else is known of it there."""
-    named = name in NAMES[place] or (place in ("xml", "json") and USER_SETTING.search(name[-100:]))
+    shaped = name in SHAPED and place in ("query", "form", "json")
+    named = (name in NAMES[place] and not shaped) or (
+        place in ("xml", "json") and USER_SETTING.search(name[-100:])
+    )
     flags = HARMLESS if named else 0
     return kind_of(name), flags | (TEXT if name in TEXTS else 0)
 

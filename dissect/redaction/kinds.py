@@ -108,7 +108,8 @@ SETTING = re.compile(
 # Of the settings of accounts: names, and where they count, that open nothing by themselves.
 USER_SETTING = re.compile(
     r"(?:^|[._])(?:auth|login|ssh|prov)?_?user(?:_?(?:id|name))?(?:_[0-9]{1,2}_)?$"
-    r"|(?:^|[._])auth_?name$|^auth_id_[0-9]{1,2}_$|\.auth\.(?:domain|realm)$",
+    r"|(?:^|[._])auth_?name$|^auth_id_[0-9]{1,2}_$|\.auth\.(?:domain|realm)$"
+    r"|^(?:reg|voipprot)\.[\w.]{1,60}\.(?:address|displayname|label|transport)$",
     re.I,
 )
 # Kinds that no parameter names: they come from a value's shape or place.

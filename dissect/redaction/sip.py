@@ -31,8 +31,14 @@ _LINES = frozenset("vostrzbmce")
 def addresses(judge: Judge, value: str) -> Iterator[Part]:
     """A list of addresses, or of words, with parameters; lossless."""
     fresh = True  # what comes next is an address or the first word of a member
+    named = ""  # the parameter whose quoted value comes next
     for match in _TOKEN.finditer(value):
         token = match[0]
+        if named and token[0] in '"<':
+            yield from _quoted(judge, named, token)
+            named = ""
+            continue
+        named = token.rstrip()[:-1].strip() if token.rstrip()[-1:] == "=" else ""
         if token in (";", ","):
             yield token
             fresh = token == ","
@@ -51,6 +57,17 @@ def addresses(judge: Judge, value: str) -> Iterator[Part]:
             fresh = fresh and token[0] == '"'
         else:
             yield from _parameter(judge, token)
+
+
+def _quoted(judge: Judge, name: str, token: str) -> Iterator[Part]:
+    """The value of a parameter in quotation marks."""
+    closing = {'"': '"', "<": ">"}[token[0]]
+    closed = len(token) > 1 and token[-1] == closing
+    inner = token[1:-1] if closed else token[1:]
+    yield token[0]
+    if inner:
+        yield from parameter(judge, name.lower(), inner)
+    yield closing if closed else ""
 
 
 def _word(token: str) -> Part:
@@ -73,6 +90,9 @@ def _parameter(judge: Judge, token: str) -> Iterator[Part]:
     yield value[start + len(content) :]
 
 
+_SAID = frozenset({"text", "reason", "source", "description"})
+
+
 def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
     """The value of a parameter of a URI or a header field."""
     if name == "opaque" and value.lower().startswith(("user:epid:", "app:", "srvr:")):
@@ -80,7 +100,9 @@ def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
         return
     kind = kind_of(name)
     if kind is None and name in SIP:
-        if forms.is_url(value):
+        if name in _SAID:
+            yield from judge.words(value)
+        elif forms.is_url(value):
             yield from judge.url(value).parts
         elif forms.has_jwt(value) or ("%" in value and judge.inside(value)):
             yield Secret("opaque_value", value)

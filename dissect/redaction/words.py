@@ -62,6 +62,8 @@ BY_LAST: dict[str, str] = {
         (
             "word",
             _set(
+                "step flow view app client service product theme sort order device cluster pool",
+                "transport role stage outcome color font market",
                 "status version level type types mode method methods format kind language",
                 "locale lang protocol protocols action result reason error errors alg",
                 "algorithm algorithms enc binding policy category severity event encoding",
