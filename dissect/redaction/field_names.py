@@ -24,7 +24,7 @@ URLS = _set(
 )
 # As they are: words, numbers and ids that a support desk asks for.
 PLAIN = _set(
-    "hpgid x-client-dm x-ms-webticketsupported",
+    "ms-device-info hpgid x-client-dm x-ms-webticketsupported",
     "accept accept-charset accept-encoding accept-language accept-ranges age allow alt-svc",
     "cache-control connection content-disposition content-encoding content-language",
     "content-length content-range content-type date date-modified etag expect expires from host",
@@ -89,7 +89,7 @@ ADDRESSES = _set(
 )
 # SIP's other fields.
 SIP_PLAIN = _set(
-    "hpgid x-client-dm x-ms-webticketsupported",
+    "ms-device-info hpgid x-client-dm x-ms-webticketsupported",
     "call-id i cseq max-forwards user-agent server date content-type c content-length l allow",
     "supported k require proxy-require unsupported expires min-expires mime-version",
     "content-language timestamp priority organization privacy p-early-media",

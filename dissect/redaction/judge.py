@@ -76,7 +76,8 @@ class Judge:
             return found if any(isinstance(part, Secret) for part in found) else [raw]
         if len(value) > forms.TOKEN_LENGTH and (forms.has_jwt(value) or forms.PEM in value):
             return [Secret("opaque_value", value, wire)]
-        if "%" in value and self.inside(value, depth + 1):
+        odd = "%" in value or forms.looks_like_token(value)
+        if odd and self.inside(value, depth + 1):
             return [Secret(UNKNOWN, value, wire)]
         return [raw]
 

@@ -99,4 +99,4 @@ def answer(judge: Judge, kind: str, data: str) -> Text | str:
             found += ['"', name, "=", *judge.value("sip", name, value), '"']
         else:
             found += ['"', Secret(UNKNOWN, inner), '"']
-    return texts(found)
+    return texts(found) if any(isinstance(part, Secret) for part in found) else data
