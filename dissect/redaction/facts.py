@@ -30,7 +30,7 @@ PLAIN = _set(
     "authn_context authn_method azp binding binding_wanted call call_id callee client_id cseq",
     "correlation_id deviceid digest domain epid federation_protocol file forwarded_for",
     "fresh_within grant issued_scope leg links message method name name_id_format namespace",
-    "number oid ports preferred_username prompt protocol proxy redirect_user request_id",
+    "number oid ports preferred_username prompt proxy redirect_user request_id",
     "response_mode response_type roles scope scp server_date signature tid token_type trace_id",
     "unique_name upn code status_code substatus ms_error trusted_issuers rcode user user_agent",
     "amr alg server_name certificate code_challenge",
