@@ -27,7 +27,7 @@ PROTOCOL = _set(
     "client_id clientid resource scope scopes redirect_uri redirecturi post_logout_redirect_uri",
     "response_type response_mode grant_type prompt display max_age ui_locales claims_locales acr",
     "acr_values amr amr_values aud iss azp tid oid appid appidacr deviceid device_id sub scp",
-    "roles groups wids ver exp iat nbf auth_time typ alg kid x5t kty use crv e x5c x5t#s256",
+    "roles groups wids ver exp iat nbf auth_time typ alg kid x5t kty use crv x5c x5t#s256",
     "code_challenge_method token_type issued_token_type requested_token_type subject_token_type",
     "requested_token_use expires_in ext_expires_in expires_on not_before refresh_expires_in",
     "interval verification_uri verification_url verification_uri_complete qr_code error",

@@ -70,7 +70,7 @@ class Policy:
 
     def path(self, request: HttpRequest) -> Text:
         """The request's path without its query."""
-        return texts(self.judge.path(request.path))
+        return texts(self.judge.path(request.path.partition("#")[0]))
 
     def uri(self, uri: str) -> Text:
         """A SIP request URI."""
