@@ -92,8 +92,8 @@ STRUCTURED_PARAMETERS = _set(
 # Microsoft's explanations: a number, and parameters ([MS-OCER] 2.2.1).
 DIAGNOSTICS = _set("ms-diagnostics ms-diagnostics-public x-ms-diagnostics x-ms-diagnostics-public")
 DIAGNOSTIC_PARAMETERS = _set(
-    "reason source appname errorid fault text component hresult sipcode statuscode calltype",
-    "responsecode errortype requesttype",
+    "reason source appname errorid fault faultcode text component hresult sipcode statuscode",
+    "calltype responsecode errortype requesttype",
 )
 # SIP: addresses and URIs with parameters, in a list.
 ADDRESSES = _set(
