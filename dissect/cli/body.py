@@ -51,15 +51,16 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
 
     Raises UsageError where no message, or more than one, is meant.
     """
+    from dissect.model import HttpRequest
     from dissect.render.escape import json_text, visible
-    from dissect.report.bodies import shown
 
     message = find(run, kind, selector(text))
     content_type = _content_type(message)
     _ = run.events  # the rules have met every secret, so all of them can be masked
-    parts, note = shown(message.body, content_type)
-    body = run.book.show(parts) if parts is not None else None
-    note = run.book.scrub(note)
+    posted = isinstance(message, HttpRequest)
+    parts, note = run.policy.body(message.body, content_type, posted)
+    body = run.policy.show(parts) if parts is not None else None
+    note = run.policy.scrub(note)
     if format_ == "json":
         row = {
             "capture": run.names[message.place.connection.capture],
@@ -67,7 +68,7 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
             "first_frame": message.place.span.first_frame,
             "last_frame": message.place.span.last_frame,
             "message": describe(message),
-            "content_type": content_type,
+            "content_type": _type_shown(run, content_type),
             "note": note,
             "body": body,
         }
@@ -77,6 +78,12 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
     if body is not None:
         for line in body.splitlines():
             click.echo(visible(line))
+
+
+def _type_shown(run: Session, content_type: str | None) -> str | None:
+    if content_type is None:
+        return None
+    return run.policy.show(run.policy.header("content-type", content_type, sip_message=True))
 
 
 def _content_type(message: Bearer) -> str | None:

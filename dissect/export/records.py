@@ -12,11 +12,17 @@ from collections.abc import Iterator, Sequence
 
 from dissect.errors import ProtocolError
 from dissect.export.headers import Span
-from dissect.model import Secret
-from dissect.protocols.dhcp import COOKIE, OVERLOAD, PROVISIONING
+from dissect.protocols.dhcp import (
+    COOKIE,
+    OVERLOAD,
+    PROVISIONING,
+    SIP_SERVERS,
+    TFTP_ADDRESSES,
+)
 from dissect.protocols.dns import read_name
 from dissect.protocols.quic_packets import RETRY, SMALLEST_SHORT, packets
-from dissect.report.fields import words
+from dissect.redaction.judge import Judge
+from dissect.redaction.options import answer
 
 _DNS_HEADER = 12
 # Records (RFC 1035, 2782, 9460) that begin with so many bytes and then have so many names.
@@ -37,6 +43,7 @@ _DHCP_KNOWN = frozenset(
 )  # fmt: skip
 
 
+_CLIENT, _SEARCH = 61, 119
 _TLS_TYPES = range(20, 25)
 _TLS_RECORD = (1 << 14) + 2048  # the longest of any version (RFC 5246 §6.2.3)
 
@@ -82,8 +89,7 @@ def _rdata(kind: int, data: bytes, start: int, stop: int) -> Iterator[Span]:
         end += _SOA_NUMBERS if kind == _SOA else 0
         yield start, min(end, stop)
     elif kind == _TXT:
-        text = data[start:stop].decode("latin-1")
-        if not any(isinstance(part, Secret) for part in words(text)):
+        if _published(data[start:stop]):
             yield start, stop
     elif kind == _OPT:
         yield from _pairs(data, start, stop, 0)
@@ -91,6 +97,17 @@ def _rdata(kind: int, data: bytes, start: int, stop: int) -> Iterator[Span]:
         end = read_name(data, start + 2)[1]
         yield start, min(end, stop)
         yield from _pairs(data, end, stop, _SVCB_KEYS)
+
+
+def _published(texts: bytes) -> bool:
+    """Whether all strings of a TXT record (RFC 1035 §3.3.14) may be shown."""
+    at = 0
+    while at < len(texts):
+        text = texts[at + 1 : at + 1 + texts[at]].decode("latin-1")
+        if not isinstance(answer(Judge(), "TXT", f'"{text}"'), str):
+            return False
+        at += 1 + texts[at]
+    return True
 
 
 def _pairs(data: bytes, at: int, stop: int, known: int) -> Iterator[Span]:
@@ -134,11 +151,30 @@ def _options(data: bytes, at: int, stop: int) -> tuple[list[Span], int]:
         if at + 2 > stop or at + 2 + data[at + 1] > stop:
             return found, overload
         end = at + 2 + data[at + 1]
-        found.append((at, end if data[at] in _DHCP_KNOWN else at + 2))
+        known = data[at] in _DHCP_KNOWN and _is_of_its_kind(data[at], data[at + 2 : end])
+        found.append((at, end if known else at + 2))
         if data[at] == OVERLOAD and end > at + 2:
             overload = data[at + 2]
         at = end
     return [*found, (at, min(at + 1, stop))], overload
+
+
+def _is_of_its_kind(code: int, value: bytes) -> bool:
+    """Whether an option holds what its number says: a hardware address, addresses, names."""
+    if code == _CLIENT:
+        return len(value) == 7 and value[0] == 1
+    if code == TFTP_ADDRESSES:
+        return len(value) % 4 == 0
+    if code == SIP_SERVERS and value[:1] == b"\x01":
+        return len(value) % 4 == 1
+    if code in (SIP_SERVERS, _SEARCH):
+        try:
+            at = 1 if code == SIP_SERVERS else 0
+            while at < len(value):
+                at = read_name(value, at)[1]
+        except ProtocolError:
+            return False
+    return True
 
 
 def tls(data: bytes | bytearray, at: int, starts: Sequence[int]) -> list[Span]:

@@ -14,9 +14,10 @@ from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 from dissect.model import wire_text
-from dissect.signin import markup
+from dissect.redaction import markup
+from dissect.redaction.fields import set_cookie
+from dissect.redaction.judge import Judge, pairs
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import pairs, set_cookie
 
 Kind = Literal["location", "refresh", "meta", "form", "script"]
 
@@ -66,7 +67,7 @@ class Hop:
             if wanted.lstrip("*") in values:
                 name, value = values[wanted.lstrip("*")]
                 spelt = _SPELT.get(name.lower(), name)
-                found.append(f"{spelt}={value[:60]}" if wanted.startswith("*") else spelt)
+                found.append(_with_value(spelt, value) if wanted.startswith("*") else spelt)
         if not found and self.kind == "location":
             found = _plain(self)
         return found
@@ -81,6 +82,11 @@ class Hop:
 
 
 _SPELT = {"samlrequest": "SAMLRequest", "samlresponse": "SAMLResponse", "samlart": "SAMLart"}
+
+
+def _with_value(name: str, value: str) -> str:
+    shown = Judge().value("query", name, value[:60])
+    return f"{name}={''.join(map(str, shown))}"
 
 
 def _plain(hop: Hop) -> list[str]:

@@ -1,7 +1,7 @@
 """A field that tshark shows, as a fact: numbers as numbers, secrets as secrets.
 
-Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`; a
-value whose field says nothing is judged as in sign-ins, by its shape.
+Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`. A field of
+another name was asked for by name, as with --show-value: it is hidden only by its shape.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from itertools import pairwise
 
 from dissect.flow.schema import FACT, FIELD, Worded
 from dissect.model import Fact, Secret, Text
-from dissect.signin.redaction import kind_of, looks_like_token, redact_url
+from dissect.redaction.forms import looks_like_token
+from dissect.redaction.judge import Judge
+from dissect.redaction.kinds import kind_of
 
 MAX_VALUES = 1000  # different ones, of a field that occurs more than once in a frame
 SHOWN = 8  # of those, where secrets are among them
@@ -130,7 +132,7 @@ def _shaped(value: str, words: Mapping[str, str]) -> str | int | Secret | Text:
     if isinstance(plain, int):
         return plain
     if _URL.match(value):
-        return redact_url(value)
+        return Judge().url(value)
     return Secret("opaque_value", value) if looks_like_token(value) else value
 
 
