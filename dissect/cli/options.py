@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from dissect.model import Anomaly
     from dissect.pipeline import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -131,6 +132,7 @@ def session(
     decode_as: Sequence[str] = (),
 ) -> Session:
     """A session for these options. Raises UsageError for those that can't be read."""
+    from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
     from dissect.pipeline import Options, Session
 
@@ -157,6 +159,7 @@ def session(
             clocks=dict(_clock(item, captures) for item in clocks),
         )
     )
+    note(run.faults)
     _check_actors(run)
     return run
 
@@ -232,11 +235,19 @@ def warn(run: Session) -> None:
     reading = run.reading
     lines = [*reading.warnings, *run.diagnostics]
     lines += [
-        f"{run.names[oddity.capture]}: {oddity.sentence}"
+        f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
         for oddity in reading.anomalies
-        if oddity.kind.startswith("capture.")
+        if oddity.kind.startswith(("capture.", "limit."))
     ]
     for line in lines[:20]:
         click.echo(f"dissect: warning: {visible(run.book.scrub(line))}", err=True)
     if len(lines) > 20:
         click.echo(f"dissect: warning: and {len(lines) - 20} more like these", err=True)
+
+
+def _where(oddity: Anomaly) -> str:
+    """The stream and frame of a limit that was reached; a capture's own are in its sentence."""
+    if not oddity.kind.startswith("limit."):
+        return ""
+    stream = "" if oddity.stream is None else f"stream {oddity.stream}, "
+    return f"{stream}frame {oddity.frame}: " if oddity.frame else ""

@@ -17,8 +17,9 @@ from pathlib import Path
 from dissect.engines import log_sip, log_vvx
 from dissect.engines.logs import LogFile, LogReader
 from dissect.errors import UsageError
-from dissect.model import Message
+from dissect.model import Anomaly, Message
 
+MAX_ANOMALIES = 100  # of one log that are told
 LOG_LIMIT = 256 << 20  # bytes of a file, unpacked
 BUILT_IN: tuple[LogReader, ...] = (log_vvx.READER, log_sip.READER)
 _ROTATED = re.compile(r"(?:[.-](\d{1,4}))?(?:\.gz)?$", re.I)
@@ -39,9 +40,10 @@ def read_set(
     year: int,
     readers: Sequence[LogReader] = BUILT_IN,
     warnings: list[str] | None = None,
+    anomalies: list[Anomaly] | None = None,
 ) -> list[Message]:
     """The messages of a log's files (path, index of the capture), as `read`. What a file lacks
-    is added to `warnings`."""
+    is added to `warnings`, entries that were lost to a bug of ours to `anomalies`."""
     files: list[LogFile] = []
     chosen: LogReader | None = None
     for path, capture in paths:
@@ -59,7 +61,12 @@ def read_set(
             raise UsageError(f"{path}: it is another kind of log than {files[0].name}")
         chosen = reader
         files.append(file)
-    messages = list(chosen.read(files, year)) if chosen is not None else []
+    messages: list[Message] = []
+    for item in chosen.read(files, year) if chosen is not None else ():
+        if not isinstance(item, Anomaly):
+            messages.append(item)
+        elif anomalies is not None and len(anomalies) < MAX_ANOMALIES:
+            anomalies.append(item)
     if not messages and chosen is not None:
         raise UsageError(f"{files[0].name}: no entries of a {chosen.name} log")
     return messages

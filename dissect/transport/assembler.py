@@ -13,7 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from dissect.errors import ProtocolError
+from dissect.errors import DissectError, ProtocolError
 from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
@@ -181,6 +181,10 @@ class Assembler(Decapsulator):
                                 emit(message)
                         except ProtocolError as error:
                             half.flow.broken(error, frame)
+                        except DissectError:
+                            raise
+                        except Exception as error:
+                            half.flow.failed(error, frame)
                         continue
                 head = body - (bits >> 10 & 0x3C)
                 segment = Segment(windows(buf), head, body, after, 0, frame, ns, ack)

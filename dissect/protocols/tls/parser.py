@@ -102,9 +102,7 @@ class TlsParser:
 
     # ------------------------------------------------------------- bytes to records
 
-    def _take(
-        self, half: Half, records: list[Record], span: Span, out: Results
-    ) -> bytes | None:
+    def _take(self, half: Half, records: list[Record], span: Span, out: Results) -> bytes | None:
         """Take the records that the reader has cut; the bytes that it could not, to be searched."""
         rest = half.reader.broken
         for record in records:
