@@ -26,7 +26,7 @@ from dissect.protocols.heads import (
     tail_of_start,
 )
 from dissect.protocols.http1_bodies import Step
-from dissect.protocols.http1_pairing import Pairing, Pending
+from dissect.protocols.http1_pairing import MAX_PENDING, Pairing, Pending
 from dissect.protocols.http1_reading import Reading, Side, State
 from dissect.protocols.outbox import Outbox
 
@@ -188,6 +188,13 @@ class Http1Parser:
         if isinstance(start, framing.RequestLine):
             side.answers = False
             pending = self._pairing.asked(start, found, span.last_frame)
+            if self._pairing.forgets:
+                self._out.odd_once(
+                    "limit.http_pipelined",
+                    f"more than {MAX_PENDING} requests wait for their answers: from here on "
+                    "requests stay without answer and answers without request",
+                    span.last_frame,
+                )
             verdict = framing.request_framing(found)
         else:
             side.answers = True
