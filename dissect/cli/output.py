@@ -74,8 +74,7 @@ def _lines(rows: list[Row], columns: Sequence[str]) -> Iterator[str]:
     titles = [name.replace("_", " ") for name in columns]
     cells = [[visible(_plain(row.get(name))) for name in columns] for row in rows]
     widths = [
-        min(MAX_PADDED, max(map(cell_width, column)))
-        for column in zip(titles, *cells, strict=True)
+        min(MAX_PADDED, max(map(cell_width, column))) for column in zip(titles, *cells, strict=True)
     ]
     for line in (titles, *cells):
         padded = (

@@ -58,7 +58,10 @@ def _read_one(
     logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
     for secrets in (*logs, *capture.secrets):
         problems = store.add_key_log(secrets.text, secrets.origin)
+        problems += [secrets.problem] if secrets.problem else []
         reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
+    origins = tuple(secrets.origin for secrets in logs)
+    del logs  # the store has what is in them
     for path in item.rsa_keys:
         key = read_key_log(path)
         store.add_rsa_key(bytes(key.text), key.origin, item.rsa_passwords)
@@ -97,7 +100,7 @@ def _read_one(
     info = replace(
         info,
         frames_skipped={**info.frames_skipped, **skipped},
-        key_logs=tuple(secrets.origin for secrets in (*logs, *capture.secrets)),
+        key_logs=(*origins, *(secrets.origin for secrets in capture.secrets)),
     )
     return info, assembler
 
