@@ -229,16 +229,20 @@ def offset(text: str) -> int:
 
 
 def warn(run: Session) -> None:
-    """Warnings and oddities of the container on standard error, one line each, bounded."""
+    """Bounds that were reached, warnings and oddities of the container on standard error, one
+    line each, bounded."""
     from dissect.render.escape import visible
 
     reading = run.reading
-    lines = [*reading.warnings, *run.diagnostics]
-    lines += [
-        f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
-        for oddity in reading.anomalies
-        if oddity.kind.startswith(("capture.", "limit."))
-    ]
+
+    def oddities(kind: str) -> list[str]:
+        return [
+            f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
+            for oddity in reading.anomalies
+            if oddity.kind.startswith(kind)
+        ]
+
+    lines = [*oddities("limit."), *reading.warnings, *run.diagnostics, *oddities("capture.")]
     for line in lines[:20]:
         click.echo(f"dissect: warning: {visible(run.book.scrub(line))}", err=True)
     if len(lines) > 20:

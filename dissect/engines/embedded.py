@@ -58,7 +58,8 @@ def _read_one(
     logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
     for secrets in (*logs, *capture.secrets):
         problems = store.add_key_log(secrets.text, secrets.origin)
-        problems += [secrets.problem] if secrets.problem else []
+        if secrets.problem:
+            problems.insert(0, secrets.problem)
         reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
     origins = tuple(secrets.origin for secrets in logs)
     del logs  # the store has what is in them

@@ -120,6 +120,7 @@ class SecretStore:
             text = bytes(text).decode("utf-16", "replace").encode("utf-8")
         problems: list[str] = []
         number, counted = 1, 0
+        full = self._full
         for found in _WRITTEN.finditer(text):
             line = found[0].strip(b" \t\0\x0b\x0c\xef\xbb\xbf")
             if not line or line.startswith(b"#"):
@@ -131,6 +132,8 @@ class SecretStore:
                     problems.append(f"line {number}: {problem}")
                 elif len(problems) == MAX_PROBLEMS:
                     problems.append(f"more than {MAX_PROBLEMS} problems: the rest is not listed")
+        if self._full and not full:
+            problems.insert(0, f"more than {MAX_SECRETS} secrets: the rest is left out")
         return problems
 
     def _add_line(self, line: bytes, origin: str) -> Iterator[str]:
@@ -172,8 +175,8 @@ class SecretStore:
         if any(other[_NUMBER:] == value for other in secrets):
             return None
         if self.count >= MAX_SECRETS:
-            full, self._full = self._full, True
-            return None if full else f"more than {MAX_SECRETS} secrets: the rest is left out"
+            self._full = True
+            return None
         if len(secrets) >= MAX_ALTERNATIVES:
             return f"more than {MAX_ALTERNATIVES} secrets of {label} for one random"
         if not before:
