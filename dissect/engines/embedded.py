@@ -19,6 +19,7 @@ from dissect.model import (
     TlsConnection,
 )
 from dissect.protocols.base import Layer, StreamReader
+from dissect.protocols.content import Allowance
 from dissect.protocols.sniff import opener
 from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
@@ -76,11 +77,13 @@ def _read_one(
 
     open_child = opener(store, plugins)
 
+    allowance = Allowance()
+
     def open_tcp(connection: Connection) -> StreamParser:
-        return open_child(Layer(connection, open_child))
+        return open_child(Layer(connection, open_child, allowance=allowance))
 
     def open_datagrams(connection: Connection) -> StreamParser:
-        return open_udp(Layer(connection, open_child), plugins)
+        return open_udp(Layer(connection, open_child, allowance=allowance), plugins)
 
     assembler = Assembler(capture.index, open_tcp, open_datagrams, emit)
     packets = capture.packets()

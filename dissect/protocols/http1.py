@@ -189,7 +189,7 @@ class Http1Parser:
             side.answers = False
             pending = self._pairing.asked(start, found, span.last_frame)
             if self._pairing.forgets:
-                self._out.odd_once(
+                self._out.limit(
                     "limit.http_pipelined",
                     f"more than {MAX_PENDING} requests wait for their answers: from here on "
                     "requests stay without answer and answers without request",
@@ -225,12 +225,14 @@ class Http1Parser:
         pending, start = message.pending, message.start
         if isinstance(start, framing.RequestLine):
             self._out.add(reading.request(self._layer, side, message, start, problem))
+            self._out.unpacked(self._layer, message.span.last_frame)
             if self._child is not None:
                 self._enter_tunnel(side)
             elif pending.switches and not pending.answered:
                 side.state = State.HELD
             return
         self._out.add(reading.response(self._layer, side, message, start, problem))
+        self._out.unpacked(self._layer, message.span.last_frame)
         if pending.method == "CONNECT" and 200 <= start.status < 300:
             self._open_tunnel(_other(side.direction), pending)
         elif start.status == 101:
