@@ -305,5 +305,9 @@ class Assembler(Decapsulator):
         self._talking.pop(stream, None)
         self._talking[stream] = pair
         if len(self._talking) > MAX_OPEN:
-            self._talking.pop(next(iter(self._talking))).finish()
+            silent = self._talking.pop(next(iter(self._talking)))
+            silent.finish()
+            silent.given_up = True
+        if pair.given_up:  # it was thought to be over, as most of DNS are
+            self._streams.say("open at a time over UDP", MAX_OPEN, frame)
         pair.datagram(direction, frame, ns, view, missing)

@@ -45,6 +45,7 @@ class Pair:
         "connection",
         "copies",
         "emit",
+        "given_up",
         "keys",
         "last_frame",
         "last_ns",
@@ -66,6 +67,7 @@ class Pair:
         self.last_ns = 0
         self.keys = keys
         self.copies = 0
+        self.given_up = False  # others needed the place of its parser
         self._recent: list[tuple[int, int]] = []
         self._parser: StreamParser | None = None
         self._open: Callable[[Connection], StreamParser] | None = None if tunnel else open_udp
