@@ -32,7 +32,8 @@ Decoded = tuple[bytes, str | None]
 
 
 class Allowance:
-    """What is left of MAX_UNPACKED for the bodies of one capture; `reached` if one was cut."""
+    """What is left of MAX_UNPACKED for the bodies of one capture; `reached` when one was
+    cut, until that is told."""
 
     __slots__ = ("_fields", "_left", "reached")
 

@@ -49,6 +49,7 @@ class Outbox:
     def unpacked(self, layer: Layer, frame: int) -> None:
         """Report, if it is so, that bodies unpack to more than the capture's allowance."""
         if layer.allowance.reached:
+            layer.allowance.reached = False  # others of the capture have their own
             self.limit(
                 "limit.unpacked",
                 f"compressed bodies of this capture unpack to more than {MAX_UNPACKED >> 20} MB "

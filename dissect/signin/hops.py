@@ -24,7 +24,7 @@ Kind = Literal["location", "refresh", "meta", "form", "script"]
 FOLLOWED_NS = 600 * 1_000_000_000  # a redirect that nobody followed within ten minutes was not
 AT_ONCE_NS = 15 * 1_000_000_000  # a form that is posted later was posted by a person
 TEXT_LIMIT = 2 << 20  # of a page that is searched for scripts
-MAX_LOOKED = 1000  # requests of a page that are looked at for the one that followed a redirect
+MAX_LOOKED = 300  # requests of a page that are looked at for the one that followed a redirect
 SCRIPTS_LIMIT = 50  # addresses in a page's scripts that are looked at
 
 _SCRIPT = re.compile(
