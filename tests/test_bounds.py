@@ -477,3 +477,14 @@ def test_a_long_log_is_read_to_a_bound(tmp_path: Path, monkeypatch: pytest.Monke
     said: list[str] = []
     phone_log.read_set([(str(path), 0)], 2026, warnings=said)
     assert said == [f"{path}: only its first 1 MB are read"]
+
+
+def test_a_request_follows_one_redirect_only() -> None:
+    twice = [
+        exchange(url=f"https://a.test/{at}", at=at, client="192.0.2.20", status=302,
+                 response_headers={"Location": "/to"})
+        for at in (0.0, 1.0)
+    ]  # fmt: skip
+    later = [exchange(url="https://a.test/to", at=at, client="192.0.2.20") for at in (2.0, 3.0)]
+    found = hops.hops([*twice, *later])  # type: ignore[list-item]
+    assert [hop.target for hop in found] == later

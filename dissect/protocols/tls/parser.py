@@ -19,7 +19,7 @@ from dissect.protocols.tls.negotiation import Negotiation
 from dissect.protocols.tls.notes import Notes
 from dissect.protocols.tls.records import LOST, Record, RecordReader
 from dissect.protocols.tls.resync import Resync
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secrets import MAX_TRIALS, SecretStore
 from dissect.protocols.tls.verdict import describe
 
 
@@ -28,7 +28,7 @@ class TlsParser:
 
     def __init__(self, layer: Layer, secrets: SecretStore) -> None:
         self._layer = layer
-        self._halves = (Half(0), Half(1))
+        self._halves = (Half(0, secrets), Half(1, secrets))
         self._talk = Negotiation(secrets, self._halves, layer.connection.stream)
         self._secrets = secrets
         self._inside = Inside(layer, self._talk.facts)
@@ -154,7 +154,10 @@ class TlsParser:
                 half.resync = None
                 pieces.extendleft(reversed(found))
             elif search.exhausted or not half.trials:
-                half.close("lost_segment", "no record was found behind the loss")
+                why = "no record was found behind the loss"
+                if self._secrets.trials <= 0:
+                    why += f", and over {MAX_TRIALS} tries in this capture no more are made"
+                half.close("lost_segment", why)
                 self._start_search(half)
 
     def _record(self, half: Half, record: Record, out: Results) -> None:

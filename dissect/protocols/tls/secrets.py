@@ -15,6 +15,7 @@ MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 270 bytes each
 MAX_PROBLEMS = 100  # problems reported for one key log
 MAX_SESSIONS = 20_000  # sessions remembered for resumption
 MAX_GUESSES = 200_000  # record numbers tried on connections without a beginning
+MAX_TRIALS = 2_000_000  # record numbers tried after losses, and one more for two bytes of TLS
 MAX_ALTERNATIVES = 8  # conflicting secrets kept for one label and random
 
 CLIENT_RANDOM = "CLIENT_RANDOM"
@@ -97,6 +98,7 @@ class SecretStore:
         # Connections that lacked a secret: client random → stream. It may come too late.
         self.missed: dict[bytes, int] = {}
         self.guesses = MAX_GUESSES  # what is left of them for this capture
+        self.trials = MAX_TRIALS
         self.count = 0
         self.randoms = 0  # connections that the key logs have secrets for
         self._full = False

@@ -256,3 +256,20 @@ def test_records_found_and_lost_again_are_looked_for_anew(start: int) -> None:
     for seed in range(start, start + 100):
         row = look(shuffled(seed), SecretStore()).row
         assert row.decrypted == "none", seed
+
+
+def test_record_numbers_are_tried_to_a_bound_of_the_capture() -> None:
+    """What a loss swallowed whole is found again by trying; the trials of all connections
+    together are bounded, and each byte of TLS adds some."""
+    session, _ = Peers(TLS13).talk([(C, b"GET / " * 400)] * 8)
+    at = [span for span in spans(session.wire, C) if span[0] == 23]
+    lost = without(session.wire, C, at[2][1] + 7, at[4][1] + 2)
+    seen = look(lost, store_of(session.keys))
+    assert len(seen.got[C]) >= 3 * 2400
+    store = store_of(session.keys)
+    size = sum(len(flight) for way, flight in lost if way == C and isinstance(flight, bytes))
+    store.trials = -size
+    seen = look(lost, store)
+    assert len(seen.got[C]) < 3 * 2400
+    assert seen.row.reason == "lost_segment"
+    assert "tries in this capture no more are made" in (seen.row.sentence or "")
