@@ -15,13 +15,13 @@ other than through `model.Secret` and `model.Opaque`, which never show their val
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from types import TracebackType
 
 INTERNAL = "internal.error"
 """`Anomaly.kind` of a bug of ours that one stream, message or log entry was lost to."""
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
 
 
 class DissectError(Exception):
@@ -80,8 +80,8 @@ def _place(step: TracebackType | None) -> str:
     """The innermost line of dissect's own code, as `protocols/dns.py:120`."""
     place = "an unknown place"
     while step is not None:
-        file = Path(step.tb_frame.f_code.co_filename)
-        if file.is_relative_to(_PACKAGE):
-            place = f"{file.relative_to(_PACKAGE).as_posix()}:{step.tb_lineno}"
+        file = step.tb_frame.f_code.co_filename
+        if file.startswith(_PACKAGE):
+            place = f"{file.removeprefix(_PACKAGE).replace(os.sep, '/')}:{step.tb_lineno}"
         step = step.tb_next
     return place

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
+from operator import methodcaller
 from typing import Any
 
 MAX_BYTES = 1 << 20  # of a file that a user names
 MAX_KEY_PARTS = 32  # of a dotted key: tomllib's time grows with the square of their number
 
-_TOKEN = re.compile(
+_TOKEN = (
     r'#[^\n]*+|"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?+'
     r"|'''(?:[^']|'(?!''))*+(?:''')?+"
     r"""|(?P<part>"(?:[^"\\\n]|\\.)*+"?+|'[^'\n]*+'?+|[A-Za-z0-9_-]++)"""
-    r"|(?P<dot>[ \t]*+\.[ \t]*+)|.",
-    re.S,
+    r"|(?P<dot>[ \t]*+\.[ \t]*+)|."
 )
 
 
@@ -31,10 +31,10 @@ def loads(text: str) -> dict[str, Any]:
 
 def _long_key(text: str) -> int:
     """The line (from 1) with a key of too many parts, 0 if there is none."""
-    if all(line.count(".") < MAX_KEY_PARTS for line in text.split("\n")):
-        return 0
+    if max(map(methodcaller("count", "."), text.split("\n"))) < MAX_KEY_PARTS:
+        return 0  # as in every definition that is meant well
     parts, joined = 0, False
-    for token in _TOKEN.finditer(text):
+    for token in re.finditer(_TOKEN, text, re.S):
         if token.lastgroup == "part":
             parts = parts + 1 if joined else 1
             if parts > MAX_KEY_PARTS:
