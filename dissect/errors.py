@@ -15,6 +15,14 @@ other than through `model.Secret` and `model.Opaque`, which never show their val
 
 from __future__ import annotations
 
+import os
+from types import TracebackType
+
+INTERNAL = "internal.error"
+"""`Anomaly.kind` of a bug of ours that one stream, message or log entry was lost to."""
+
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+
 
 class DissectError(Exception):
     """Base of all errors that have a one-line explanation for the user."""
@@ -58,3 +66,22 @@ class ProtocolError(DissectError):
     def __init__(self, kind: str, sentence: str) -> None:
         super().__init__(sentence)
         self.kind = kind
+
+
+def internal(error: BaseException) -> str:
+    """The sentence for an error that is a bug of ours: its type and the place in our code.
+
+    Never its text: that may hold bytes of a capture.
+    """
+    return f"internal error, please report: {type(error).__name__} at {_place(error.__traceback__)}"
+
+
+def _place(step: TracebackType | None) -> str:
+    """The innermost line of dissect's own code, as `protocols/dns.py:120`."""
+    place = "an unknown place"
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        if file.startswith(_PACKAGE):
+            place = f"{file.removeprefix(_PACKAGE).replace(os.sep, '/')}:{step.tb_lineno}"
+        step = step.tb_next
+    return place

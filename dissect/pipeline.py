@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from dissect.engines import CaptureInput, Reading
-from dissect.errors import UsageError
+from dissect.errors import INTERNAL, UsageError
 from dissect.flow.definition import Definition, load
 from dissect.flow.doubts import doubts
 from dissect.flow.match import match
-from dissect.model import Event, Message, Opaque, SequenceChart, TlsConnection
+from dissect.model import Anomaly, Event, Message, Opaque, SequenceChart, TlsConnection
 from dissect.plugins import Registry, registry
 from dissect.redaction.policy import Policy
 from dissect.signin import skew
@@ -69,6 +69,7 @@ class Session:
         self.policy = Policy(options.reveal, options.opened)
         self.book = self.policy.book
         self.diagnostics: list[str] = []
+        self.faults: list[str] = []  # bugs of ours that the run went on from
         self._clocks: list[Offset] = []
         self._recognised: tuple[Recogniser, list[Event]] | None = None
 
@@ -82,6 +83,7 @@ class Session:
         """Messages of all captures on one time line, with each file's facts. Captures whose
         clocks differ are put on one clock: `clocks` says by what."""
         reading = self._read()
+        self._lost_to(reading.anomalies)
         if len(self.options.captures) > 1:
             self._align(reading)
         else:
@@ -117,7 +119,22 @@ class Session:
         recogniser = Recogniser(self.names, self.policy, self.registry.rules, names=reading.names)
         for message in reading.messages:
             recogniser.add(message)
-        return recogniser, recogniser.finish()
+        events = recogniser.finish()
+        reading.anomalies += self._lost_to(recogniser.failures)
+        return recogniser, events
+
+    def _lost_to(self, anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+        """Those of `anomalies` that are bugs of ours and not noted yet; now they are."""
+        found = []
+        known = set(self.faults)
+        for item in anomalies:
+            unit = "frame" if item.capture < len(self.options.captures) else "line"
+            said = f"{self.names[item.capture]} {unit} {item.frame}: {item.sentence}"
+            if item.kind == INTERNAL and said not in known:
+                known.add(said)
+                found.append(item)
+                self.faults.append(said)
+        return found
 
     def _read(self) -> Reading:
         options = self.options
@@ -270,12 +287,15 @@ class Session:
         start = packets[0].time_ns if packets else _modified_ns(files[0][0])
         year = time.gmtime(start // 1_000_000_000).tm_year
         readers = self.registry.log_readers
-        messages = phone_log.read_set(files, year, readers, self.diagnostics)
+        lost: list[Anomaly] = []
+        messages = phone_log.read_set(files, year, readers, self.diagnostics, lost)
+        self._lost_to(lost)
         logs = len(self.options.phone_logs)
         recogniser = Recogniser(self.names, self.policy, self.registry.rules, logs)
         for message in messages:
             recogniser.add(message)
         events = recogniser.finish()
+        self._lost_to(recogniser.failures)
         found = vvx_log.clock_offset(events, packets, messages)
         if found is None:
             if packets:

@@ -20,7 +20,7 @@ from typing import ParamSpec, TypeVar
 from dissect.engines.logs import LogFile, LogReader
 from dissect.errors import DissectError, PluginError, UsageError
 from dissect.flow.definition import Definitions, parse
-from dissect.model import Direction, Message, Output, SequenceChart, Span, StreamParser
+from dissect.model import Anomaly, Direction, Message, Output, SequenceChart, Span, StreamParser
 from dissect.protocols.base import Layer, StreamReader
 from dissect.render import Options, Renderer, register
 from dissect.signin.exchange import Exchange
@@ -86,7 +86,7 @@ class Registry:
         """A reader of logs (`--phone-log`), asked before the built-in ones."""
         name, what = self._current, f"log reader {reader.name}"
 
-        def read(files: Sequence[LogFile], year: int) -> Iterator[Message]:
+        def read(files: Sequence[LogFile], year: int) -> Iterator[Message | Anomaly]:
             with _blame(name, what):
                 yield from reader.read(files, year)
 

@@ -22,7 +22,7 @@ def redirects(run: Session) -> Iterator[Row]:
     the same client went there, and in which frame (null if not captured).
     """
     _ = run.events  # the rules have met every secret, so all of them can be masked
-    found = hops(pair(run.messages))
+    found = hops(pair(run.messages), run.diagnostics)
     for hop in sorted(found, key=lambda item: (item.chain, item.number)):
         response = hop.exchange.response
         place = response.place if response is not None else hop.exchange.place

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dissect.capture.linktypes import NATIVE, NO_LINK, link_name
 from dissect.capture.source import Source, refill
-from dissect.capture.tally import SecretsText
+from dissect.capture.tally import MAX_KEY_LOG, SecretsText
 from dissect.model import Opaque
 
 SECTION = 0x0A0D0D0A
@@ -39,6 +39,12 @@ BLOCK_NAMES = {
 
 NUMBERED = frozenset({JOURNAL, CUSTOM, CUSTOM_UNCOPIED, 0x204, 0x208, 0x216, 0x21F, 0x221})
 """Blocks without a packet that Wireshark gives a frame number (journal, custom, Sysdig)."""
+
+MAX_SECRETS_BLOCKS = 4096  # of one file
+TOO_MANY_SECRETS = (
+    f"more than {MAX_SECRETS_BLOCKS} secrets blocks, or than {MAX_KEY_LOG >> 20} MB in them: "
+    "from this one on they are left out"
+)
 
 SHORTEST_BLOCK = 12
 LONGEST_BLOCK = 64 << 20
@@ -151,6 +157,7 @@ def scan_secrets(source: Source, name: str) -> list[SecretsText]:
     come first, but programs that learn the keys at the end write them there.
     """
     found: list[SecretsText] = []
+    room = MAX_KEY_LOG
     buf = refill(source, b"", SHORTEST_BLOCK)
     off, order, number = 0, "<", 0
     head = struct.Struct("<II").unpack_from
@@ -173,6 +180,11 @@ def scan_secrets(source: Source, name: str) -> list[SecretsText]:
                 text = key_log(buf[off + 8 : after - 4], order)
                 if text is not None:
                     number += 1
+                    room -= len(text)
+                    if room < 0 or number > MAX_SECRETS_BLOCKS:
+                        empty = Opaque(b"")
+                        found.append(SecretsText(empty, f"{name} DSB {number}", TOO_MANY_SECRETS))
+                        return found
                     found.append(SecretsText(text, f"{name} DSB {number}"))
             off = after
         left = len(buf) - off

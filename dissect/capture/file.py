@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Literal
 
-from dissect.capture.blocks import scan_secrets
+from dissect.capture.blocks import MAX_SECRETS_BLOCKS, TOO_MANY_SECRETS, scan_secrets
 from dissect.capture.pcap import is_pcap, walk_pcap
 from dissect.capture.pcapng import walk_pcapng
 from dissect.capture.source import (
@@ -21,7 +22,7 @@ from dissect.capture.source import (
     refill,
     spool,
 )
-from dissect.capture.tally import Packet, SecretsText, Tally
+from dissect.capture.tally import MAX_KEY_LOG, Packet, SecretsText, Tally
 from dissect.errors import CaptureError
 from dissect.model import Anomaly, CaptureInfo, Opaque
 
@@ -53,7 +54,9 @@ class CaptureFile:
         self.name = name
         self.index = index
         self.secrets = secrets
-        self._scanned = len(secrets)
+        # The scan ends at its bound; then the walk adds none, either.
+        self._scanned = len(secrets) if not (secrets and secrets[-1].problem) else sys.maxsize
+        self._room = MAX_KEY_LOG
         self._seen = 0
         self._source = source
         self._form = form
@@ -87,7 +90,13 @@ class CaptureFile:
 
     def _on_secrets(self, text: Opaque) -> None:
         self._seen += 1
-        if self._seen > self._scanned:
+        if self._seen <= self._scanned:
+            return
+        self._room -= len(text)
+        if self._room < 0 or self._seen > MAX_SECRETS_BLOCKS:
+            self._tally.odd("limit.secrets_blocks", TOO_MANY_SECRETS, self._tally.frames)
+            self._scanned = sys.maxsize
+        else:
             self.secrets.append(SecretsText(text, f"{self.name} DSB {self._seen}"))
             self._tally.odd(
                 "capture.secrets_after_packets",

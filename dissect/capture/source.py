@@ -24,6 +24,12 @@ SPOOL_MEMORY = 16 << 20
 SPOOL_LIMIT = 1 << 30
 """Standard input is kept up to this size while its secrets are looked for."""
 
+UNPACKED_RATIO = 100
+"""How many bytes one byte of a compressed capture may become; real ones have 2 to 20."""
+
+UNPACKED_FLOOR = 128 << 20
+"""Bytes that any compressed capture may have, however few it was packed into."""
+
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
@@ -162,8 +168,59 @@ class ZstdSource:
             return b""
 
 
+class BoundedSource:
+    """What a compression gives, up to a multiple of what was put in: a few bytes must not keep
+    a reader busy for hours. `make` gives the source that unpacks, from one that counts."""
+
+    def __init__(self, below: Source, name: str, make: Callable[[Source], Source]) -> None:
+        self._packed = self._unpacked = 0
+        self._over = f"the {name} data unpacks to more than {UNPACKED_RATIO} times its size"
+        self._ended: str | None = None
+        self._source = make(_Counting(below, self._count))
+
+    def _count(self, size: int) -> None:
+        self._packed += size
+
+    @property
+    def damage(self) -> str | None:
+        return self._ended or self._source.damage
+
+    def read(self, size: int) -> bytes:
+        if self._ended:
+            return b""
+        data = self._source.read(size)
+        self._unpacked += len(data)
+        if self._unpacked > max(UNPACKED_FLOOR, UNPACKED_RATIO * self._packed):
+            self._ended = self._over
+            return b""
+        return data
+
+
+class _Counting:
+    """A source that tells how many bytes were read from it."""
+
+    def __init__(self, below: Source, count: Callable[[int], None]) -> None:
+        self._below, self._count = below, count
+
+    @property
+    def damage(self) -> str | None:
+        return self._below.damage
+
+    def read(self, size: int) -> bytes:
+        data = self._below.read(size)
+        self._count(len(data))
+        return data
+
+
 def decompressed(below: Source, compression: str | None) -> Source:
-    """`below` without its compression; CaptureError names a library that is absent."""
+    """`below` without its compression, within a bound; CaptureError names a library that is
+    absent."""
+    if compression is None:
+        return below
+    return BoundedSource(below, compression, lambda counted: _unpacking(counted, compression))
+
+
+def _unpacking(below: Source, compression: str) -> Source:
     if compression == "gzip":
         return InflatedSource(below, "gzip", lambda: zlib.decompressobj(31), (zlib.error,))
     try:

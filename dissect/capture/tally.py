@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from dissect.capture.linktypes import link_name
 from dissect.errors import UsageError
@@ -23,12 +25,18 @@ MAX_ODDITIES = 1000
 """Anomalies kept per capture; a file of nothing but oddities must not fill the memory."""
 
 
+MAX_KEY_LOG = 128 << 20
+"""Bytes read of a key log, and kept of all those in one pcapng: some 700,000 lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecretsText:
-    """A key log and where it came from: a file's name, or `phone.pcapng DSB 1`."""
+    """A key log and where it came from: a file's name, or `phone.pcapng DSB 1`; and in a
+    sentence why it is not whole."""
 
     text: Opaque
     origin: str
+    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -68,14 +76,28 @@ class Tally:
 
 
 def read_key_log(path: str | os.PathLike[str]) -> SecretsText:
-    """The key log file `path`. UsageError: absent, a directory, not readable."""
+    """The key log file `path`, its first MAX_KEY_LOG bytes. UsageError: absent, a directory,
+    not readable."""
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
-            return SecretsText(Opaque(file.read()), name)
+            text = Opaque(b"".join(_pieces(file)))
+            return SecretsText(text, name, _TOO_LONG if file.read(1) else "")
     except FileNotFoundError:
         raise UsageError(f"{name}: no such key log") from None
     except IsADirectoryError:
         raise UsageError(f"{name}: a directory, not a key log") from None
     except OSError as error:
         raise UsageError(f"{name}: can't be read ({error.strerror})") from None
+
+
+_PIECE = 1 << 20
+_TOO_LONG = f"only its first {MAX_KEY_LOG >> 20} MB are read"
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """What there is within the bound; zeros alone, which a sparse file is full of, are not kept."""
+    left = MAX_KEY_LOG
+    while left > 0 and (piece := file.read(min(_PIECE, left))):
+        left -= len(piece)
+        yield piece if piece.count(0) < len(piece) else b"\0"

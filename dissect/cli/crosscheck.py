@@ -42,6 +42,7 @@ def crosscheck(
 
     Exit code: 0 if they agree or every difference is explained, 1 if not.
     """
+    from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
     from dissect.engines.both import check
     from dissect.engines.known import Known
@@ -67,6 +68,7 @@ def crosscheck(
         for line in _text(document):
             click.echo(visible(line))
     for item in checked:
+        note(item.faults)
         for warning in item.warnings:
             click.echo(f"dissect: warning: {visible(warning)}", err=True)
     return UNEXPLAINED if document["unexplained"] or stale else 0

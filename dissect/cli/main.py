@@ -67,6 +67,14 @@ def cli() -> None:
     """From a packet capture to the answer in the ticket."""
 
 
+@cli.result_callback()
+@click.pass_context
+def _settled(context: click.Context, result: object) -> object:
+    from dissect.cli.faults import settled
+
+    return settled(context, result)
+
+
 def run() -> None:
     """Entry point: exit codes and one-line errors as docs/cli.md lists them."""
     # A run builds what it keeps, and next to no cycles: to look for them often, or once more at
@@ -102,6 +110,10 @@ def main(arguments: list[str]) -> int:
         # The reader (head, less) has seen enough; Python must not complain at exit, either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # memory, nesting, or a bug of ours
+        from dissect.cli.faults import ended
+
+        return ended(error)
     return result if isinstance(result, int) else 0
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from dissect.model import Anomaly
     from dissect.pipeline import Session
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -142,6 +143,7 @@ def session(
     opened: Sequence[str] = (),
 ) -> Session:
     """A session for these options. Raises UsageError for those that can't be read."""
+    from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
     from dissect.pipeline import Options, Session
 
@@ -170,6 +172,7 @@ def session(
             clocks=dict(_clock(item, captures) for item in clocks),
         )
     )
+    note(run.faults)
     _check_actors(run)
     return run
 
@@ -255,17 +258,21 @@ def offset(text: str) -> int:
 
 
 def warn(run: Session) -> None:
-    """Warnings and oddities of the container on standard error, one line each, bounded."""
+    """Bounds that were reached, warnings and oddities of the container on standard error, one
+    line each, bounded."""
     from dissect.redaction.fields import known_kind
     from dissect.render.escape import visible
 
     reading = run.reading
-    lines = [*reading.warnings, *run.diagnostics]
-    lines += [
-        f"{run.names[oddity.capture]}: {oddity.sentence}"
-        for oddity in reading.anomalies
-        if oddity.kind.startswith("capture.")
-    ]
+
+    def oddities(kind: str) -> list[str]:
+        return [
+            f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
+            for oddity in reading.anomalies
+            if oddity.kind.startswith(kind)
+        ]
+
+    lines = [*oddities("limit."), *reading.warnings, *run.diagnostics, *oddities("capture.")]
     for name in run.policy.kept:
         if known_kind(name) is None:
             said = f"--show-value {name}: a person typed a secret there, which stays hidden"
@@ -274,3 +281,11 @@ def warn(run: Session) -> None:
         click.echo(f"dissect: warning: {visible(run.policy.scrub(line))}", err=True)
     if len(lines) > 20:
         click.echo(f"dissect: warning: and {len(lines) - 20} more like these", err=True)
+
+
+def _where(oddity: Anomaly) -> str:
+    """The stream and frame of a limit that was reached; a capture's own are in its sentence."""
+    if not oddity.kind.startswith("limit."):
+        return ""
+    stream = "" if oddity.stream is None else f"stream {oddity.stream}, "
+    return f"{stream}frame {oddity.frame}: " if oddity.frame else ""

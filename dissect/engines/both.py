@@ -9,7 +9,7 @@ from dissect.engines import CaptureInput, embedded, tshark
 from dissect.engines.crosscheck import Comparison, Difference, compare
 from dissect.engines.known import Known
 from dissect.engines.reasons import explain
-from dissect.errors import CaptureError
+from dissect.errors import INTERNAL, CaptureError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Checked:
     comparison: Comparison
     engine: str
     warnings: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()  # bugs of ours that cost a stream
 
 
 def check(
@@ -33,6 +34,11 @@ def check(
     tshark. A capture that tshark can't read is a difference.
     """
     ours = embedded.read([item])
+    faults = tuple(
+        f"{item.name} frame {oddity.frame}: {oddity.sentence}"
+        for oddity in ours.anomalies
+        if oddity.kind == INTERNAL
+    )
     try:
         theirs = tshark.read([item], decode_as, detected=ours)
     except CaptureError as error:
@@ -43,10 +49,11 @@ def check(
         result = Comparison(differences=[refused])
         if known is not None:
             known.explain(result.differences)
-        return Checked(item.name, result, "tshark", (str(error),))
+        return Checked(item.name, result, "tshark", (str(error),), faults)
     result = compare(ours, theirs, [item.name])
     if known is None:
         explain(result, ours, theirs)
     else:
         known.explain(result.differences)
-    return Checked(item.name, result, theirs.captures[0].reader, tuple(theirs.warnings))
+    reader, warnings = theirs.captures[0].reader, tuple(theirs.warnings)
+    return Checked(item.name, result, reader, warnings, faults)

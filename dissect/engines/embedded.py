@@ -19,6 +19,7 @@ from dissect.model import (
     TlsConnection,
 )
 from dissect.protocols.base import Layer, StreamReader
+from dissect.protocols.content import Allowance
 from dissect.protocols.sniff import opener
 from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
@@ -58,7 +59,11 @@ def _read_one(
     logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
     for secrets in (*logs, *capture.secrets):
         problems = store.add_key_log(secrets.text, secrets.origin)
+        if secrets.problem:
+            problems.insert(0, secrets.problem)
         reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
+    origins = tuple(secrets.origin for secrets in logs)
+    del logs  # the store has what is in them
     for path in item.rsa_keys:
         key = read_key_log(path)
         store.add_rsa_key(bytes(key.text), key.origin, item.rsa_passwords)
@@ -72,11 +77,13 @@ def _read_one(
 
     open_child = opener(store, plugins)
 
+    allowance = Allowance()
+
     def open_tcp(connection: Connection) -> StreamParser:
-        return open_child(Layer(connection, open_child))
+        return open_child(Layer(connection, open_child, allowance=allowance))
 
     def open_datagrams(connection: Connection) -> StreamParser:
-        return open_udp(Layer(connection, open_child), plugins)
+        return open_udp(Layer(connection, open_child, allowance=allowance), plugins)
 
     assembler = Assembler(capture.index, open_tcp, open_datagrams, emit)
     packets = capture.packets()
@@ -97,7 +104,7 @@ def _read_one(
     info = replace(
         info,
         frames_skipped={**info.frames_skipped, **skipped},
-        key_logs=tuple(secrets.origin for secrets in (*logs, *capture.secrets)),
+        key_logs=(*origins, *(secrets.origin for secrets in capture.secrets)),
     )
     return info, assembler
 

@@ -7,7 +7,6 @@ tables. It explains that difference alone; one that no longer occurs is told.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from dissect.engines.crosscheck import Difference
 from dissect.engines.reasons import RULES, Reason, give
 from dissect.errors import UsageError
+from dissect.flow import toml
 
 _RIGHTS = ("embedded", "tshark", "both", "neither")
 _TEXTS = ("capture", "protocol", "what", "field", "embedded", "tshark", "reason")
@@ -78,10 +78,10 @@ class Known:
 
 def _load(path: str) -> list[Entry]:
     try:
-        document = tomllib.loads(Path(path).read_text("utf-8"))
+        document = toml.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: no list of known differences ({error})") from None
     reasons = {rule[0].code: rule[0] for rule in RULES}
     for code, table in document.get("reason", {}).items():

@@ -12,11 +12,12 @@ from calendar import timegm
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
-from dissect.engines.logs import LogFile, LogReader
+from dissect.engines.logs import LogFile, LogReader, guarded
 from dissect.engines.sip_text import MESSAGE_LIMIT, Transport, complete, message
-from dissect.model import Connection, Direction, Endpoint, Message, Place, SipMessage, Span
+from dissect.model import Anomaly, Connection, Direction, Endpoint, Message, Place, SipMessage, Span
 
 ABOUT_LIMIT = 500  # characters before a message that are looked through for its ends
 MAX_OPEN = 256  # messages that wait for their next lines, one a program
@@ -78,13 +79,11 @@ def fits(text: str) -> bool:
     return any(_stamp(line, 1970) for line in plain[: end if end >= 0 else None].splitlines())
 
 
-def read(files: Sequence[LogFile], year: int) -> Iterable[Message]:
+def read(files: Sequence[LogFile], year: int) -> Iterable[Message | Anomaly]:
     """The SIP messages of a trace, with the ends that it names, else those of their Via."""
     pairs = _Pairs()
     for piece in _joined(_pieces(files, year)):
-        found = _message(piece, pairs)
-        if found is not None:
-            yield found
+        yield from guarded(piece.capture, piece.first, partial(_message, piece, pairs))
 
 
 def _plain(text: str) -> str:
@@ -225,13 +224,15 @@ class _Pairs:
         return Place(connection, direction, span)
 
 
-def _message(piece: _Piece, pairs: _Pairs) -> SipMessage | None:
+def _message(piece: _Piece, pairs: _Pairs) -> Iterator[SipMessage]:
     request = not piece.text.startswith("SIP/2.0")
     via = _VIA.search(piece.text)
     transport = _transport(via.group(1) if via else "udp")
     ends = _ends(piece.about) or _by_via(via, request)
     over: _Over = "udp" if transport == "udp" else "tcp"
-    return message(piece.text, pairs.place(piece, ends, request, over), transport)
+    found = message(piece.text, pairs.place(piece, ends, request, over), transport)
+    if found is not None:
+        yield found
 
 
 _TRANSPORTS: dict[str, Transport] = {"tcp": "tcp", "tls": "tls", "ws": "ws", "wss": "ws"}

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from dissect.engines.logs import LogFile, LogReader
+from dissect.engines.logs import LogFile, LogReader, guarded
 from dissect.engines.sip_text import is_start, message
 from dissect.model import (
+    Anomaly,
     Connection,
     Direction,
     Endpoint,
@@ -53,7 +55,7 @@ def fits(text: str) -> bool:
     return _LINE.search(text) is not None
 
 
-def read(files: Sequence[LogFile], year: int) -> Iterable[Message]:
+def read(files: Sequence[LogFile], year: int) -> Iterable[Message | Anomaly]:
     """The messages of a log. The entries have no year: a SIP Date in the log tells it, else
     `year` is that of the first. Times are the phone's local clock taken as UTC: the caller
     aligns them."""
@@ -104,28 +106,28 @@ def _lines(files: Sequence[LogFile], year: int) -> Iterator[_Line]:
             yield latest
 
 
-def _messages(lines: Iterable[_Line]) -> Iterator[Message]:
+def _messages(lines: Iterable[_Line]) -> Iterator[Message | Anomaly]:
     entry: list[_Line] = []
     block: list[_Line] = []
     received = False
     for line in lines:
         if block and _continues(line):
             if is_start(line.text.strip()):
-                yield from _sip(block, received)
+                yield from _guarded(block, partial(_sip, block, received))
                 block, received = [line], False
             elif len(block) < MAX_LINES and (line.stamped or line.text.strip()):
                 block.append(line)
             continue
         if line.component == "sip" and is_start(line.text.strip()):
-            yield from _entry(entry)
+            yield from _guarded(entry, partial(_entry, entry))
             entry, block = [], [line]
             continue
         if not line.stamped:
             if len(entry) < MAX_LINES:
                 entry.append(line)
             continue
-        yield from _entry(entry)
-        yield from _sip(block, received)
+        yield from _guarded(entry, partial(_entry, entry))
+        yield from _guarded(block, partial(_sip, block, received))
         if block:
             received = False
         entry, block = [], []
@@ -134,8 +136,15 @@ def _messages(lines: Iterable[_Line]) -> Iterator[Message]:
         if line.component == "sip" and line.text.startswith("<<< Data received"):
             received = True
         entry = [line]
-    yield from _entry(entry)
-    yield from _sip(block, received)
+    yield from _guarded(entry, partial(_entry, entry))
+    yield from _guarded(block, partial(_sip, block, received))
+
+
+def _guarded(
+    lines: Sequence[_Line], make: Callable[[], Iterable[Message]]
+) -> Iterator[Message | Anomaly]:
+    if lines:
+        yield from guarded(lines[0].capture, lines[0].number, make)
 
 
 def _continues(line: _Line) -> bool:

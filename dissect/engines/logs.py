@@ -6,10 +6,11 @@ through the same rules as those of packets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dissect.model import Message
+from dissect.errors import INTERNAL, DissectError, internal
+from dissect.model import Anomaly, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class LogFile:
     text: str = field(repr=False)
 
 
-Read = Callable[[Sequence[LogFile], int], Iterable[Message]]
+Read = Callable[[Sequence[LogFile], int], Iterable[Message | Anomaly]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,15 @@ class LogReader:
     fits: Callable[[str], bool]
     read: Read
     expects: str
+
+
+def guarded(
+    capture: int, line: int, make: Callable[[], Iterable[Message]]
+) -> Iterator[Message | Anomaly]:
+    """The messages of one entry of a log; a bug of ours costs this entry alone, and is told."""
+    try:
+        yield from make()
+    except DissectError:
+        raise
+    except Exception as error:
+        yield Anomaly(INTERNAL, internal(error), capture, line)

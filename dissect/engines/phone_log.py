@@ -17,9 +17,13 @@ from pathlib import Path
 from dissect.engines import log_sip, log_vvx
 from dissect.engines.logs import LogFile, LogReader
 from dissect.errors import UsageError
-from dissect.model import Message
+from dissect.model import Anomaly, Message
 
+MAX_ANOMALIES = 100  # of one log that are told
 LOG_LIMIT = 256 << 20  # bytes of a file, unpacked
+# A log of lines that differ in little packs to a thirtieth; what packs better is no log.
+LOG_RATIO = 50  # bytes that one packed byte may become
+LOG_FLOOR = 4 << 20  # bytes that any packed log may have
 BUILT_IN: tuple[LogReader, ...] = (log_vvx.READER, log_sip.READER)
 _ROTATED = re.compile(r"(?:[.-](\d{1,4}))?(?:\.gz)?$", re.I)
 
@@ -39,9 +43,10 @@ def read_set(
     year: int,
     readers: Sequence[LogReader] = BUILT_IN,
     warnings: list[str] | None = None,
+    anomalies: list[Anomaly] | None = None,
 ) -> list[Message]:
     """The messages of a log's files (path, index of the capture), as `read`. What a file lacks
-    is added to `warnings`."""
+    is added to `warnings`, entries that were lost to a bug of ours to `anomalies`."""
     files: list[LogFile] = []
     chosen: LogReader | None = None
     for path, capture in paths:
@@ -59,7 +64,12 @@ def read_set(
             raise UsageError(f"{path}: it is another kind of log than {files[0].name}")
         chosen = reader
         files.append(file)
-    messages = list(chosen.read(files, year)) if chosen is not None else []
+    messages: list[Message] = []
+    for item in chosen.read(files, year) if chosen is not None else ():
+        if not isinstance(item, Anomaly):
+            messages.append(item)
+        elif anomalies is not None and len(anomalies) < MAX_ANOMALIES:
+            anomalies.append(item)
     if not messages and chosen is not None:
         raise UsageError(f"{files[0].name}: no entries of a {chosen.name} log")
     return messages
@@ -91,27 +101,37 @@ def _text(path: str) -> tuple[str, str]:
     """A file's text, and what is wrong with it; a cut or damaged one is read as far as it goes."""
     problem = ""
     try:
-        raw = Path(path).read_bytes()[:LOG_LIMIT]
+        with open(path, "rb") as file:
+            raw = file.read(LOG_LIMIT)
+            if file.read(1):
+                problem = f"only its first {LOG_LIMIT >> 20} MB are read"
     except IsADirectoryError:
         raise UsageError(f"{path}: is a directory, not a phone log") from None
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     if raw[:2] == b"\x1f\x8b":
-        raw, problem = _unpacked(raw)
+        raw, trouble = _unpacked(raw)
+        problem = "; ".join(filter(None, (problem, trouble)))
         if not raw:
             raise UsageError(f"{path}: damaged gzip file")
     # PowerShell's `>` writes UTF-16, with a mark at its beginning.
     encoding = "utf-16" if raw[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
     # A log that went through a web page or a mail has no-break spaces for spaces.
-    return raw.decode(encoding, "replace").replace("\u00a0", " "), problem
+    text = raw.decode(encoding, "replace")
+    del raw
+    return text.replace("\u00a0", " "), problem
 
 
 def _unpacked(packed: bytes) -> tuple[bytes, str]:
     found = bytearray()
+    limit = min(LOG_LIMIT, max(LOG_FLOOR, LOG_RATIO * len(packed)))
     with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
         try:
-            while len(found) < LOG_LIMIT and (piece := file.read1(1 << 16)):
+            while piece := file.read1(1 << 16):
                 found += piece
+                if len(found) > limit:
+                    said = f"it unpacks to more than {limit >> 20} MB; only these are read"
+                    return bytes(found[:limit]), said
         except EOFError:
             return bytes(found), f"the gzip file is cut; read to byte {len(found)} of its content"
         except (OSError, zlib.error):

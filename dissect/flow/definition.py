@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from dissect.errors import DefinitionError, UsageError
+from dissect.flow import toml
 from dissect.flow.parts import expand
 from dissect.flow.places import Places, Source
 from dissect.flow.reading import SUFFIX, File, tables
@@ -182,7 +183,13 @@ def load(reference: str) -> Definition:
         known = ", ".join(built_in())
         raise UsageError(f"no flow is called {reference!r}; there are: {known}, or a .toml file")
     try:
-        return parse(path.read_text("utf-8"), reference, path.parent)
+        with path.open("rb") as stream:
+            data = stream.read(toml.MAX_BYTES + 1)
+        if len(data) > toml.MAX_BYTES:
+            raise DefinitionError(f"{reference} has more than {toml.MAX_BYTES >> 10} KiB")
+        # Line ends of Windows, as a file that is opened as text has them.
+        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+        return parse(text, reference, path.parent)
     except OSError as error:
         raise UsageError(f"{reference}: {(error.strerror or str(error)).lower()}") from None
     except UnicodeDecodeError:

@@ -5,7 +5,6 @@ What a definition may include is a shipped part by name, or a file beside it or 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -15,6 +14,7 @@ from typing import Any
 import msgspec
 
 from dissect.errors import DefinitionError
+from dissect.flow import toml
 from dissect.flow.places import Path as KeyPath
 from dissect.flow.places import Source, closest, told
 from dissect.flow.schema import IncludedArrows, Part
@@ -46,8 +46,8 @@ def tables(source: Source, root: type) -> dict[str, Any]:
     Raises DefinitionError with file, line and key for anything that does not fit.
     """
     try:
-        raw = tomllib.loads(source.text)
-    except (ValueError, RecursionError) as error:
+        raw = toml.loads(source.text)
+    except ValueError as error:
         raise DefinitionError(f"{source.name}: {error}") from None
     alone = {**raw}
     steps = raw.get("step")

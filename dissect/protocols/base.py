@@ -12,6 +12,7 @@ from itertools import count
 from typing import Literal, NamedTuple
 
 from dissect.model import Connection, Direction, Place, Span, StreamParser
+from dissect.protocols.content import Allowance
 from dissect.protocols.heads import Index
 
 
@@ -21,7 +22,8 @@ class Layer:
 
     `alpn` is the protocol agreed in TLS; `via` the proxy (`address:port`) of a tunnel.
     `exchanges` numbers the HTTP exchanges of the connection; all its layers share it, so
-    that a number is unique on the connection whatever is tunnelled or upgraded.
+    that a number is unique on the connection whatever is tunnelled or upgraded. `allowance` is
+    what compressed bodies may unpack to; all connections of a capture share it.
     """
 
     connection: Connection
@@ -31,6 +33,7 @@ class Layer:
     alpn: str | None = None
     via: str | None = None
     depth: int = 0
+    allowance: Allowance = field(default_factory=Allowance, compare=False, repr=False)
     exchanges: Iterator[int] = field(default_factory=lambda: count(1), compare=False, repr=False)
 
     def child(self, **changes: object) -> StreamParser:

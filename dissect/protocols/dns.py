@@ -298,6 +298,9 @@ class DnsParser:
             return False
         if parsed.problem is not None:
             self._out.odd("dns.incomplete", parsed.problem, span.last_frame)
+        if len(parsed.answers) == MAX_RECORDS < int.from_bytes(data[6:8]):
+            sentence = f"a DNS message with more than {MAX_RECORDS} answers: the rest is left out"
+            self._out.limit("limit.dns_answers", sentence, span.last_frame)
         self._out.add(
             DnsMessage(
                 self._layer.place(direction, span),

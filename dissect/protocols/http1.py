@@ -26,7 +26,7 @@ from dissect.protocols.heads import (
     tail_of_start,
 )
 from dissect.protocols.http1_bodies import Step
-from dissect.protocols.http1_pairing import Pairing, Pending
+from dissect.protocols.http1_pairing import MAX_PENDING, Pairing, Pending
 from dissect.protocols.http1_reading import Reading, Side, State
 from dissect.protocols.outbox import Outbox
 
@@ -188,6 +188,13 @@ class Http1Parser:
         if isinstance(start, framing.RequestLine):
             side.answers = False
             pending = self._pairing.asked(start, found, span.last_frame)
+            if self._pairing.forgets:
+                self._out.limit(
+                    "limit.http_pipelined",
+                    f"more than {MAX_PENDING} requests wait for their answers: from here on "
+                    "requests stay without answer and answers without request",
+                    span.last_frame,
+                )
             verdict = framing.request_framing(found)
         else:
             side.answers = True
@@ -218,12 +225,14 @@ class Http1Parser:
         pending, start = message.pending, message.start
         if isinstance(start, framing.RequestLine):
             self._out.add(reading.request(self._layer, side, message, start, problem))
+            self._out.unpacked(self._layer, message.span.last_frame)
             if self._child is not None:
                 self._enter_tunnel(side)
             elif pending.switches and not pending.answered:
                 side.state = State.HELD
             return
         self._out.add(reading.response(self._layer, side, message, start, problem))
+        self._out.unpacked(self._layer, message.span.last_frame)
         if pending.method == "CONNECT" and 200 <= start.status < 300:
             self._open_tunnel(_other(side.direction), pending)
         elif start.status == 101:

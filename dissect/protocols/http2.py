@@ -15,11 +15,14 @@ from dissect.model import Anomaly, Direction, Message, Span
 from dissect.protocols import http2_frames as frames
 from dissect.protocols import http2_streams as streams
 from dissect.protocols.base import Layer, OpenUpgrade
+from dissect.protocols.content import MAX_FIELDS_UNPACKED, UNPACKED_RATIO
 from dissect.protocols.heads import Field
 from dissect.protocols.http2_frames import FrameHead, FrameType
 from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks, Side
 from dissect.protocols.http2_streams import Half, Stream, StreamTable, other
 from dissect.protocols.outbox import Outbox
+
+MAX_PSEUDO = 4096  # bytes of a pseudo-header field that is kept when all others are left out
 
 
 class Http2Parser:
@@ -41,6 +44,7 @@ class Http2Parser:
             Side(HeaderBlocks(complete=True)),
         )
         self._client: Direction | None = None
+        self._layer = layer
         self._out = Outbox(layer)
         self._streams = StreamTable(layer, self._out, upgrades or {})
         if upgraded is not None:
@@ -244,6 +248,16 @@ class Http2Parser:
         fields, problem = side.blocks.decode(bytes(joined.block))
         if problem:
             self._out.odd("http2.header_block", problem, span.last_frame)
+        size = sum(len(name) + len(value) for name, value in fields)
+        if not self._layer.allowance.fields(len(joined.block), size):
+            fields = [item for item in fields if item[0][:1] == b":" and len(item[1]) <= MAX_PSEUDO]
+            self._out.limit(
+                "limit.http2_fields",
+                f"the header fields of this capture unpack to more than "
+                f"{MAX_FIELDS_UNPACKED >> 20} MB and {UNPACKED_RATIO} times their size: further "
+                "ones are left out",
+                span.last_frame,
+            )
         if head.kind == FrameType.PUSH_PROMISE:
             self._promise(joined.promised, direction, fields, span)
             return
@@ -253,14 +267,14 @@ class Http2Parser:
 
     def _promise(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
         """RFC 9113 §8.4: the server tells which request it is going to answer."""
-        stream = self._streams.open(number)
+        stream = self._streams.open(number, span)
         stream.pushed = True
         half = Half(direction, fields, span, span.last_frame, response=False)
         self._streams.emit(stream, half)
         stream.closed[1 - direction] = True
 
     def _headers(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
-        stream = self._streams.get(number) or self._streams.open(number)
+        stream = self._streams.get(number) or self._streams.open(number, span)
         half = stream.halves[direction]
         starts = streams.names_request(fields) or streams.names_response(fields)
         if half is not None and not starts:

@@ -123,10 +123,16 @@ class StreamTable:
     def remove(self, number: int) -> None:
         self._streams.pop(number, None)
 
-    def open(self, number: int) -> Stream:
+    def open(self, number: int, span: Span) -> Stream:
         """A new stream; beyond MAX_STREAMS the oldest is given up for it."""
         if len(self._streams) >= MAX_STREAMS:
             oldest = self._streams.pop(next(iter(self._streams)))
+            self._out.limit(
+                "limit.http2_streams",
+                f"more than {MAX_STREAMS} streams are open at a time: the oldest is given up for "
+                "each more, what comes for it later is not read",
+                span.last_frame,
+            )
             for each in (0, 1):
                 self.close(oldest, each, f"given up, over {MAX_STREAMS} streams are open", None)
         stream = self._streams[number] = Stream(number, next(self._layer.exchanges))
@@ -138,6 +144,7 @@ class StreamTable:
 
     def emit(self, stream: Stream, half: Half, problem: str | None = None) -> None:
         self._out.add(message(self._layer, stream, half, problem))
+        self._out.unpacked(self._layer, half.span.last_frame)
 
     def data(self, number: int, direction: Direction, data: bytes, span: Span) -> None:
         """Bytes of a body, or of what a tunnel carries."""
@@ -215,7 +222,7 @@ def message(
     """The half as a message of the model."""
     pseudo_fields = [item for item in half.fields if item[0].startswith(b":")]
     headers = [item for item in half.fields if not item[0].startswith(b":")]
-    body = half.body.body(tokens(index(headers), b"content-encoding"), problem)
+    body = half.body.body(tokens(index(headers), b"content-encoding"), problem, layer.allowance)
     place = layer.place(half.direction, half.span)
     if half.response:
         status = pseudo(pseudo_fields, b":status") or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dissect.model import Anomaly, Message
 from dissect.protocols.base import Layer
+from dissect.protocols.content import MAX_UNPACKED, UNPACKED_RATIO
 
 MAX_ANOMALIES = 100  # of one parser; hostile bytes must not fill the report
 
@@ -37,6 +38,24 @@ class Outbox:
         if kind not in self._told:
             self._told.add(kind)
             self.odd(kind, sentence, frame)
+
+    def limit(self, kind: str, sentence: str, frame: int) -> None:
+        """Report that a bound was reached, once a kind, however many oddities there were."""
+        if kind not in self._told:
+            self._told.add(kind)
+            where = self._connection
+            self._items.append(Anomaly(kind, sentence, where.capture, frame, where.stream))
+
+    def unpacked(self, layer: Layer, frame: int) -> None:
+        """Report, if it is so, that bodies unpack to more than the capture's allowance."""
+        if layer.allowance.reached:
+            layer.allowance.reached = False  # others of the capture have their own
+            self.limit(
+                "limit.unpacked",
+                f"compressed bodies of this capture unpack to more than {MAX_UNPACKED >> 20} MB "
+                f"and {UNPACKED_RATIO} times their size: they are cut",
+                frame,
+            )
 
     def flush(self) -> list[Message | Anomaly]:
         items, self._items = self._items, []

@@ -130,7 +130,9 @@ class Maker:
         if not head.body.wire_size and problem is None and not head.body.lost:
             return EMPTY_BODY
         codings = tokens(head.index, b"content-encoding", b"e")
-        return head.body.body(codings, problem)
+        body = head.body.body(codings, problem, self._layer.allowance)
+        self.out.unpacked(self._layer, head.span.last_frame)
+        return body
 
     def _tls_dsk(self, head: Head) -> tuple[str, ...]:
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
+from dissect.protocols.content import Allowance
 from dissect.protocols.outbox import Outbox
 
 MAX_MESSAGE = 1 << 20  # bytes of one message, its fragments joined and inflated
@@ -38,6 +39,7 @@ class WebSocketParser:
 
     def __init__(self, layer: Layer, inner: StreamParser) -> None:
         self._inner = inner
+        self._layer = layer
         self._out = Outbox(layer)
         self._sides = (_Side(), _Side())
 
@@ -107,14 +109,16 @@ class WebSocketParser:
             side.compressed = bool(first & _COMPRESSED)
         side.parts += payload
         side.span = span if side.span is None else side.span.to(span)
-        whole, where = bytes(side.parts), side.span
-        if len(whole) > MAX_MESSAGE:
+        where = side.span
+        if len(side.parts) > MAX_MESSAGE:
             self._give_up(side, span, f"a WebSocket message of over {MAX_MESSAGE} bytes")
         elif first & _FIN:
+            whole = bytes(side.parts)
             side.parts.clear()
             side.span = None
             if side.compressed:
-                inflated = inflate(side.inflater, whole)
+                inflated = inflate(side.inflater, whole, self._layer.allowance)
+                self._out.unpacked(self._layer, span.last_frame)
                 if inflated is None:
                     self._give_up(side, span, "a WebSocket message that can't be inflated")
                     return
@@ -133,10 +137,16 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
     )
 
 
-def inflate(inflater: zlib._Decompress, payload: bytes) -> bytes | None:
+def inflate(
+    inflater: zlib._Decompress, payload: bytes, allowance: Allowance | None = None
+) -> bytes | None:
     """One message of permessage-deflate (RFC 7692 §7.2.2); None if damaged or too long."""
+    room = MAX_MESSAGE if allowance is None else min(MAX_MESSAGE, allowance.room(len(payload)))
     try:
-        data = inflater.decompress(payload + b"\0\0\xff\xff", MAX_MESSAGE + 1)
+        data = inflater.decompress(payload + b"\0\0\xff\xff", room + 1)
     except zlib.error:
         return None
-    return data if len(data) <= MAX_MESSAGE else None
+    if allowance is not None:
+        allowance.take(len(data))
+        allowance.reached |= room < min(MAX_MESSAGE, len(data))
+    return data if len(data) <= room else None

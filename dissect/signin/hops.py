@@ -7,11 +7,12 @@ address counts only if the same client then asked for it, since a script may nev
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from dissect.model import wire_text
 from dissect.redaction import markup
@@ -24,6 +25,7 @@ Kind = Literal["location", "refresh", "meta", "form", "script"]
 FOLLOWED_NS = 600 * 1_000_000_000  # a redirect that nobody followed within ten minutes was not
 AT_ONCE_NS = 15 * 1_000_000_000  # a form that is posted later was posted by a person
 TEXT_LIMIT = 2 << 20  # of a page that is searched for scripts
+MAX_LOOKED = 300  # requests of a page that are looked at for the one that followed a redirect
 SCRIPTS_LIMIT = 50  # addresses in a page's scripts that are looked at
 
 _SCRIPT = re.compile(
@@ -107,28 +109,40 @@ def url_of(exchange: Exchange) -> str:
     return f"{request.scheme}://{request.host or exchange.host or ''}{target}"
 
 
-def hops(exchanges: Iterable[Exchange]) -> list[Hop]:
-    """All hops in time order, with chain numbers from 1 and numbers within the chain."""
+def hops(exchanges: Iterable[Exchange], warnings: list[str] | None = None) -> list[Hop]:
+    """All hops in time order, with chain numbers from 1 and numbers within the chain. A bound
+    that was reached is added to `warnings`."""
     ordered = sorted(exchanges, key=_start)
     by_client: dict[tuple[int, str], list[Exchange]] = defaultdict(list)
+    pages: dict[_Page, _Requests] = defaultdict(_Requests)
     for exchange in ordered:
         if exchange.request is not None:
             by_client[_client(exchange)].append(exchange)
+            asked = _split(url_of(exchange))
+            if asked is not None:
+                pages[_page(exchange, asked)].add(exchange, asked)
     found: list[Hop] = []
-    taken: set[int] = set()
+    bounded: Hop | None = None
     for exchange in sorted(ordered, key=_answered):
-        options = _options(exchange)
-        later = _after(exchange, by_client[_client(exchange)])
-        for hop in options:
-            hop.target = next((e for e in later if id(e) not in taken and _follows(e, hop)), None)
-            if hop.target is not None:
-                taken.add(id(hop.target))
-            elif hop.kind == "script" or (hop.kind == "form" and not hop.why):
+        for hop in _options(exchange):
+            wanted = _split(hop.url)
+            requests = pages.get(_page(exchange, wanted)) if wanted is not None else None
+            if requests is not None and wanted is not None:
+                hop.target, whole = requests.follower(hop, wanted)
+                bounded = bounded or (None if whole else hop)
+            if hop.target is None and (
+                hop.kind == "script" or (hop.kind == "form" and not hop.why)
+            ):
                 continue
             found.append(hop)
             if hop.target is not None:
                 break  # one answer leads to one place
     _number(found, by_client)
+    if bounded is not None and warnings is not None:
+        warnings.append(
+            f"more than {MAX_LOOKED} requests could have followed the redirect of frame "
+            f"{bounded.exchange.place.span.first_frame}; which did was looked for among these"
+        )
     return found
 
 
@@ -145,13 +159,6 @@ def _answered(exchange: Exchange) -> tuple[int, int]:
 def _client(exchange: Exchange) -> tuple[int, str]:
     connection = exchange.place.connection
     return connection.capture, connection.client.address
-
-
-def _after(exchange: Exchange, all_: Sequence[Exchange]) -> list[Exchange]:
-    if exchange.response is None:
-        return []
-    at_ns = exchange.response.place.span.first_ns
-    return [e for e in all_ if at_ns <= e.place.span.first_ns <= at_ns + FOLLOWED_NS]
 
 
 def _options(exchange: Exchange) -> list[Hop]:
@@ -198,15 +205,75 @@ def _join(here: str, url: str) -> str:
         return ""  # a broken address leads nowhere
 
 
-def _follows(exchange: Exchange, hop: Hop) -> bool:
-    """Whether a request is the one that a hop leads to."""
+_Page = tuple[int, str, str | None, str]
+"""Capture and address of a client, host and path of what it asks for."""
+
+
+def _split(url: str) -> SplitResult | None:
     try:
-        wanted, asked = urlsplit(hop.url), urlsplit(url_of(exchange))
-        same = (wanted.hostname, wanted.path or "/") == (asked.hostname, asked.path or "/")
+        parts = urlsplit(url)
+        _ = parts.hostname
     except ValueError:
-        return False
-    if not same:
-        return False
+        return None  # a broken address leads nowhere
+    return parts
+
+
+def _page(exchange: Exchange, url: SplitResult) -> _Page:
+    return *_client(exchange), url.hostname, url.path or "/"
+
+
+class _Requests:
+    """A client's requests for one page, in time order; each follows one hop at most."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._asked: list[tuple[Exchange, str]] = []  # and its query
+        self._given: dict[int, dict[str, str]] = {}  # the queries taken apart so far
+        self._free: list[int] = []  # for each request it or a later one, which may be free
+
+    def add(self, exchange: Exchange, url: SplitResult) -> None:
+        self._free.append(len(self._starts))
+        self._starts.append(exchange.place.span.first_ns)
+        self._asked.append((exchange, url.query))
+
+    def follower(self, hop: Hop, url: SplitResult) -> tuple[Exchange | None, bool]:
+        """The first request that a hop leads to, which is taken with that; and whether all that
+        may be were looked at."""
+        if hop.exchange.response is None:
+            return None, True
+        at_ns = hop.exchange.response.place.span.first_ns
+        number = self._next(bisect_left(self._starts, at_ns))
+        wanted = [(name, value) for name, value in pairs(url.query) if name]
+        for _ in range(MAX_LOOKED):
+            if number >= len(self._starts) or self._starts[number] > at_ns + FOLLOWED_NS:
+                return None, True
+            exchange = self._asked[number][0]
+            if _follows(exchange, hop, wanted, self._query(number)):
+                self._free[number] = number + 1
+                return exchange, True
+            number = self._next(number + 1)
+        return None, False
+
+    def _query(self, number: int) -> dict[str, str]:
+        given = self._given.get(number)
+        if given is None:
+            given = self._given[number] = dict(pairs(self._asked[number][1]))
+        return given
+
+    def _next(self, number: int) -> int:
+        """The first request from this one on that no hop has taken."""
+        free, start = self._free, number
+        while number < len(free) and free[number] != number:
+            number = free[number]
+        while start < len(free) and free[start] != start:  # the next look is shorter
+            free[start], start = number, free[start]
+        return number
+
+
+def _follows(
+    exchange: Exchange, hop: Hop, wanted: Sequence[tuple[str, str]], given: dict[str, str]
+) -> bool:
+    """Whether a request for a hop's page, with the query `given`, is the one it leads to."""
     if hop.kind == "form":
         began = _answered(hop.exchange)[0]
         if exchange.method != hop.method or exchange.place.span.first_ns > began + AT_ONCE_NS:
@@ -216,8 +283,7 @@ def _follows(exchange: Exchange, hop: Hop) -> bool:
     if hop.exchange.status in (307, 308) and exchange.method != hop.exchange.method:
         return False
     # A page may add parameters (a user name); those that it was given stay.
-    given = dict(pairs(asked.query))
-    return all(given.get(name) == value for name, value in pairs(wanted.query) if name)
+    return all(given.get(name) == value for name, value in wanted)
 
 
 def _number(found: list[Hop], by_client: dict[tuple[int, str], list[Exchange]]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from dissect.errors import INTERNAL, DissectError, internal
 from dissect.model import (
+    Anomaly,
     Connection,
     DhcpMessage,
     DnsMessage,
@@ -53,6 +55,8 @@ from dissect.signin.exchange import Exchange, Pairer
 from dissect.signin.registration import Transactions
 from dissect.signin.rule import Rule
 
+MAX_FAILURES = 100  # of a recogniser that are told
+
 BUILT_IN: tuple[Rule, ...] = (
     *lync.RULES,
     *proxy.RULES,
@@ -82,6 +86,9 @@ class Recogniser:
     (their frames are lines). What is met, and what may be shown of it, is the policy's affair (a
     book stands for a policy of its own). `names` are host names by address that the captures
     give (name resolution blocks); DNS answers go before them.
+
+    A rule that a message breaks costs its events of that message, no more: `failures` has an
+    `Anomaly` for each, at most MAX_FAILURES. What a plugin's rule raises ends the run.
     """
 
     def __init__(
@@ -110,9 +117,26 @@ class Recogniser:
         self._late: list[TcpConnection] = []
         self._shut: list[TlsConnection] = []
         self.exchanges: list[Exchange] = []
+        self.failures: list[Anomaly] = []
 
     def add(self, message: Message) -> None:
         """Take one message."""
+        try:
+            self._take(message)
+        except DissectError:
+            raise
+        except Exception as error:
+            self._failed(error, message.place)
+
+    def _failed(self, error: Exception, place: Place) -> None:
+        """What a rule raises is a bug of ours: told, and gone on from."""
+        if len(self.failures) < MAX_FAILURES:
+            where, frame = place.connection, place.span.first_frame
+            self.failures.append(
+                Anomaly(INTERNAL, internal(error), where.capture, frame, where.stream)
+            )
+
+    def _take(self, message: Message) -> None:
         if isinstance(message, HttpRequest | HttpResponse):
             self._policy.learn(message)
             self._pairer.add(message)
@@ -154,8 +178,11 @@ class Recogniser:
         """All events, by time, capture and frame."""
         self._pairer.finish()
         for row in self._late:
-            for name, facts in network.tcp(row):
-                self._emit(name, row.place, None, facts)
+            try:
+                for name, facts in network.tcp(row):
+                    self._emit(name, row.place, None, facts)
+            except Exception as error:
+                self._failed(error, row.place)
         self._late.clear()
         for place, host, facts in shapes.polls(self._shut):
             self._emit("tls.polling", place, host, facts)
@@ -171,11 +198,16 @@ class Recogniser:
     def _exchange(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
         for rule in self._rules:
-            for found in rule(exchange):
-                message = exchange.response if found.of_response else exchange.request
-                if message is not None:
-                    facts = {**self._target(exchange), **found.facts}
-                    self._emit(found.name, message.place, exchange.host, facts)
+            try:
+                for found in rule(exchange):
+                    message = exchange.response if found.of_response else exchange.request
+                    if message is not None:
+                        facts = {**self._target(exchange), **found.facts}
+                        self._emit(found.name, message.place, exchange.host, facts)
+            except DissectError:
+                raise
+            except Exception as error:
+                self._failed(error, exchange.place)
 
     def _target(self, exchange: Exchange) -> Mapping[str, Fact]:
         facts: dict[str, Fact] = {}

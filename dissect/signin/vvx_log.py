@@ -21,7 +21,7 @@ _FIELD = re.compile(r"([A-Za-z_]+)\s*\[([^\]]*)\]")
 def entry(message: LogEntry) -> Iterator[tuple[str, bool, dict[str, Fact]]]:
     """Events of an entry: name, whether the phone received something, facts."""
     text = message.text.decode("utf-8", "replace")
-    fields = {name.lower(): value for name, value in _FIELD.findall(text)}
+    fields = {name.lower(): value for name, value in _fields(text)}
     if "sSDevicePairGetAADUrlAndClientID" in text and "S/E(" in text:
         yield "phone.signin.started", False, {}
     elif text.startswith("Sent request for Device Configuration"):
@@ -54,7 +54,7 @@ def entry(message: LogEntry) -> Iterator[tuple[str, bool, dict[str, Fact]]]:
 def secrets(message: LogEntry) -> Iterator[Secret]:
     """Codes and tokens that an entry shows; tokens cut with dots are secrets as well."""
     text = message.text.decode("utf-8", "replace")
-    for name, value in _FIELD.findall(text):
+    for name, value in _fields(text):
         if name.lower() in (
             "user_code",
             "device_code",
@@ -63,6 +63,11 @@ def secrets(message: LogEntry) -> Iterator[Secret]:
             "id_token",
         ):
             yield Secret(name.lower(), value)
+
+
+def _fields(text: str) -> list[tuple[str, str]]:
+    """What an entry has as `name[value]`; most have none."""
+    return _FIELD.findall(text) if "[" in text else []
 
 
 @dataclass(frozen=True, slots=True)

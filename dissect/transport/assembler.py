@@ -13,7 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from dissect.errors import ProtocolError
+from dissect.errors import DissectError, ProtocolError
 from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
@@ -181,6 +181,10 @@ class Assembler(Decapsulator):
                                 emit(message)
                         except ProtocolError as error:
                             half.flow.broken(error, frame)
+                        except DissectError:
+                            raise
+                        except Exception as error:
+                            half.flow.failed(error, frame)
                         continue
                 head = body - (bits >> 10 & 0x3C)
                 segment = Segment(windows(buf), head, body, after, 0, frame, ns, ack)
@@ -301,5 +305,9 @@ class Assembler(Decapsulator):
         self._talking.pop(stream, None)
         self._talking[stream] = pair
         if len(self._talking) > MAX_OPEN:
-            self._talking.pop(next(iter(self._talking))).finish()
+            silent = self._talking.pop(next(iter(self._talking)))
+            silent.finish()
+            silent.given_up = True
+        if pair.given_up:  # it was thought to be over, as most of DNS are
+            self._streams.say("open at a time over UDP", MAX_OPEN, frame)
         pair.datagram(direction, frame, ns, view, missing)

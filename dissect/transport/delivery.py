@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from dissect.errors import ProtocolError
+from dissect.errors import INTERNAL, DissectError, ProtocolError, internal
 from dissect.model import Anomaly, Connection, Endpoint, Message, Output, Span, StreamParser
 from dissect.transport.half import MASK, Half, deaf
 
@@ -103,7 +103,17 @@ class Delivery:
         if self.opened:
             return
         self.opened = True
-        self._parser = self._open(self.connection)
+        at = self._last()
+        try:
+            self._parser = self._open(self.connection)
+        except ProtocolError as error:
+            self.broken(error, at[0])
+            return
+        except DissectError:
+            raise
+        except Exception as error:
+            self.failed(error, at[0])
+            return
         for half in self.halves:
             if not half.ended:
                 half.data = self._parser.data
@@ -119,10 +129,21 @@ class Delivery:
                 self._emit(message)
         except ProtocolError as error:
             self.broken(error, arguments[-1].last_frame)
+        except DissectError:
+            raise
+        except Exception as error:
+            self.failed(error, arguments[-1].last_frame)
 
     def broken(self, error: ProtocolError, frame: int) -> None:
         """The parser has met bytes that break its protocol: note it, go on without."""
-        self._emit(Anomaly(error.kind, str(error), self.capture, frame, self.stream))
+        self._drop(error.kind, str(error), frame)
+
+    def failed(self, error: Exception, frame: int) -> None:
+        """The parser has a bug: it costs this stream alone, and is told."""
+        self._drop(INTERNAL, internal(error), frame)
+
+    def _drop(self, kind: str, sentence: str, frame: int) -> None:
+        self._emit(Anomaly(kind, sentence, self.capture, frame, self.stream))
         self._parser = None
         for half in self.halves:
             half.data = deaf

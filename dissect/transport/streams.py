@@ -127,7 +127,7 @@ class Streams:
             silent = min(looked, key=Flow.activity)
             waiting.extend(flow for flow in looked if flow is not silent and not flow.dead)
             if not silent.dead:
-                self._say("open at a time", MAX_PARSERS, silent.first[0])
+                self.say("open at a time", MAX_PARSERS, silent.first[0])
                 silent.finish()
         flow = self.flows.get(connection.stream)
         if flow is not None:
@@ -135,7 +135,7 @@ class Streams:
         return self._open_tcp(connection)
 
     def _forget_flow(self, frame: int) -> None:
-        self._say("in one capture", MAX_FLOWS, frame)
+        self.say("in one capture", MAX_FLOWS, frame)
         looked = list(islice(self.flows.items(), LOOKS))
         number, flow = min(looked, key=lambda item: item[1].activity())
         flow.finish()
@@ -159,7 +159,8 @@ class Streams:
             totals.copies += half.copies
         self._emit(flow.row())
 
-    def _say(self, what: str, bound: int, frame: int) -> None:
+    def say(self, what: str, bound: int, frame: int) -> None:
+        """Report, once a kind, that a bound was reached."""
         if what not in self._told:
             self._told.add(what)
             self._emit(
@@ -200,7 +201,7 @@ class Streams:
     def _forget_pair(self) -> None:
         looked = list(islice(self.pairs.items(), LOOKS))
         number, pair = min(looked, key=lambda item: item[1].last_frame)
-        self._say("over UDP in one capture", MAX_PAIRS, pair.last_frame)
+        self.say("over UDP in one capture", MAX_PAIRS, pair.last_frame)
         pair.finish()
         self.copies += pair.copies
         for other, _ in looked:

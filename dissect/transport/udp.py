@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dissect.errors import ProtocolError
+from dissect.errors import INTERNAL, DissectError, ProtocolError, internal
 from dissect.model import (
     CLIENT_TO_SERVER,
     SERVER_TO_CLIENT,
@@ -39,11 +39,13 @@ class Pair:
     """
 
     __slots__ = (
+        "_open",
         "_parser",
         "_recent",
         "connection",
         "copies",
         "emit",
+        "given_up",
         "keys",
         "last_frame",
         "last_ns",
@@ -65,19 +67,33 @@ class Pair:
         self.last_ns = 0
         self.keys = keys
         self.copies = 0
+        self.given_up = False  # others needed the place of its parser
         self._recent: list[tuple[int, int]] = []
-        self._parser: StreamParser | None = None if tunnel else open_udp(connection)
+        self._parser: StreamParser | None = None
+        self._open: Callable[[Connection], StreamParser] | None = None if tunnel else open_udp
 
     def datagram(
         self, direction: Direction, frame: int, ns: int, data: memoryview | bytes, missing: int
     ) -> None:
         """One datagram; `missing` bytes at its end were not captured."""
+        span = Span(frame, ns, frame, ns)
+        if self._open is not None:
+            self._begin(self._open, span)
         if self._parser is None or self._is_copy(direction, ns, data):
             return
-        span = Span(frame, ns, frame, ns)
         self._run(self._parser.data, direction, data, span)
         if missing and self._parser is not None:
             self._run(self._parser.gap, direction, missing, span)
+
+    def _begin(self, open_udp: Callable[[Connection], StreamParser], span: Span) -> None:
+        """Find the parser, now that there is a datagram for it."""
+        self._open = None
+
+        def opened(_: Span) -> Output:
+            self._parser = open_udp(self.connection)
+            return ()
+
+        self._run(opened, span)
 
     def _is_copy(self, direction: Direction, ns: int, data: memoryview | bytes) -> bool:
         mark = hash((direction, bytes(data)))
@@ -96,7 +112,7 @@ class Pair:
         for direction in (CLIENT_TO_SERVER, SERVER_TO_CLIENT):
             if self._parser is not None:
                 self._run(self._parser.end, direction, span)
-        self._parser = None
+        self._parser = self._open = None
         self._recent.clear()
 
     def _run(self, verb: Callable[..., Output], *arguments: Any) -> None:
@@ -104,13 +120,16 @@ class Pair:
             for message in verb(*arguments):
                 self.emit(message)
         except ProtocolError as error:
-            where = self.connection
-            self.emit(
-                Anomaly(
-                    error.kind, str(error), where.capture, arguments[-1].last_frame, where.stream
-                )
-            )
-            self._parser = None
+            self._drop(error.kind, str(error), arguments[-1].last_frame)
+        except DissectError:
+            raise
+        except Exception as error:  # a bug of ours: it costs this pair alone, and is told
+            self._drop(INTERNAL, internal(error), arguments[-1].last_frame)
+
+    def _drop(self, kind: str, sentence: str, frame: int) -> None:
+        where = self.connection
+        self.emit(Anomaly(kind, sentence, where.capture, frame, where.stream))
+        self._parser = None
 
 
 def swapped(sender: Endpoint, receiver: Endpoint) -> bool:

@@ -55,6 +55,9 @@ class TsharkReading:
     def read(self, known: Iterable[Message], decode_as: Sequence[str]) -> CaptureInfo:
         info, inside, damaged = self._container()
         logs = [read_key_log(p) for p in (*self._item.key_logs, *self._item.found_key_logs)]
+        for log in (*logs, *inside):
+            if log.problem:
+                self._warn(f"{log.origin}: {log.problem}")
         odd_ports, warnings = hints.decode_as(known)
         for text in warnings:
             self._warn(text)

@@ -18,8 +18,9 @@ from dissect.model import (
 from dissect.protocols import content
 from dissect.protocols.heads import index, tokens
 from dissect.protocols.http1_framing import Version, absolute_form
+from dissect.protocols.http1_pairing import MAX_PENDING
 
-MAX_WAITING = 1024
+MAX_WAITING = MAX_PENDING  # requests of a connection, as in the other engine
 _CODED = "Content-encoded entity body"
 
 

@@ -18,6 +18,7 @@ from dissect.protocols.tls.messages import MessageReader
 from dissect.protocols.tls.protection import Opened, Opener
 from dissect.protocols.tls.records import Record, RecordReader
 from dissect.protocols.tls.resync import Resync
+from dissect.protocols.tls.secrets import SecretStore
 
 MAX_PARKED = 1 << 17  # bytes parked in one direction
 MAX_SEARCHED = 4096  # record numbers tried after a loss
@@ -50,8 +51,10 @@ class Key:
 class Half:
     """State and counters of one direction. `direction` is that of the connection."""
 
-    def __init__(self, direction: Direction) -> None:
+    def __init__(self, direction: Direction, store: SecretStore) -> None:
         self.direction: Direction = direction
+        self._store = store  # whose trials all connections of the capture share
+        self._paid = 0  # bytes that were counted in for them
         # Gives the keys that may have been taken up behind a loss, nearest first.
         self.successors: Callable[[], list[Key]] = list
         self.reader = RecordReader()
@@ -206,6 +209,7 @@ class Half:
         for key in [*known, *self.successors()]:
             opener = key.opener
             self.trials = max(0, self.trials - window)
+            self._store.trials -= window
             if not self.trials:
                 return False
             if before is not None:
@@ -226,7 +230,9 @@ class Half:
         held = length // SMALLEST_RECORD + 2 if length else MAX_SEARCHED
         self.search = min(self.search + held, MAX_SEARCHED)
         self.astray = True
-        self.trials = MAX_TRIALS
+        self._store.trials += (self.bytes_in - self._paid) // 2
+        self._paid = self.bytes_in
+        self.trials = max(0, min(MAX_TRIALS, self._store.trials))
         self.messages.clear()
         for key in self._keys:
             if key.unpack is not None:

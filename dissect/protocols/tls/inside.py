@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from dissect.errors import ProtocolError
+from dissect.errors import INTERNAL, DissectError, ProtocolError, internal
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer
 from dissect.protocols.tls.facts import Facts
@@ -35,10 +35,7 @@ class Inside:
         child = self._child
         if child is None:
             return
-        try:
-            out.extend(child.data(direction, content, span))
-        except ProtocolError as error:
-            self._drop(error, span, out)
+        self._run(partial(child.data, direction, content, span), span, out)
 
     def gap(self, direction: Direction, span: Span, out: Results) -> None:
         """Something is missing; how much plaintext that was can't be known."""
@@ -59,32 +56,35 @@ class Inside:
 
     def _open(self, span: Span, out: Results) -> None:
         facts = self._facts
-        try:
+
+        def child() -> Output:
             self._child = self._layer.child(
                 encrypted=True, server_name=facts.server_name, alpn=facts.alpn
             )
-        except ProtocolError as error:
-            self._drop(error, span, out)
-            return
+            return ()
+
+        self._run(child, span, out)
         for direction in BOTH:
             if self._child is None:
                 return  # it broke
             lost = self._lost[direction]
             if lost is not None:
                 self._run(partial(self._child.gap, direction, 0, lost), span, out)
-            if self._ended[direction]:
+            if self._child is not None and self._ended[direction]:
                 self._run(partial(self._child.end, direction, span), span, out)
 
     def _run(self, verb: Callable[[], Output], span: Span, out: Results) -> None:
         try:
             out.extend(verb())
         except ProtocolError as error:
-            self._drop(error, span, out)
+            self._drop(error.kind, str(error), span, out)
+        except DissectError:
+            raise
+        except Exception as error:  # a bug of ours: it costs what is inside, and is told
+            self._drop(INTERNAL, internal(error), span, out)
 
-    def _drop(self, error: ProtocolError, span: Span, out: Results) -> None:
+    def _drop(self, kind: str, sentence: str, span: Span, out: Results) -> None:
         self._child = None
         self._broken = True
         connection = self._layer.connection
-        out.append(
-            Anomaly(error.kind, str(error), connection.capture, span.last_frame, connection.stream)
-        )
+        out.append(Anomaly(kind, sentence, connection.capture, span.last_frame, connection.stream))

@@ -6,6 +6,8 @@ as they are found, oddities, and one `TlsConnection` when both directions have e
 
 from __future__ import annotations
 
+from collections import deque
+
 from dissect.model import Direction, Output, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.tls import words
@@ -17,7 +19,7 @@ from dissect.protocols.tls.negotiation import Negotiation
 from dissect.protocols.tls.notes import Notes
 from dissect.protocols.tls.records import LOST, Record, RecordReader
 from dissect.protocols.tls.resync import Resync
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secrets import MAX_TRIALS, SecretStore
 from dissect.protocols.tls.verdict import describe
 
 
@@ -26,7 +28,7 @@ class TlsParser:
 
     def __init__(self, layer: Layer, secrets: SecretStore) -> None:
         self._layer = layer
-        self._halves = (Half(0), Half(1))
+        self._halves = (Half(0, secrets), Half(1, secrets))
         self._talk = Negotiation(secrets, self._halves, layer.connection.stream)
         self._secrets = secrets
         self._inside = Inside(layer, self._talk.facts)
@@ -47,7 +49,9 @@ class TlsParser:
         reader = half.reader
         records = reader.feed(view, span)
         if records or reader.broken is not None:  # most segments complete no record
-            self._take(half, records, span, out)
+            rest = self._take(half, records, span, out)
+            if rest is not None:
+                self._search(half, rest, span, out)
         return out
 
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
@@ -98,7 +102,8 @@ class TlsParser:
 
     # ------------------------------------------------------------- bytes to records
 
-    def _take(self, half: Half, records: list[Record], span: Span, out: Results) -> None:
+    def _take(self, half: Half, records: list[Record], span: Span, out: Results) -> bytes | None:
+        """Take the records that the reader has cut; the bytes that it could not, to be searched."""
         rest = half.reader.broken
         for record in records:
             self._record(half, record, out)
@@ -109,7 +114,7 @@ class TlsParser:
             half.lose(0)
             half.behind = 0
             self._start_search(half)
-            self._search(half, rest, span, out)
+        return rest
 
     def _start_search(self, half: Half, read: int = 0, lost: int | None = None) -> None:
         """Look for a record; `read` bytes came after the last one, `lost` ones after them
@@ -127,24 +132,33 @@ class TlsParser:
         half.resync = Resync(proof if opener is not None and opener.proves else None)
 
     def _search(self, half: Half, view: bytes | memoryview, span: Span, out: Results) -> None:
-        search = half.resync
-        assert search is not None
-        pieces = search.feed(view, span)
-        if pieces is None:
-            if search.exhausted or not half.trials:
-                half.close("lost_segment", "no record was found behind the loss")
+        """Read on from bytes in which a record is looked for.
+
+        Once one is found, all from it on are records again, until one has no valid header: so
+        a place may be searched and read many times in turns, each time from a later byte.
+        """
+        pieces: deque[tuple[bytes | memoryview, Span]] = deque([(view, span)])
+        while pieces:
+            piece, where = pieces.popleft()
+            search = half.resync
+            if search is None:
+                rest = self._take(half, half.reader.feed(piece, where), where, out)
+                if rest is not None:
+                    pieces.appendleft((rest, where))
+                continue
+            found = search.feed(piece, where)
+            if found is not None:
+                keep = half.reader.keep
+                half.reader = RecordReader(first=False)
+                half.reader.keep = keep
+                half.resync = None
+                pieces.extendleft(reversed(found))
+            elif search.exhausted or not half.trials:
+                why = "no record was found behind the loss"
+                if self._secrets.trials <= 0:
+                    why += f", and over {MAX_TRIALS} tries in this capture no more are made"
+                half.close("lost_segment", why)
                 self._start_search(half)
-            return
-        keep = half.reader.keep
-        half.reader = RecordReader(first=False)
-        half.reader.keep = keep
-        half.resync = None
-        for number, (piece, where) in enumerate(pieces):
-            if half.resync is not None:  # lost again
-                for rest, place in pieces[number:]:
-                    self._search(half, rest, place, out)
-                return
-            self._take(half, half.reader.feed(piece, where), where, out)
 
     def _record(self, half: Half, record: Record, out: Results) -> None:
         if half.waits:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from dissect.protocols.tls.rsa_keys import RsaKey, open_rsa_key
 
-MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 300 bytes each
+MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 270 bytes each
 MAX_PROBLEMS = 100  # problems reported for one key log
 MAX_SESSIONS = 20_000  # sessions remembered for resumption
 MAX_GUESSES = 200_000  # record numbers tried on connections without a beginning
+MAX_TRIALS = 2_000_000  # record numbers tried after losses, and one more for two bytes of TLS
 MAX_ALTERNATIVES = 8  # conflicting secrets kept for one label and random
 
 CLIENT_RANDOM = "CLIENT_RANDOM"
@@ -60,6 +61,9 @@ _GLUED = re.compile(
     + rb"|RSA[ \t])"
 )
 _WORD = re.compile(rb"[A-Z][A-Z0-9_]{2,47}")
+_WRITTEN = re.compile(rb"[^\r\n]+")  # a line that is not empty
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_NUMBER = 4  # bytes of a log's number before a secret
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,18 +87,24 @@ class SecretStore:
     """All secrets that are known for one capture; one store serves all its connections."""
 
     def __init__(self) -> None:
-        self._by_random: dict[bytes, dict[str, tuple[LoggedSecret, ...]]] = {}
+        # By label, then by client random; a secret has the number of its log before it. A dict
+        # for each random, an object for each secret take twice the memory.
+        self._logged: dict[str, dict[bytes, bytes | tuple[bytes, ...]]] = {}
+        self._origins: dict[str, int] = {}
+        self.origins: list[str] = []  # the names of the key logs, in the order of the numbers
         self._sessions: dict[bytes, Session] = {}
         self._claimed: dict[bytes, str] = {}
-        self.origins: list[str] = []
         self.rsa_keys: list[RsaKey] = []
         # Connections that lacked a secret: client random → stream. It may come too late.
         self.missed: dict[bytes, int] = {}
         self.guesses = MAX_GUESSES  # what is left of them for this capture
+        self.trials = MAX_TRIALS
         self.count = 0
+        self.randoms = 0  # connections that the key logs have secrets for
+        self._full = False
 
     def __repr__(self) -> str:
-        return f"<SecretStore {self.count} secrets from {len(self.origins)} key logs>"
+        return f"<SecretStore {self.count} secrets from {len(self._origins)} key logs>"
 
     # ------------------------------------------------------------- key logs
 
@@ -105,18 +115,27 @@ class SecretStore:
         may be LF, CRLF or CR, hex digits of either case; a byte order mark, NUL padding,
         blank lines, comments and labels unknown here are passed over (RFC 9850 §2).
         """
-        if origin not in self.origins:
+        if origin not in self._origins:
+            self._origins[origin] = len(self.origins)
             self.origins.append(origin)
         if text[:2] in (b"\xff\xfe", b"\xfe\xff"):  # a shell that redirects in UTF-16
             text = bytes(text).decode("utf-16", "replace").encode("utf-8")
         problems: list[str] = []
-        for number, line in enumerate(_lines(bytes(text).removeprefix(b"\xef\xbb\xbf")), 1):
-            line = line.strip(b" \t\0\x0b\x0c\xef\xbb\xbf")
+        number, counted = 1, 0
+        full = self._full
+        for found in _WRITTEN.finditer(text):
+            line = found[0].strip(b" \t\0\x0b\x0c\xef\xbb\xbf")
             if not line or line.startswith(b"#"):
                 continue
             for problem in self._add_line(line, origin):
                 if len(problems) < MAX_PROBLEMS:
+                    number += len(_LINE_END.findall(text, counted, found.start()))
+                    counted = found.start()
                     problems.append(f"line {number}: {problem}")
+                elif len(problems) == MAX_PROBLEMS:
+                    problems.append(f"more than {MAX_PROBLEMS} problems: the rest is not listed")
+        if self._full and not full:
+            problems.insert(0, f"more than {MAX_SECRETS} secrets: the rest is left out")
         return problems
 
     def _add_line(self, line: bytes, origin: str) -> Iterator[str]:
@@ -151,17 +170,26 @@ class SecretStore:
         return self._keep(label, bytes.fromhex(random.decode()), secret, origin)
 
     def _keep(self, label: str, key: bytes, secret: bytes, origin: str) -> str | None:
-        if self.count >= MAX_SECRETS:
-            return f"more than {MAX_SECRETS} secrets: the rest is left out"
-        labels = self._by_random.setdefault(key, {})
-        known = labels.get(label, ())
+        known = self._logged.setdefault(label, {})
+        before = known.get(key, ())
+        secrets = (before,) if isinstance(before, bytes) else before
         value = bytes.fromhex(secret.decode())
-        if all(other.secret != value for other in known):
-            if len(known) >= MAX_ALTERNATIVES:
-                return f"more than {MAX_ALTERNATIVES} secrets of {label} for one random"
-            labels[label] = (*known, LoggedSecret(value, origin))
-            self.count += 1
+        if any(other[_NUMBER:] == value for other in secrets):
+            return None
+        if self.count >= MAX_SECRETS:
+            self._full = True
+            return None
+        if len(secrets) >= MAX_ALTERNATIVES:
+            return f"more than {MAX_ALTERNATIVES} secrets of {label} for one random"
+        if not before:
+            self.randoms += not self._has(key)
+        marked = self._origins[origin].to_bytes(_NUMBER) + value
+        known[key] = (*secrets, marked) if secrets else marked
+        self.count += 1
         return None
+
+    def _has(self, random: bytes) -> bool:
+        return any(random in known for known in self._logged.values())
 
     def add_rsa_key(self, data: bytes, origin: str, passwords: Sequence[bytes] = ()) -> None:
         """Add a server's private key (PEM, DER, PKCS#12); of the passwords one may fit.
@@ -180,25 +208,27 @@ class SecretStore:
     @property
     def too_late(self) -> frozenset[int]:
         """The streams of connections whose secrets came when they had ended."""
-        return frozenset(
-            stream for random, stream in self.missed.items() if random in self._by_random
-        )
+        return frozenset(stream for random, stream in self.missed.items() if self._has(random))
 
     def lookup(self, label: str, key: bytes) -> tuple[LoggedSecret, ...]:
         """The secrets of a label for a client random (`RSA`: for the key given above)."""
-        return self._by_random.get(key, {}).get(label, ())
+        known = self._logged.get(label)
+        found = known.get(key) if known else None
+        return self._named(found) if found else ()
+
+    def _named(self, found: bytes | tuple[bytes, ...]) -> tuple[LoggedSecret, ...]:
+        marked = (found,) if isinstance(found, bytes) else found
+        return tuple(
+            LoggedSecret(one[_NUMBER:], self.origins[int.from_bytes(one[:_NUMBER])])
+            for one in marked
+        )
 
     def labels_for(self, client_random: bytes) -> frozenset[str]:
-        return frozenset(self._by_random.get(client_random, ()))
-
-    @property
-    def randoms(self) -> int:
-        """How many connections the key logs have secrets for."""
-        return len(self._by_random)
+        return frozenset(label for label, known in self._logged.items() if client_random in known)
 
     def claim(self, client_random: bytes, name: str) -> None:
         """Note that a connection (to the server `name`) used the secrets of this random."""
-        if client_random in self._by_random:
+        if self._has(client_random):
             self._claimed[client_random] = name
 
     @property
@@ -212,9 +242,9 @@ class SecretStore:
 
     def unclaimed(self, label: str) -> Iterator[tuple[bytes, LoggedSecret]]:
         """Secrets of a label that no connection used so far, with their client randoms."""
-        for random, labels in self._by_random.items():
+        for random, found in self._logged.get(label, {}).items():
             if random not in self._claimed:
-                for secret in labels.get(label, ()):
+                for secret in self._named(found):
                     yield random, secret
 
     def opened(self, client_random: bytes, master: bytes) -> None:
@@ -238,10 +268,6 @@ class SecretStore:
             for logged in self.lookup(SESSION, ident):
                 return Session(logged.secret, logged.origin, -1)
         return known
-
-
-def _lines(text: bytes) -> list[bytes]:
-    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
 
 
 def _is_hex(word: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dissect.protocols.tls.mac_ciphers import MAX_KEY_STREAM, Mac, StreamOpener
+from dissect.protocols.tls.secrets import SecretStore
 
 from ..drive import C, Part, S, hole
 from .gnutls_peers import needs_gnutls, priority, talk
@@ -223,3 +224,52 @@ def test_a_wrong_secret_is_still_one() -> None:
     seen = look(session.wire, store_of(keys))
     assert (seen.row.decrypted, seen.row.reason) == ("none", "wrong_secret")
     assert seen.kinds == []
+
+
+# ------------------------------------------------------------------ found and lost again
+
+
+def shuffled(seed: int) -> list[Part]:
+    """A server's stream that no key opens: records, text between them, headers that lie."""
+    pick = random.Random(seed)
+    stream = b"\x17\x03\x03\x00\x05hello"
+    for _ in range(pick.randrange(10, 60)):
+        body = pick.randbytes(pick.choice((1, 30, 300)))
+        whole = b"\x17\x03\x03" + len(body).to_bytes(2) + body
+        lie = b"\x17\x03\x03" + pick.choice((5, 2000, 5000)).to_bytes(2)
+        stream += pick.choice((whole, whole * 2, whole * 3, lie, b"GET / and no record"))
+    parts: list[Part] = []
+    at = 0
+    while at < len(stream):
+        size = pick.choice((1, 20, 100, 100, 300))
+        lost = pick.random() < 0.01
+        piece = stream[at : at + size]
+        parts.append((S, len(piece) if lost else piece))
+        at += size
+    return parts
+
+
+@pytest.mark.parametrize("start", range(0, 1000, 100))
+def test_records_found_and_lost_again_are_looked_for_anew(start: int) -> None:
+    """Each time the search has found a record, and what follows it, in bytes that are already
+    there, is none again. It was an error in one stream of twenty such."""
+    for seed in range(start, start + 100):
+        row = look(shuffled(seed), SecretStore()).row
+        assert row.decrypted == "none", seed
+
+
+def test_record_numbers_are_tried_to_a_bound_of_the_capture() -> None:
+    """What a loss swallowed whole is found again by trying; the trials of all connections
+    together are bounded, and each byte of TLS adds some."""
+    session, _ = Peers(TLS13).talk([(C, b"GET / " * 400)] * 8)
+    at = [span for span in spans(session.wire, C) if span[0] == 23]
+    lost = without(session.wire, C, at[2][1] + 7, at[4][1] + 2)
+    seen = look(lost, store_of(session.keys))
+    assert len(seen.got[C]) >= 3 * 2400
+    store = store_of(session.keys)
+    size = sum(len(flight) for way, flight in lost if way == C and isinstance(flight, bytes))
+    store.trials = -size
+    seen = look(lost, store)
+    assert len(seen.got[C]) < 3 * 2400
+    assert seen.row.reason == "lost_segment"
+    assert "tries in this capture no more are made" in (seen.row.sentence or "")

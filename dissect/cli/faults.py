@@ -1,0 +1,42 @@
+"""Bugs of ours that cost a part of a run, or all of it: said in a line, and exit code 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from dissect.errors import internal
+
+MAX_TOLD = 20  # lines about them
+EXIT_CODE = 2
+_NOTED = "dissect.faults"
+
+
+def note(told: Sequence[str]) -> None:
+    """Have what is in `told` by the end of the command said then; it may grow until there."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta.setdefault(_NOTED, []).append(told)
+
+
+def settled(context: click.Context, result: object) -> object:
+    """What the command returns: its own result, or 2 after a bug that cost a part of it."""
+    lines = list(dict.fromkeys(line for told in context.meta.get(_NOTED, ()) for line in told))
+    for line in lines[:MAX_TOLD]:
+        click.echo(f"dissect: {line}", err=True)
+    if len(lines) > MAX_TOLD:
+        click.echo(f"dissect: and {len(lines) - MAX_TOLD} more errors like these", err=True)
+    return EXIT_CODE if lines else result
+
+
+def ended(error: Exception) -> int:
+    """Say what ended the run, without the error's text: that may hold bytes of a capture."""
+    if isinstance(error, MemoryError):
+        line = "there is not enough memory for this input: give fewer or smaller files"
+    elif isinstance(error, RecursionError):
+        line = f"the input is nested too deeply: {internal(error)}"
+    else:
+        line = internal(error)
+    click.echo(f"dissect: {line}", err=True)
+    return EXIT_CODE
