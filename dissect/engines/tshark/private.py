@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from dissect import leftovers
 from dissect.protocols.tls.rsa_keys import RsaKey
 
 _COPY = 1 << 20
@@ -24,7 +25,9 @@ class PrivateFolder:
     """A folder of our own; on Windows the user's temporary folder is private by itself."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+        with leftovers.held():
+            self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+            leftovers.add_path(self.path)
 
     def __enter__(self) -> PrivateFolder:
         return self
@@ -40,6 +43,8 @@ class PrivateFolder:
     def close(self) -> None:
         """Remove the folder with all in it. tshark must have ended, Windows insists."""
         shutil.rmtree(self.path, ignore_errors=True)
+        if not self.path.exists():
+            leftovers.drop_path(self.path)
 
     def config(self) -> str:
         """An empty Wireshark profile."""

@@ -1,0 +1,62 @@
+"""Errors that nobody foresaw, in one line each, and never with their text.
+
+The text of an exception may hold bytes of a capture. Where it was raised says as much to
+whoever mends it: `DISSECT_DEBUG=1` adds the whole way there, by file, line and function.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+
+VARIABLE = "DISSECT_DEBUG"
+MAX_CHAIN = 20  # causes of causes that are told
+
+
+def sentence(error: BaseException) -> str:
+    """What to say of an error that escaped."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this input"
+    if isinstance(error, ImportError) and not _own(error.name or "dissect"):
+        return f"the library {error.name} can't be loaded: install dissect-flow again"
+    if isinstance(error, OSError) and error.errno is not None and error.strerror:
+        # What the system says of a file; exceptions that libraries derive have no number.
+        where = f"{os.fsdecode(error.filename)}: " if _named(error.filename) else ""
+        return f"{where}{error.strerror.lower()}"
+    return f"internal error, please report: {type(error).__name__} at {_place(error)}"
+
+
+def trace(error: BaseException) -> list[str]:
+    """How it came to be raised, if the user asked for that."""
+    if not os.environ.get(VARIABLE):
+        return []
+    return list(_trace(error))
+
+
+def _trace(error: BaseException | None) -> Iterator[str]:
+    for _ in range(MAX_CHAIN):
+        if error is None:
+            return
+        yield f"{type(error).__module__}.{type(error).__qualname__}"
+        for frame in traceback.extract_tb(error.__traceback__):
+            yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+        error = error.__cause__ or error.__context__
+
+
+def _place(error: BaseException) -> str:
+    """Module and line of ours that is nearest to the error, else of whose it is."""
+    place = "no known place"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__", "?"))
+        if _own(module) or not _own(place):
+            place = f"{module}:{line}"
+    return place
+
+
+def _own(module: str) -> bool:
+    return module == "dissect" or module.startswith(("dissect.", "dissect:"))
+
+
+def _named(name: object) -> bool:
+    return isinstance(name, str | bytes) and bool(name)
