@@ -11,7 +11,7 @@ import click
 from click.shell_completion import shell_complete
 
 from dissect import __version__
-from dissect.cli import faults, interrupt, streams
+from dissect.cli import interrupt, streams, unforeseen
 from dissect.errors import DissectError
 
 FAULT = 2  # usage, a file that can't be read or written, an error of ours
@@ -140,8 +140,8 @@ def _tell(error: BaseException) -> None:
     elif isinstance(error, DissectError):
         _error(str(error))
     else:
-        _error(faults.sentence(error))
-        for line in faults.trace(error):
+        _error(unforeseen.sentence(error))
+        for line in unforeseen.trace(error):
             click.echo(line, err=True)
 
 

@@ -9,22 +9,25 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 VARIABLE = "DISSECT_DEBUG"
+_PACKAGE = Path(__file__).parent.parent
 MAX_CHAIN = 20  # causes of causes that are told
 
 
 def sentence(error: BaseException) -> str:
     """What to say of an error that escaped."""
     if isinstance(error, MemoryError):
-        return "there is not enough memory for this input"
+        return "there is not enough memory for this input: give fewer or smaller files"
     if isinstance(error, ImportError) and not _own(error.name or "dissect"):
         return f"the library {error.name} can't be loaded: install dissect-flow again"
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         # What the system says of a file; exceptions that libraries derive have no number.
         where = f"{os.fsdecode(error.filename)}: " if _named(error.filename) else ""
         return f"{where}{error.strerror.lower()}"
-    return f"internal error, please report: {type(error).__name__} at {_place(error)}"
+    said = f"internal error, please report: {type(error).__name__} at {_place(error)}"
+    return f"the input is nested too deeply: {said}" if isinstance(error, RecursionError) else said
 
 
 def trace(error: BaseException) -> list[str]:
@@ -45,17 +48,17 @@ def _trace(error: BaseException | None) -> Iterator[str]:
 
 
 def _place(error: BaseException) -> str:
-    """Module and line of ours that is nearest to the error, else of whose it is."""
-    place = "no known place"
+    """The innermost line of dissect's own code, as `protocols/dns.py:120`."""
+    place = "an unknown place"
     for frame, line in traceback.walk_tb(error.__traceback__):
-        module = str(frame.f_globals.get("__name__", "?"))
-        if _own(module) or not _own(place):
-            place = f"{module}:{line}"
+        file = Path(frame.f_code.co_filename)
+        if file.is_relative_to(_PACKAGE):
+            place = f"{file.relative_to(_PACKAGE).as_posix()}:{line}"
     return place
 
 
 def _own(module: str) -> bool:
-    return module == "dissect" or module.startswith(("dissect.", "dissect:"))
+    return module == "dissect" or module.startswith("dissect.")
 
 
 def _named(name: object) -> bool:
