@@ -100,9 +100,19 @@ def _text(raw: Raw, old: TextIO | None) -> TextIO:
     # A console of another code page must not turn a chart into an error.
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
-        encoding=old.encoding if old is not None else "utf-8",
+        encoding=_encoding(old),
         errors="replace",
         newline=None if os.name == "nt" else "\n",
         line_buffering=old is None or getattr(old, "line_buffering", False),
         write_through=getattr(old, "write_through", False),
     )
+
+
+def _encoding(old: TextIO | None) -> str:
+    """That of the interpreter, unless it can't write any text: PYTHONIOENCODING=idna."""
+    try:
+        name = old.encoding if old is not None else "utf-8"
+        "\u2713".encode(name, "replace")
+    except (LookupError, UnicodeError):
+        name = "utf-8"
+    return name
