@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -70,8 +70,11 @@ class PrivateFolder:
     def capture(self, source: BinaryIO) -> str:
         """What comes from `source`, as a file that can be read twice."""
         path = self.path / "capture"
+        # One system call a read: a signal that comes between two of a longer one would wait.
+        read: Callable[[int], bytes] = getattr(source, "read1", source.read)
         with os.fdopen(_create(path), "wb") as file, contextlib.closing(source):
-            shutil.copyfileobj(source, file, _COPY)
+            while data := read(_COPY):
+                file.write(data)
         return str(path)
 
     def _write(self, name: str, data: bytes) -> str:
