@@ -15,7 +15,8 @@ def main() -> None:
     except KeyboardInterrupt:
         _leave("interrupted", 130)
     except ImportError as error:
-        _leave(f"{error.name or 'a library'} can't be loaded: install dissect-flow again", 2)
+        name = (error.name or "?").partition(".")[0]
+        _leave(f"the library {name} can't be loaded: install dissect-flow again", 2)
     run()
 
 

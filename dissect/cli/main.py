@@ -99,15 +99,14 @@ def _run(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code and raises nothing but KeyboardInterrupt
-    between two commands."""
+    """Run the command line; returns the exit code. Whatever is raised inside ends in here."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
         code = _command(arguments)
     except click.exceptions.Exit as exit_:  # --help, --version
-        code = exit_.exit_code
+        code = FAULT if exit_.exit_code else 0
     except (KeyboardInterrupt, click.Abort):
         return interrupt.end()
     except BaseException as error:
@@ -122,7 +121,8 @@ def main(arguments: list[str]) -> int:
 def _command(arguments: list[str]) -> int:
     """What click's own `main` does, but for what it prints and exits with on the way."""
     if COMPLETE in os.environ:
-        return shell_complete(cli, {}, "dissect", COMPLETE, os.environ[COMPLETE])
+        failed = shell_complete(cli, {}, "dissect", COMPLETE, os.environ[COMPLETE])
+        return FAULT if failed else 0
     with cli.make_context("dissect", list(arguments)) as context:
         result = cli.invoke(context)
     return _verdict(result)

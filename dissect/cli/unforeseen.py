@@ -21,7 +21,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for this input: give fewer or smaller files"
     if isinstance(error, ImportError) and not _own(error.name or "dissect"):
-        return f"the library {error.name} can't be loaded: install dissect-flow again"
+        name = str(error.name).partition(".")[0]
+        return f"the library {name} can't be loaded: install dissect-flow again"
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         # What the system says of a file; exceptions that libraries derive have no number.
         where = f"{os.fsdecode(error.filename)}: " if _named(error.filename) else ""
