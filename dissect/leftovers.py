@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from subprocess import Popen, TimeoutExpired
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # every run imports this module, few start a process
+    from subprocess import Popen
 
 END_LIMIT = 5  # seconds that a killed process may take to vanish
 
@@ -65,6 +66,11 @@ def drop_path(path: str | os.PathLike[str]) -> None:
 
 def clear() -> None:
     """End the processes, then remove the files (Windows lets nobody remove an open one)."""
+    if not _processes and not _paths:
+        return
+    import shutil
+    from subprocess import TimeoutExpired
+
     for process in list(_processes.values()):
         with contextlib.suppress(OSError, TimeoutExpired):
             process.kill()

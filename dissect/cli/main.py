@@ -8,10 +8,9 @@ import os
 import sys
 
 import click
-from click.shell_completion import shell_complete
 
 from dissect import __version__
-from dissect.cli import interrupt, streams, unforeseen
+from dissect.cli import interrupt, streams
 from dissect.errors import DissectError
 
 FAULT = 2  # usage, a file that can't be read or written, an error of ours
@@ -121,6 +120,8 @@ def main(arguments: list[str]) -> int:
 def _command(arguments: list[str]) -> int:
     """What click's own `main` does, but for what it prints and exits with on the way."""
     if COMPLETE in os.environ:
+        from click.shell_completion import shell_complete
+
         failed = shell_complete(cli, {}, "dissect", COMPLETE, os.environ[COMPLETE])
         return FAULT if failed else 0
     with cli.make_context("dissect", list(arguments)) as context:
@@ -140,6 +141,8 @@ def _tell(error: BaseException) -> None:
     elif isinstance(error, DissectError):
         _error(str(error))
     else:
+        from dissect.cli import unforeseen
+
         _error(unforeseen.sentence(error))
         for line in unforeseen.trace(error):
             click.echo(line, err=True)

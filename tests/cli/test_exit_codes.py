@@ -204,6 +204,24 @@ def test_a_plugin_that_exits(code: int, tmp_path: Path) -> None:
     assert "SystemExit" in done.stderr
 
 
+def test_an_error_in_a_destructor(tmp_path: Path) -> None:
+    """Python would print where it was, and its text."""
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(
+        f"class Last:\n    def __del__(self):\n        raise ValueError({SECRET!r})\n"
+        "def register(registry):\n    Last()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "dissect", "flow", SIGNIN.phone, "--plugin", str(plugin)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    said = "dissect: internal error, please report: ValueError while cleaning up\n"
+    assert done.stderr == said
+
+
 def test_completions_of_the_shell() -> None:
     environment = {**os.environ, "COMP_WORDS": "dissect fl", "COMP_CWORD": "1"}
     for how, code in (("bash_complete", 0), ("bash_nonsense", 2)):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dissect import leftovers
 from tests.lab import scenario
 
 SIGNIN = scenario("web-signin")
@@ -208,6 +209,29 @@ class TestWaiting:
         assert code == 130
         process.communicate()
         place.clean()
+
+
+def test_a_signal_waits_until_what_is_made_is_known() -> None:
+    """Between the start of a process and the line that knows it nothing may strike."""
+
+    def strike() -> None:
+        raise KeyboardInterrupt
+
+    done = []
+
+    def make() -> None:
+        with leftovers.held():
+            with leftovers.held():
+                assert leftovers.wait(strike)
+                done.append("inner")
+            done.append("outer")
+        done.append("never")
+
+    assert not leftovers.wait(strike)
+    with pytest.raises(KeyboardInterrupt):
+        make()
+    assert done == ["inner", "outer"]
+    assert not leftovers.wait(strike)
 
 
 PLUGIN = """
