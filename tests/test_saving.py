@@ -19,6 +19,7 @@ from dissect.saving import is_stream, save, save_all, writing
 from tests.lab import scenario
 
 SIGNIN = scenario("web-signin")
+WAIT = 60  # seconds until a test gives up
 POSIX = pytest.mark.skipif(os.name == "nt", reason="modes and devices of POSIX")
 ROOT = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root mounts and makes devices"
@@ -181,7 +182,7 @@ class TestLinks:
 
 def read_from(path: Path) -> tuple[threading.Thread, list[bytes]]:
     found: list[bytes] = []
-    thread = threading.Thread(target=lambda: found.append(path.read_bytes()))
+    thread = threading.Thread(target=lambda: found.append(path.read_bytes()), daemon=True)
     thread.start()
     return thread, found
 
@@ -199,7 +200,7 @@ class TestStreams:
         for path in (pipe, link):
             thread, found = read_from(pipe)
             assert main([*command, SIGNIN.phone, "-o", str(path)]) in (0, 1)
-            thread.join()
+            thread.join(WAIT)
             assert len(found[0]) > 1000
         assert stat.S_ISFIFO(pipe.stat().st_mode)
         assert sorted(tmp_path.iterdir()) == [link, pipe]
@@ -209,7 +210,7 @@ class TestStreams:
         os.mkfifo(pipe)
         thread, found = read_from(pipe)
         assert main(["check", SIGNIN.phone, "--expect", str(pipe), "--update"]) == 0
-        thread.join()
+        thread.join(WAIT)
         assert b'"flows"' in found[0]
 
     @ROOT

@@ -169,9 +169,10 @@ class TestWaiting:
         assert (code, err) == (130, SAID)
         place.clean()
 
+    @pytest.mark.parametrize("times", [1, 2])
     @pytest.mark.parametrize("number", NUMBERS)
-    def test_for_tshark(self, number: str, place: Place, tmp_path: Path) -> None:
-        """A tshark that never ends, and has the key log by then."""
+    def test_for_tshark(self, number: str, times: int, place: Place, tmp_path: Path) -> None:
+        """A tshark that never ends, and has the key log by then. Some strike twice."""
         program, started = tmp_path / "bin" / "tshark", tmp_path / "started"
         program.parent.mkdir()
         program.write_text(
@@ -190,7 +191,8 @@ class TestWaiting:
             waited += 1
             assert waited < WAIT * 20
         assert [path.name for path in place.temporary.rglob("keys.log")] == ["keys.log"]
-        process.send_signal(getattr(signal, number))
+        for _ in range(times):
+            process.send_signal(getattr(signal, number))
         _, err = process.communicate(timeout=WAIT)
         assert (process.returncode, err) == (130, SAID)
         for line in started.read_text().split():
