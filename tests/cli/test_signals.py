@@ -237,7 +237,7 @@ def test_a_signal_waits_until_what_is_made_is_known() -> None:
 
 
 PLUGIN = """
-import os, signal, sys
+import os, signal, sys, threading, time
 
 def strike():
     os.kill(os.getpid(), signal.SIGTERM)
@@ -266,6 +266,24 @@ def twice():
     finally:
         strike()
 
+def unheard():
+    """The signal reaches another thread: the system call of this one goes on."""
+    def strike_myself():
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    threading.Thread(target=strike_myself, daemon=True).start()
+    os.read(os.pipe()[0], 1)
+
+def worker():
+    """A process of ours is ended: its parent goes on."""
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    os.kill(child, signal.SIGTERM)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+
 def register(registry):
     {}
 """
@@ -278,6 +296,8 @@ def register(registry):
         "swallow()",
         "convert()",
         "twice()",
+        "unheard()",
+        "worker()",
         "sys.Last = Last()",
         "import atexit; atexit.register(strike)",
     ],
@@ -290,7 +310,7 @@ def test_whatever_becomes_of_the_exception(how: str, place: Place, tmp_path: Pat
     command = [sys.executable, "-m", "dissect", "flow", SIGNIN.phone, "--plugin", plugin]
     process = place.start(command)
     _, err = process.communicate(timeout=WAIT)
-    late = "atexit" in how or "sys.Last" in how
+    late = how in ("sys.Last = Last()", "import atexit; atexit.register(strike)", "worker()")
     assert (process.returncode, err) == ((0, "") if late else (130, SAID))
     place.clean()
 
