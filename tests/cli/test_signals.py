@@ -76,9 +76,6 @@ class Place:
         _, err = process.communicate(timeout=WAIT)
         return process.returncode, err
 
-    def calls(self) -> int:
-        return int((self.root / "n").read_text())
-
     def clean(self) -> None:
         """Nothing is left of the run, and what was there is whole."""
         assert list(self.temporary.iterdir()) == []
@@ -121,7 +118,7 @@ def at_moments(place: Place, run: str, moments: int) -> None:
         pytest.skip("tshark is not installed")
     code, whole = place.strike(-1, 0, *RUNS[run])
     assert code == 0, whole
-    total = place.calls()
+    total = int((place.root / "n").read_text())
     assert total > 10_000
     struck = 0
     for moment in range(moments):
@@ -267,16 +264,15 @@ def twice():
         strike()
 
 def unheard():
-    """The signal reaches another thread: the system call of this one goes on."""
+    # The signal reaches another thread: the system call of this one goes on.
     def strike_myself():
         time.sleep(0.2)
         signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
-    threading.Thread(target=strike_myself, daemon=True).start()
+    threading.Thread(target=strike_myself).start()
     os.read(os.pipe()[0], 1)
 
 def worker():
-    """A process of ours is ended: its parent goes on."""
     child = os.fork()
     if not child:
         time.sleep(60)
@@ -304,7 +300,7 @@ def register(registry):
 )
 def test_whatever_becomes_of_the_exception(how: str, place: Place, tmp_path: Path) -> None:
     """Swallowed by a library, lost in a destructor, turned into another, struck once more; and
-    after the result, which then stands."""
+    after the result, which then stands; for a worker process, which is not its parent."""
     plugin = tmp_path / "plugin.py"
     plugin.write_text(PLUGIN.format(how))
     command = [sys.executable, "-m", "dissect", "flow", SIGNIN.phone, "--plugin", plugin]
