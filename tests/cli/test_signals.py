@@ -273,10 +273,13 @@ def unheard():
     os.read(os.pipe()[0], 1)
 
 def worker():
+    reader, writer = os.pipe()
     child = os.fork()
     if not child:
+        os.write(writer, b"x")
         time.sleep(60)
         os._exit(0)
+    os.read(reader, 1)
     os.kill(child, signal.SIGTERM)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
 
