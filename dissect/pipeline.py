@@ -343,7 +343,7 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
     common: list[str] = []
     bound: dict[str, list[str]] = {}
     for item in options.key_logs:
-        capture, path = _split_binding(item, options.captures)
+        capture, path = split_binding(item, options.captures)
         if not Path(path).exists():
             raise UsageError(f"{path}: no such key log")
         (common if capture is None else bound.setdefault(capture, [])).append(path)
@@ -357,7 +357,7 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
         CaptureInput(
             name=name,
             key_logs=(*common, *bound.get(name, ())),
-            found_key_logs=tuple(_found_beside(name)) if options.auto_keys else (),
+            found_key_logs=tuple(found_beside(name)) if options.auto_keys else (),
             offset_ns=options.clocks.get(name, 0),
             rsa_keys=options.rsa_keys,
             rsa_passwords=options.rsa_passwords,
@@ -366,7 +366,7 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
     ]
 
 
-def _split_binding(item: str, captures: Sequence[str]) -> tuple[str | None, str]:
+def split_binding(item: str, captures: Sequence[str]) -> tuple[str | None, str]:
     """`phone.pcapng:phone.keys`, if its first part is a capture given (a drive letter is not)."""
     for name in captures:
         if item.startswith(name + ":") or item.startswith(Path(name).name + ":"):
@@ -375,7 +375,8 @@ def _split_binding(item: str, captures: Sequence[str]) -> tuple[str | None, str]
     return None, item
 
 
-def _found_beside(capture: str) -> list[str]:
+def found_beside(capture: str) -> list[str]:
+    """The key logs that lie beside a capture, and the one that SSLKEYLOGFILE names."""
     found = []
     if capture != "-":
         path = Path(capture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.errors import UsageError
+from dissect.saving import is_stream, save
 
 if TYPE_CHECKING:
     from dissect.pipeline import Session
@@ -33,11 +35,16 @@ def check(
     from dissect.compare import compare
     from dissect.render.escape import visible
 
-    run = session(captures, **options)
+    run = session(
+        captures, outputs=[golden] if update else [], also=[] if update else [golden], **options
+    )
+    if update:
+        _check_golden(golden)
     document = _document(run)
     warn(run)
     if update:
-        _write(golden, document)
+        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        save(golden, text, private=run.options.reveal)
         click.echo(f"wrote {golden}", err=True)
         return 0
     try:
@@ -56,9 +63,11 @@ def check(
 @click.argument("bad", metavar="BAD")
 def diff(good: str, bad: str) -> int:
     """Show where two sign-ins parted. Each is a capture, a folder of captures, or flow JSON."""
+    from dissect import places
     from dissect.compare import parting
     from dissect.render.escape import visible
 
+    places.check_files([good, bad], ())
     ours, theirs = _flows(good), _flows(bad)
     pair = next(((a, b) for a in ours for b in theirs if a["flow"] == b["flow"]), None)
     if pair is None:
@@ -116,9 +125,15 @@ def _read(path: str) -> dict[str, Any]:
     return document
 
 
-def _write(path: str, document: dict[str, Any]) -> None:
-    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+def _check_golden(path: str) -> None:
+    """Raises UsageError for a file that --update must not replace: any but a golden one."""
+    if is_stream(path) or not os.path.exists(path) or not os.path.getsize(path):
+        return
     try:
-        Path(path).write_text(text, "utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        golden = isinstance(_read(path).get("flows"), list)
+    except UsageError:
+        golden = False
+    if not golden:
+        raise UsageError(
+            f"{path}: no golden file, so --update does not replace it; remove it first"
+        )

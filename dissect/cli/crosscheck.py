@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,7 @@ def crosscheck(
 
     Exit code: 0 if they agree or every difference is explained, 1 if not.
     """
+    from dissect import places
     from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
     from dissect.engines.both import check
@@ -51,14 +53,10 @@ def crosscheck(
 
     if "-" in captures:
         raise click.UsageError("standard input can't be read twice: give a file")
+    options = Options(captures, key_logs, rsa_keys=rsa_keys, auto_keys=not no_auto_keys)
+    places.check(options, (), [*known_files, *([rsa_password] if rsa_password else [])])
+    options = replace(options, rsa_passwords=passwords(rsa_keys, rsa_password))
     known = Known(known_files) if known_files else None
-    options = Options(
-        captures,
-        key_logs,
-        rsa_keys=rsa_keys,
-        rsa_passwords=passwords(rsa_keys, rsa_password),
-        auto_keys=not no_auto_keys,
-    )
     checked = [check(item, decode_as, known) for item in bind_key_logs(options)]
     stale = known.stale(captures) if known is not None else []
     document = report(checked, stale)

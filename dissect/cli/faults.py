@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from dissect.errors import internal
-
 MAX_TOLD = 20  # lines about them
 EXIT_CODE = 2
 _NOTED = "dissect.faults"
@@ -28,15 +26,3 @@ def settled(context: click.Context, result: object) -> object:
     if len(lines) > MAX_TOLD:
         click.echo(f"dissect: and {len(lines) - MAX_TOLD} more errors like these", err=True)
     return EXIT_CODE if lines else result
-
-
-def ended(error: Exception) -> int:
-    """Say what ended the run, without the error's text: that may hold bytes of a capture."""
-    if isinstance(error, MemoryError):
-        line = "there is not enough memory for this input: give fewer or smaller files"
-    elif isinstance(error, RecursionError):
-        line = f"the input is nested too deeply: {internal(error)}"
-    else:
-        line = internal(error)
-    click.echo(f"dissect: {line}", err=True)
-    return EXIT_CODE

@@ -51,7 +51,7 @@ def flow(
     """
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
-    run = session(captures, phone_logs=phone_logs, **options)
+    run = session(captures, phone_logs=phone_logs, outputs=outputs, **options)
     _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)

@@ -10,7 +10,11 @@ import sys
 import click
 
 from dissect import __version__
+from dissect.cli import interrupt, streams
 from dissect.errors import DissectError
+
+FAULT = 2  # usage, a file that can't be read or written, an error of ours
+COMPLETE = "_DISSECT_COMPLETE"  # the shell asks for completions
 
 # name → (module, attribute, one line for --help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -60,7 +64,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 sign-in complete, or table printed; 1 a sign-in failed or is "
-    "incomplete; 2 usage or unreadable input; 3 no flow found.",
+    "incomplete; 2 usage, unreadable input or unwritable output; 3 no flow found; 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="dissect")
 def cli() -> None:
@@ -80,41 +84,80 @@ def run() -> None:
     # A run builds what it keeps, and next to no cycles: to look for them often, or once more at
     # the exit, takes a tenth of the time and frees nothing.
     gc.set_threshold(10_000)
-    code = main(sys.argv[1:])
+    try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = interrupt.end()
+    interrupt.over()
+    if interrupt.seen() and code != interrupt.CODE:
+        code = interrupt.end()  # it struck after the last command, or was swallowed
     gc.freeze()
     sys.exit(code)
 
 
+def _run(arguments: list[str]) -> int:
+    output = streams.guard()
+    code = main(arguments)
+    sys.stdout.flush()
+    if output.problem is not None and code != interrupt.CODE:
+        _error(output.problem)
+        return FAULT
+    return code
+
+
 def main(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code. Whatever is raised inside ends in here."""
     for stream in (sys.stdout, sys.stderr):
-        # A console of another code page must not turn a chart into an error.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        result = cli.main(arguments, prog_name="dissect", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
-    except click.Abort:
-        return 130
-    except click.ClickException as error:
-        _say(error)
-        return 2
-    except DissectError as error:
-        click.echo(f"dissect: {_one_line(str(error))}", err=True)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python must not complain at exit, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # memory, nesting, or a bug of ours
-        from dissect.cli.faults import ended
+        code = _command(arguments)
+    except click.exceptions.Exit as exit_:  # --help, --version
+        code = FAULT if exit_.exit_code else 0
+    except (KeyboardInterrupt, click.Abort):
+        return interrupt.end()
+    except BaseException as error:
+        # One that a signal caused on its way through a library, too.
+        if interrupt.seen():
+            return interrupt.end()
+        _tell(error)
+        return FAULT
+    return interrupt.end() if interrupt.seen() else code
 
-        return ended(error)
+
+def _command(arguments: list[str]) -> int:
+    """What click's own `main` does, but for what it prints and exits with on the way."""
+    if COMPLETE in os.environ:
+        from click.shell_completion import shell_complete
+
+        failed = shell_complete(cli, {}, "dissect", COMPLETE, os.environ[COMPLETE])
+        return FAULT if failed else 0
+    with cli.make_context("dissect", list(arguments)) as context:
+        result = cli.invoke(context)
+    return _verdict(result)
+
+
+def _verdict(result: object) -> int:
+    """The exit code of a command that came to its end: a verdict. Here is the place to ask
+    whether the run itself was at fault, which no verdict stands against."""
     return result if isinstance(result, int) else 0
+
+
+def _tell(error: BaseException) -> None:
+    if isinstance(error, click.ClickException):
+        _say(error)
+    elif isinstance(error, DissectError):
+        _error(str(error))
+    else:
+        from dissect.cli import unforeseen
+
+        _error(unforeseen.sentence(error))
+        for line in unforeseen.trace(error):
+            click.echo(line, err=True)
+
+
+def _error(text: str) -> None:
+    click.echo(f"dissect: {_one_line(text)}", err=True)
 
 
 def _say(error: click.ClickException) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
@@ -141,37 +143,41 @@ def session(
     engine: Literal["embedded", "tshark"] = "embedded",
     decode_as: Sequence[str] = (),
     opened: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    also: Sequence[str] = (),
 ) -> Session:
-    """A session for these options. Raises UsageError for those that can't be read."""
+    """A session for these options, which will write to `outputs` and reads `also` besides.
+
+    Raises UsageError for options that can't be read, and where an output is an input.
+    """
+    from dissect import places
     from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
     from dissect.pipeline import Options, Session
 
-    if list(captures).count("-") > 1:
-        raise click.UsageError("standard input can be read only once")
+    check_standard_input(captures)
     for item in key_logs:
         _check_binding(item, captures)
     if reveal:
         click.echo("dissect: --reveal: secrets are shown in what follows", err=True)
     _say_opened(opened)
-    run = Session(
-        Options(
-            captures=tuple(captures),
-            key_logs=tuple(key_logs),
-            phone_logs=tuple(phone_logs),
-            flows=tuple(flows),
-            plugins=tuple(plugins),
-            rsa_keys=tuple(rsa_keys),
-            rsa_passwords=passwords(rsa_keys, rsa_password),
-            engine=engine,
-            decode_as=tuple(decode_as),
-            auto_keys=not no_auto_keys,
-            reveal=reveal,
-            opened=tuple(opened),
-            roles=dict(_role(item) for item in roles),
-            clocks=dict(_clock(item, captures) for item in clocks),
-        )
+    asked = Options(
+        captures=tuple(captures),
+        key_logs=tuple(key_logs),
+        phone_logs=tuple(phone_logs),
+        flows=tuple(flows),
+        plugins=tuple(plugins),
+        rsa_keys=tuple(rsa_keys),
+        engine=engine,
+        decode_as=tuple(decode_as),
+        auto_keys=not no_auto_keys,
+        reveal=reveal,
+        opened=tuple(opened),
+        roles=dict(_role(item) for item in roles),
+        clocks=dict(_clock(item, captures) for item in clocks),
     )
+    places.check(asked, outputs, [*also, *([rsa_password] if rsa_password else [])])
+    run = Session(replace(asked, rsa_passwords=passwords(rsa_keys, rsa_password)))
     note(run.faults)
     _check_actors(run)
     return run
@@ -191,6 +197,18 @@ def _say_opened(opened: Sequence[str]) -> None:
         else:
             said = f"stays hidden: it names a secret ({kind}); only --reveal shows those"
         click.echo(f"dissect: --show-value {visible(name)}: {said}", err=True)
+
+
+def check_standard_input(captures: Sequence[str]) -> None:
+    """Raises UsageError where `-` is given twice, or nothing can come from there."""
+    if "-" not in captures:
+        return
+    if list(captures).count("-") > 1:
+        raise click.UsageError("standard input can be read only once")
+    if sys.stdin is None or sys.stdin.closed:
+        raise click.UsageError("standard input is closed")
+    if sys.stdin.isatty():
+        raise click.UsageError("standard input is a terminal: pipe a capture into it")
 
 
 def _check_binding(item: str, captures: Sequence[str]) -> None:

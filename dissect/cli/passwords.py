@@ -22,7 +22,7 @@ def passwords(keys: Sequence[str], file: str | None) -> tuple[Opaque, ...]:
     if file is not None:
         lines = _read(file).splitlines()
         return tuple(Opaque(line) for line in lines if line)
-    if not keys or not sys.stdin.isatty():
+    if not keys or sys.stdin is None or not sys.stdin.isatty():
         return ()
     from dissect.protocols.tls.rsa_keys import needs_password
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import click
 
 from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name, save
+from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name
 from dissect.errors import CaptureError, UsageError
+from dissect.saving import save
 
 if TYPE_CHECKING:
     from dissect.report.folder import Run
@@ -56,7 +58,7 @@ def report(
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
     outputs = outputs or ("report.html",)
-    run = session(captures, phone_logs=phone_logs, **options)
+    run = session(captures, phone_logs=phone_logs, outputs=outputs, **options)
     _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)
@@ -78,6 +80,7 @@ def _folder(folder: Path, target: Path, anonymize: bool, options: dict[str, Any]
     found = runs(folder)
     if not found:
         raise UsageError(f"{folder}: no captures in this folder")
+    _check_places(found, target, options)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,9 +97,24 @@ def _folder(folder: Path, target: Path, anonymize: bool, options: dict[str, Any]
             continue
         drawing.write(str(page))
         done.append(item.read(page.name, drawing.charts, run.reading.captures))
-    save(str(target / "index.html"), index(folder.name, done))
+    save(str(target / "index.html"), index(folder.name, done), options.get("reveal", False))
     click.echo(f"wrote {target / 'index.html'}", err=True)
     return max(_code(item) for item in done)
+
+
+def _check_places(found: Sequence[Run], target: Path, options: dict[str, Any]) -> None:
+    """Raises UsageError where a page, or the index, would take the place of a file that is read,
+    by whichever run."""
+    from dissect import places
+    from dissect.pipeline import Options
+
+    names = ("key_logs", "rsa_keys", "flows", "plugins")
+    given: dict[str, Any] = {name: tuple(options.get(name, ())) for name in names}
+    read: list[str] = [options["rsa_password"]] if options.get("rsa_password") else []
+    for item in found:
+        read += places.files(Options(item.captures, phone_logs=item.phone_logs, **given))
+    pages = [f"{item.name}.html" for item in found]
+    places.check_files(read, [str(target / page) for page in (*pages, "index.html")])
 
 
 def _code(item: Run) -> int:

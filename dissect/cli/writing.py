@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissect.errors import UsageError
+from dissect.saving import save, save_all
 
 if TYPE_CHECKING:
     from dissect.model import SequenceChart
@@ -85,31 +86,38 @@ class Drawing:
 
     def write(self, path: str) -> None:
         """Write the charts to `path`, and beside it what the format's limits left out."""
+        from dissect import places
         from dissect.render import Options, format_of
 
+        # Secrets, once revealed, are for the user's eyes alone.
+        private = self.run.options.reveal
         if path.lower().endswith(".har"):
             from dissect.report.har import document
 
-            save(path, document(self.run, self.anonymous))
+            save(path, document(self.run, self.anonymous), private)
             click.echo(f"wrote {path}", err=True)
             return
         renderer = format_of(path)
         options = Options(**self._options(renderer.name))
-        save(path, renderer.load()(self.charts, options))
-        click.echo(f"wrote {path}", err=True)
+        content = renderer.load()(self.charts, options)
         parts = renderer.load_parts()
         further = parts(self.charts, options) if parts else []
-        if not further:
-            return
         target = Path(path)
         names = [f"{target.stem}.{suffix}{target.suffix}" for suffix, _ in further]
-        for name, (_, content) in zip(names, further, strict=True):
-            save(str(target.with_name(name)), content)
-        click.echo(
-            f"dissect: {path} is shortened, {renderer.name} holds no more; the whole is in "
-            f"{names[0]} and {len(names) - 1} more files",
-            err=True,
-        )
+        whole = [
+            (str(target.with_name(name)), text)
+            for name, (_, text) in zip(names, further, strict=True)
+        ]
+        if whole:
+            places.check(self.run.options, (name for name, _ in whole))
+        save_all([(path, content), *whole], private)
+        click.echo(f"wrote {path}", err=True)
+        if whole:
+            click.echo(
+                f"dissect: {path} is shortened, {renderer.name} holds no more; the whole is in "
+                f"{names[0]} and {len(names) - 1} more files",
+                err=True,
+            )
 
 
 def check_name(path: str) -> None:
@@ -118,14 +126,3 @@ def check_name(path: str) -> None:
 
     if not path.lower().endswith(".har"):
         format_of(path)
-
-
-def save(path: str, content: str | bytes) -> None:
-    """Write a file; line ends are LF. Raises UsageError in one line."""
-    try:
-        if isinstance(content, bytes):
-            Path(path).write_bytes(content)
-        else:
-            Path(path).write_text(content, "utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import dissect
+from dissect import places
 from dissect.capture import Packet, open_capture
 from dissect.engines import CaptureInput
 from dissect.errors import UsageError
@@ -24,6 +23,7 @@ from dissect.model import DnsMessage, SequenceChart, Source, TlsConnection
 from dissect.pipeline import Session, bind_key_logs
 from dissect.render import words
 from dissect.render.escape import visible
+from dissect.saving import writing
 
 MAX_COMMENTS = 20  # on one frame
 MAX_SOURCES = 200  # of one folded arrow that get a comment
@@ -63,7 +63,7 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
     inputs = bind_key_logs(run.options)
     if any(item.name == "-" for item in inputs):
         raise UsageError("export reads the captures again, so it can't take standard input")
-    _not_an_input(path, inputs)
+    places.check(run.options, [path])
     frames = {
         index: _frames(inputs[index], index, streams.get(index, frozenset()))
         | single.get(index, frozenset())
@@ -98,41 +98,28 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
             for part in change.parts()
         ],
     )
-    target = Path(path)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".export-")
-    except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    try:
-        # mkstemp made it readable by its owner alone; it keeps that mode under its new name.
-        with os.fdopen(handle, "wb") as file:
-            writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run))
-            writer.names(_names(run, streams))
-            shown = {index: _shown(run, inputs[index].name) for index in frames}
-            if logs:
-                writer.secrets(logs)
-            for index, packet in _merged(inputs, frames, added):
-                if isinstance(packet, Pdu):
-                    writer.packet(
-                        f"{shown[index]}, decrypted", LINK_TYPE, packet.time_ns,
-                        packet.data, len(packet.data), (packet.comment,),
-                    )  # fmt: skip
-                    continue
-                frame, ns, link, buf, start, caplen, length = packet
-                data = bytes(buf[start : start + caplen])
-                if index in changes:
-                    data = changes[index].apply(frame, data, caplen == length)
+    # Who can't read the captures must not read them here.
+    with writing(path, private=True) as file:
+        writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run))
+        writer.names(_names(run, streams))
+        shown = {index: _shown(run, inputs[index].name) for index in frames}
+        if logs:
+            writer.secrets(logs)
+        for index, packet in _merged(inputs, frames, added):
+            if isinstance(packet, Pdu):
                 writer.packet(
-                    shown[index], link, ns, data, length,
-                    comments.get((index, frame), ()),
+                    f"{shown[index]}, decrypted", LINK_TYPE, packet.time_ns,
+                    packet.data, len(packet.data), (packet.comment,),
                 )  # fmt: skip
-        os.replace(temporary, target)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+                continue
+            frame, ns, link, buf, start, caplen, length = packet
+            data = bytes(buf[start : start + caplen])
+            if index in changes:
+                data = changes[index].apply(frame, data, caplen == length)
+            writer.packet(
+                shown[index], link, ns, data, length,
+                comments.get((index, frame), ()),
+            )  # fmt: skip
     return result
 
 
@@ -146,12 +133,6 @@ def _partly(capture: str, part: Part) -> str:
     what = f"{part.stream[0].upper()} stream, " if part.stream else ""
     size = f"{part.size} bytes " if part.size else ""
     return f"{capture}, {what}{size}from frame {part.frame} on: {part.reason}"
-
-
-def _not_an_input(path: str, inputs: Sequence[CaptureInput]) -> None:
-    for item in inputs:
-        if os.path.exists(path) and os.path.samefile(path, item.name):
-            raise UsageError(f"{path} is one of the captures: give another name")
 
 
 def used_streams(run: Session) -> dict[int, frozenset[Stream]]:

@@ -182,7 +182,7 @@ def test_a_rule_costs_its_events_of_one_message(
 
 @pytest.mark.parametrize(
     ("where", "name", "events"),
-    [(harvest, "sip", "sip."), (network, "dns", "dns."), (network, "tls", "tls.")],
+    [(harvest.Harvest, "sip", "sip."), (network, "dns", "dns."), (network, "tls", "tls.")],
 )
 def test_what_reads_messages_for_events(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, events: str

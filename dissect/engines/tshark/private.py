@@ -10,11 +10,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from dissect import leftovers
 from dissect.protocols.tls.rsa_keys import RsaKey
 
 _COPY = 1 << 20
@@ -24,7 +25,9 @@ class PrivateFolder:
     """A folder of our own; on Windows the user's temporary folder is private by itself."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+        with leftovers.held():
+            self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+            leftovers.add_path(self.path)
 
     def __enter__(self) -> PrivateFolder:
         return self
@@ -40,6 +43,8 @@ class PrivateFolder:
     def close(self) -> None:
         """Remove the folder with all in it. tshark must have ended, Windows insists."""
         shutil.rmtree(self.path, ignore_errors=True)
+        if not self.path.exists():
+            leftovers.drop_path(self.path)
 
     def config(self) -> str:
         """An empty Wireshark profile."""
@@ -65,8 +70,11 @@ class PrivateFolder:
     def capture(self, source: BinaryIO) -> str:
         """What comes from `source`, as a file that can be read twice."""
         path = self.path / "capture"
+        # One system call a read: a signal that comes between two of a longer one would wait.
+        read: Callable[[int], bytes] = getattr(source, "read1", source.read)
         with os.fdopen(_create(path), "wb") as file, contextlib.closing(source):
-            shutil.copyfileobj(source, file, _COPY)
+            while data := read(_COPY):
+                file.write(data)
         return str(path)
 
     def _write(self, name: str, data: bytes) -> str:

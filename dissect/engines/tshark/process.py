@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import IO
 
+from dissect import leftovers
 from dissect.capture import SecretsText, read_key_log
 from dissect.engines import CaptureInput
 from dissect.engines.tshark.private import PrivateFolder
@@ -33,14 +34,16 @@ class TsharkRun:
         # A file and not a pipe: nobody has to read it while tshark writes.
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=environment(config),
-                creationflags=CREATION_FLAGS,
-            )
+            with leftovers.held():
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    env=environment(config),
+                    creationflags=CREATION_FLAGS,
+                )
+                leftovers.add_process(self._process)
         except OSError as error:
             self._errors.close()
             raise CaptureError(f"tshark can't be run ({error.strerror or error})") from None
@@ -92,6 +95,8 @@ class TsharkRun:
             if process.stdout is not None:
                 process.stdout.close()
             self.code = process.returncode
+            if self.code is not None:
+                leftovers.drop_process(process)
             self._errors.seek(0)
             self.stderr = _one_line(self._errors.read(STDERR_KEPT))
             self._errors.close()
