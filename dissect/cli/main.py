@@ -10,6 +10,7 @@ import sys
 import click
 
 from dissect import __version__
+from dissect.cli.surroundings import own_surroundings
 from dissect.errors import DissectError
 
 # name → (module, attribute, one line for --help)
@@ -84,7 +85,8 @@ def main(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        result = cli.main(arguments, prog_name="dissect", standalone_mode=False)
+        with own_surroundings():
+            result = cli.main(arguments, prog_name="dissect", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

@@ -18,13 +18,18 @@ from typing import BinaryIO
 from dissect.protocols.tls.rsa_keys import RsaKey
 
 _COPY = 1 << 20
+PLUGINS = "plugins"  # in a profile: the place that Wireshark itself uses on Windows
+EXTCAP = "extcap"
+# Wireshark 4.4 and newer read this first of all Lua, then none. Older ones find only this.
+_NO_LUA = "enable_lua = false\n"
 
 
 class PrivateFolder:
     """A folder of our own; on Windows the user's temporary folder is private by itself."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+        # tshark runs in another current folder than we do.
+        self.path = Path(tempfile.mkdtemp(prefix="dissect-")).absolute()
 
     def __enter__(self) -> PrivateFolder:
         return self
@@ -42,9 +47,12 @@ class PrivateFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def config(self) -> str:
-        """An empty Wireshark profile."""
+        """A Wireshark profile with nothing in it, no plugin, no extcap program, and Lua off."""
         folder = self.path / "profile"
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            for name in (PLUGINS, EXTCAP):
+                (folder / name).mkdir(parents=True)
+            (folder / PLUGINS / "init.lua").write_text(_NO_LUA, "utf-8")
         return str(folder)
 
     def key_log(self, texts: Iterable[bytes]) -> str | None:
