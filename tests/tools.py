@@ -22,6 +22,7 @@ WANTED = {
     "chromium": ("chromium", "the report and Mermaid diagrams in a browser"),
     "chromedriver": ("chromium-driver", "the report and Mermaid diagrams in a browser"),
     "node": ("nodejs", "CONNECT over HTTP/2 with Node's client and proxy"),
+    "strace": ("strace", "what each command opens and runs"),
     "npm": ("npm", "Mermaid, axe and the HAR schemas"),
 }
 

@@ -11,6 +11,7 @@ import click
 
 from dissect import __version__
 from dissect.cli import interrupt, streams
+from dissect.cli.surroundings import own_surroundings
 from dissect.errors import DissectError
 
 FAULT = 2  # usage, a file that can't be read or written, an error of ours
@@ -111,7 +112,8 @@ def main(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = _command(arguments)
+        with own_surroundings():
+            code = _command(arguments)
     except click.exceptions.Exit as exit_:  # --help, --version
         code = FAULT if exit_.exit_code else 0
     except (KeyboardInterrupt, click.Abort):

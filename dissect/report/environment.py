@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dissect
 from dissect.errors import CaptureError
-from dissect.pipeline import Session
+from dissect.pipeline import Session, bind_key_logs
 from dissect.render.words import rfc3339
 
 LIBRARIES = ("scapy", "cryptography", "hpack", "lxml", "brotli", "zstandard")
@@ -26,7 +26,7 @@ def environment(run: Session) -> tuple[tuple[str, str], ...]:
 def _environment(run: Session) -> Iterator[tuple[str, str]]:
     yield "dissect", dissect.__version__
     engine = getattr(run.options, "engine", "embedded")
-    yield "Engine", f"{engine}{_tshark() if engine == 'tshark' else ''}"
+    yield "Engine", f"{engine}{_tshark(run) if engine == 'tshark' else ''}"
     libraries = [f"{name} {found}" for name in LIBRARIES if (found := _version(name))]
     yield "Python", ", ".join([platform.python_version(), *libraries])
     for capture in run.reading.captures:
@@ -90,10 +90,10 @@ def _key_log(run: Session, origin: str) -> str:
     return "no fingerprint (it came from standard input)"
 
 
-def _tshark() -> str:
+def _tshark(run: Session) -> str:
     from dissect.engines.tshark import program
 
-    return f" ({program.find()})"
+    return f" ({program.find(bind_key_logs(run.options))})"
 
 
 def _version(package: str) -> str | None:

@@ -167,7 +167,7 @@ def test_no_run_of_tshark_where_nothing_speaks_for_it(
 
 def test_without_tshark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr("dissect.engines.tshark.program._USUAL", ())
+    monkeypatch.setattr("dissect.engines.tshark.places._MAC_FOLDERS", ())
     path = kerberos(tmp_path, "bad")
     run = Session(Options((path,)))
     assert run.charts == []

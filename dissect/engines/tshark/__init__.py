@@ -51,7 +51,7 @@ def read(
     capture that can't be read or that tshark does not read whole.
     """
     check_selectors(decode_as)
-    program = find()
+    program = find(inputs)
     # pyshark is imported by it, which must not happen before `find` has looked for it.
     from dissect.engines.tshark.engine import TsharkReading
 

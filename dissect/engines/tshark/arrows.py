@@ -81,7 +81,7 @@ class TsharkArrows:
             if not wanted:
                 continue
             try:
-                program = locate()
+                program = locate(self._inputs)
                 for index in wanted:
                     known = (m for m in reading.messages if m.place.connection.capture == index)
                     ports = [*self._decode_as, *hints.decode_as(known)[0]]

@@ -19,6 +19,10 @@ from dissect import leftovers
 from dissect.protocols.tls.rsa_keys import RsaKey
 
 _COPY = 1 << 20
+PLUGINS = "plugins"  # in a profile: the place that Wireshark itself uses on Windows
+EXTCAP = "extcap"
+# Wireshark 4.4 and newer read this first of all Lua, then none. Older ones find only this.
+_NO_LUA = "enable_lua = false\n"
 
 
 class PrivateFolder:
@@ -26,7 +30,8 @@ class PrivateFolder:
 
     def __init__(self) -> None:
         with leftovers.held():
-            self.path = Path(tempfile.mkdtemp(prefix="dissect-"))
+            # tshark runs in another current folder than we do.
+            self.path = Path(tempfile.mkdtemp(prefix="dissect-")).absolute()
             leftovers.add_path(self.path)
 
     def __enter__(self) -> PrivateFolder:
@@ -47,9 +52,12 @@ class PrivateFolder:
             leftovers.drop_path(self.path)
 
     def config(self) -> str:
-        """An empty Wireshark profile."""
+        """A Wireshark profile with nothing in it, no plugin, no extcap program, and Lua off."""
         folder = self.path / "profile"
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            for name in (PLUGINS, EXTCAP):
+                (folder / name).mkdir(parents=True)
+            (folder / PLUGINS / "init.lua").write_text(_NO_LUA, "utf-8")
         return str(folder)
 
     def key_log(self, texts: Iterable[bytes]) -> str | None:

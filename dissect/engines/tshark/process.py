@@ -40,6 +40,7 @@ class TsharkRun:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=self._errors,
+                    cwd=config,  # dissectors look for files in the current folder (IOR.txt)
                     env=environment(config),
                     creationflags=CREATION_FLAGS,
                 )

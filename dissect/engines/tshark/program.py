@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from dissect.engines import CaptureInput
 from dissect.engines.tshark.names import OLDEST
+from dissect.engines.tshark.places import program_in_place
+from dissect.engines.tshark.private import EXTCAP, PLUGINS, PrivateFolder
 from dissect.errors import UsageError
 
 _VERSION = re.compile(r"TShark[^\d]*(\d+)\.(\d+)(?:\.(\d+))?")
 _PYSHARK = "pyshark is not installed: pip install 'dissect-flow[tshark]'"
-# Where Wireshark's installers put it on Windows and macOS, without a place in PATH.
-_USUAL = (
-    os.path.join(os.environ.get("PROGRAMFILES", "C:/Program Files"), "Wireshark", "tshark.exe"),
-    "/Applications/Wireshark.app/Contents/MacOS/tshark",
-)
+# Variables by which a user's Wireshark, GLib, Lua and libsmi find what they read.
+_LEADING = ("WIRESHARK_", "XDG_", "LUA_", "SMIPATH")
 START_LIMIT = 30  # seconds that `tshark --version` may take
 
 # No console window may flash up on Windows for each run.
@@ -40,36 +39,43 @@ class Program:
         return f"tshark {self.release}, pyshark {self.pyshark}"
 
 
-def find() -> Program:
-    """The tshark on this machine.
+def find(inputs: Iterable[CaptureInput] = ()) -> Program:
+    """The tshark on this machine, for runs over `inputs`.
 
     Raises UsageError, one line, if tshark or pyshark is absent or tshark is too old.
     """
     try:
         import pyshark  # noqa: F401
-        from pyshark.tshark.tshark import TSharkNotFoundException, get_process_path
     except ImportError:
         raise UsageError(_PYSHARK) from None
+    except FileNotFoundError:  # pyshark asks for it when it is imported
+        raise UsageError("the current folder no longer exists") from None
     from importlib.metadata import version as version_of
 
-    try:
-        path = str(get_process_path())
-    except TSharkNotFoundException:
-        raise UsageError(f"tshark is not installed: {_how_to_install()}") from None
+    path = _located(inputs)
     release, version = _checked(path)
     return Program(path, version, release, version_of("pyshark"))
 
 
-def locate() -> str:
-    """The path of a tshark that is new enough, for runs that need no pyshark.
+def locate(inputs: Iterable[CaptureInput] = ()) -> str:
+    """The path of a tshark that is new enough, for runs over `inputs` that need no pyshark.
 
     Raises UsageError, one line, if it is absent or too old.
     """
-    places = [shutil.which("tshark"), *(path for path in _USUAL if Path(path).is_file())]
-    path = next((place for place in places if place), None)
+    path = _located(inputs)
+    _checked(path)
+    return path
+
+
+def _located(inputs: Iterable[CaptureInput]) -> str:
+    path, passed_over = program_in_place(inputs)
+    if path is None and passed_over is not None:
+        raise UsageError(
+            f"{passed_over} is not used, it lies in the current folder or beside a capture: "
+            "change to another folder, or move the captures"
+        )
     if path is None:
         raise UsageError(f"tshark is not installed: {_how_to_install()}")
-    _checked(path)
     return path
 
 
@@ -88,15 +94,17 @@ def _checked(path: str) -> tuple[str, tuple[int, int]]:
 def _release(path: str) -> str:
     """The version that a tshark tells; asked once a path."""
     try:
-        result = subprocess.run(
-            [path, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=START_LIMIT,
-            check=False,
-            env=environment(),
-            creationflags=CREATION_FLAGS,
-        )
+        with PrivateFolder() as folder:
+            result = subprocess.run(
+                [path, "--version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=START_LIMIT,
+                check=False,
+                cwd=folder.config(),
+                env=environment(folder.config()),
+                creationflags=CREATION_FLAGS,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(f"{path} can't be run ({type(error).__name__})") from None
     found = _VERSION.search(result.stdout.decode("utf-8", "replace"))
@@ -105,16 +113,23 @@ def _release(path: str) -> str:
     return ".".join(part for part in found.groups() if part)
 
 
-def environment(config: str | None = None) -> dict[str, str]:
-    """What tshark runs in: UTC, no translated texts, and no user's preferences.
+def environment(config: str) -> dict[str, str]:
+    """What tshark runs in: UTC, no translated texts, and nothing of the user's Wireshark.
 
-    A profile may switch protocols off or number sequences otherwise; results must not
-    depend on it. `config` is an empty folder that stands in for the user's.
+    A profile may switch protocols off or number sequences otherwise, a plugin or a Lua script
+    do anything. `config` is a `PrivateFolder.config`. It stands in for the user's folder of
+    configuration, of plugins (also `~/.local/lib/wireshark`, which only HOME tells on POSIX)
+    and of extcap programs. No variable leads tshark anywhere else; but started by root it
+    takes plugins from its installation, whatever is set here.
     """
-    changed = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
-    if config is not None:
-        changed["WIRESHARK_CONFIG_DIR"] = config
-    return {**os.environ, **changed}
+    kept = {key: text for key, text in os.environ.items() if not key.upper().startswith(_LEADING)}
+    private = {
+        "HOME": config,
+        "WIRESHARK_CONFIG_DIR": config,
+        "WIRESHARK_PLUGIN_DIR": os.path.join(config, PLUGINS),
+        "WIRESHARK_EXTCAP_DIR": os.path.join(config, EXTCAP),
+    }
+    return {**kept, **private, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def _how_to_install() -> str:

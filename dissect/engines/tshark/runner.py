@@ -64,6 +64,10 @@ class MessageCapture(FileCapture):  # type: ignore[misc]
         self._program = program
         self._config = config
 
+    def _get_tshark_path(self) -> str:
+        # pyshark would look for it, and obey a config.ini of the current folder.
+        return self._program.path
+
     def _get_tshark_version(self) -> Version:
         # pyshark would start `tshark -v` once more for each capture.
         return Version(self._program.release)
