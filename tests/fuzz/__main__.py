@@ -50,7 +50,9 @@ def run(target: Target, seconds: float, seed: int, out: Path, guide: bool) -> di
         current = out / f"{target.name}.current"
         if current.exists():
             size = int.from_bytes(current.read_bytes()[:4])
-            (out / f"{target.name}-{seed}-crash.bin").write_bytes(current.read_bytes()[4 : 4 + size])
+            (out / f"{target.name}-{seed}-crash.bin").write_bytes(
+                current.read_bytes()[4 : 4 + size]
+            )
     return figures
 
 
@@ -69,7 +71,10 @@ def main(arguments: Sequence[str]) -> int:
     seed = chosen.seed if chosen.seed is not None else secrets.randbelow(1 << 31)
     chosen.out.mkdir(parents=True, exist_ok=True)
     guide = has_atheris()
-    print(f"seed {seed}; {'guided by coverage' if guide else 'at random: atheris is not installed'}", flush=True)
+    print(
+        f"seed {seed}; {'guided by coverage' if guide else 'at random: atheris is not installed'}",
+        flush=True,
+    )
     material = Material()
     for name in names:
         prepare(TARGETS[name], material, chosen.out)

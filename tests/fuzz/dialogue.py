@@ -104,7 +104,9 @@ def mutated(data: bytes, dice: Random, others: Sequence[bytes], words: Sequence[
         at = dice.randrange(len(found))
         direction, content = found[at]
         if isinstance(content, bytes):
-            strange = [c for _, c in parts(dice.choice(others)) if isinstance(c, bytes)] if others else []
+            strange = (
+                [c for _, c in parts(dice.choice(others)) if isinstance(c, bytes)] if others else []
+            )
             found[at] = (direction, mutate.plain(content, dice, strange, words))
     return joined(found)
 

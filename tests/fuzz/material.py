@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -93,7 +92,7 @@ class Material:
                     embedded.read(inputs_of(path))
                 except DissectError:
                     continue
-                except Exception:  # noqa: S112  a finding of the whole run's, not of the recorder's
+                except Exception:
                     continue
 
     @property

@@ -8,8 +8,8 @@ from random import Random
 
 EDGES = (0, 1, 2, 3, 4, 7, 8, 15, 16, 127, 128, 254, 255, 256, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF,
          0x10000, 0xFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)  # fmt: skip
-NUMBERS = (b"0", b"-1", b"1", b"00", b"99999999999999999999", b"4294967296", b"2147483648", b"1e999",
-           b"NaN", b"0x10", "٣".encode(), b"", b"1.5", b"+7")  # fmt: skip
+NUMBERS = (b"0", b"-1", b"1", b"00", b"99999999999999999999", b"4294967296", b"2147483648",
+           b"1e999", b"NaN", b"0x10", "٣".encode(), b"", b"1.5", b"+7")  # fmt: skip
 _DIGITS = re.compile(rb"\d+")
 _Step = Callable[[bytearray, Random, Sequence[bytes], Sequence[bytes]], None]
 
@@ -21,7 +21,9 @@ def _flip(data: bytearray, dice: Random, others: Sequence[bytes], words: Sequenc
 
 def _set(data: bytearray, dice: Random, others: Sequence[bytes], words: Sequence[bytes]) -> None:
     if data:
-        data[dice.randrange(len(data))] = dice.choice((0, 255, 127, 128, 10, 13, 32, dice.randrange(256)))
+        data[dice.randrange(len(data))] = dice.choice(
+            (0, 255, 127, 128, 10, 13, 32, dice.randrange(256))
+        )
 
 
 def _cut(data: bytearray, dice: Random, others: Sequence[bytes], words: Sequence[bytes]) -> None:
@@ -48,7 +50,7 @@ def _move(data: bytearray, dice: Random, others: Sequence[bytes], words: Sequenc
 
 
 def _length(data: bytearray, dice: Random, others: Sequence[bytes], words: Sequence[bytes]) -> None:
-    """A number of 1, 2, 3, 4 or 8 bytes somewhere: to an edge, or a little off, or to what is left."""
+    """A number of 1 to 8 bytes somewhere: to an edge, a little off, or to what is left."""
     width = dice.choice((1, 2, 2, 3, 4, 4, 8))
     if len(data) < width:
         return
@@ -56,7 +58,9 @@ def _length(data: bytearray, dice: Random, others: Sequence[bytes], words: Seque
     order = dice.choice(("big", "big", "little"))
     old = int.from_bytes(data[at : at + width], order)
     left = len(data) - at - width
-    new = dice.choice((dice.choice(EDGES), old + 1, old - 1, old * 2, old // 2, left, left + 1, left - 1))
+    new = dice.choice(
+        (dice.choice(EDGES), old + 1, old - 1, old * 2, old // 2, left, left + 1, left - 1)
+    )
     data[at : at + width] = (new % (1 << 8 * width)).to_bytes(width, order)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from dissect.capture import Packet, open_capture
@@ -112,7 +112,7 @@ def _frame_seeds(material: Material) -> Iterator[bytes]:
 
 
 def _frame_mutation(
-    data: bytes, dice: Random, others: list[bytes], words: list[bytes]
+    data: bytes, dice: Random, others: Sequence[bytes], words: Sequence[bytes]
 ) -> bytes:
     link = data[:2] if dice.random() > 0.02 else dice.randrange(300).to_bytes(2)
     return link + dialogue.mutated(data[2:], dice, [other[2:] for other in others[:1]], words)
@@ -123,7 +123,9 @@ def _frame_mutation(
 
 def _pattern(direction: int, start: int, size: int) -> bytes:
     """What stands at these places of a stream: any byte tells where it belongs."""
-    return bytes((at * 7 + (at >> 8) * 13 + direction * 101) & 255 for at in range(start, start + size))
+    return bytes(
+        (at * 7 + (at >> 8) * 13 + direction * 101) & 255 for at in range(start, start + size)
+    )
 
 
 class _Checked:
@@ -175,7 +177,12 @@ def _tcp(data: bytes) -> Iterator[bytes]:
         kind, place, size, acknowledged = _SEGMENT.unpack_from(data, at)
         direction = kind & 1
         # FIN, RST and SYN are rare, PSH and ACK are not.
-        flags = 0x10 | (kind & 8) | (1 if kind & 0xF0 == 0xF0 else 0) | (4 if kind & 0xF0 == 0xE0 else 0)
+        flags = (
+            0x10
+            | (kind & 8)
+            | (1 if kind & 0xF0 == 0xF0 else 0)
+            | (4 if kind & 0xF0 == 0xE0 else 0)
+        )
         payload = _pattern(0, place, size % 3000)
         number = (base[direction] + 1 + place) & 0xFFFFFFFF
         yield _packet(ends, base, direction, flags, number, payload, acknowledged * 64)
@@ -204,7 +211,9 @@ def _segment_seeds(material: Material) -> Iterator[bytes]:
         yield out
 
 
-def _segment_mutation(data: bytes, dice: Random, others: list[bytes], words: list[bytes]) -> bytes:
+def _segment_mutation(
+    data: bytes, dice: Random, others: Sequence[bytes], words: Sequence[bytes]
+) -> bytes:
     size = _SEGMENT.size
     found = [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
     for _ in range(dice.choice((1, 2, 5))):
@@ -225,7 +234,13 @@ def _segment_mutation(data: bytes, dice: Random, others: list[bytes], words: lis
 
 _PARSERS = ("dissect.protocols", "dissect.transport")
 TARGETS = (
-    Target("capture", capture, _capture_seeds, ("dissect.capture",), "capture", container.mutated, 60_000),
-    Target("frames", frames, _frame_seeds, _PARSERS, None, _frame_mutation, per_byte_us=300),  # type: ignore[arg-type]
-    Target("tcp", segments, _segment_seeds, ("dissect.transport",), None, _segment_mutation, 2048, per_byte_us=1000),  # type: ignore[arg-type]
+    Target(
+        "capture", capture, _capture_seeds, ("dissect.capture",), "capture", container.mutated,
+        60_000,
+    ),
+    Target("frames", frames, _frame_seeds, _PARSERS, None, _frame_mutation, per_byte_us=300),
+    Target(
+        "tcp", segments, _segment_seeds, ("dissect.transport",), None, _segment_mutation, 2048,
+        per_byte_us=1000,
+    ),
 )  # fmt: skip

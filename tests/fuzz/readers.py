@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from dissect.errors import DefinitionError, UsageError
 from dissect.model import Body, Opaque, Text
-from tests.fuzz import dialogue, mutate
-from tests.fuzz.material import CORPUS, Material
+from tests.fuzz import dialogue
+from tests.fuzz.material import Material
 from tests.fuzz.target import Broken, Target
 
 AT = 1_750_000_000 * 10**9
@@ -21,7 +19,7 @@ _MEDIA = (
 )  # fmt: skip
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
@@ -57,10 +55,10 @@ def body(data: bytes) -> None:
 
 def exchange(data: bytes) -> None:
     """HTTP/1 as a conversation, and every rule over what it says."""
+    from dissect.protocols.tls.secrets import SecretStore
     from dissect.signin.recognise import Recogniser
     from dissect.signin.redaction import SecretBook
     from tests.fuzz.streams import _http1, _layer, fed
-    from dissect.protocols.tls.secrets import SecretStore
 
     found, _ = fed(_http1(_layer(SecretStore(), port=80)), dialogue.parts(data))
     book = SecretBook()
@@ -79,8 +77,12 @@ def url(data: bytes) -> None:
     from dissect.report import fields
     from dissect.signin import redaction
 
-    text = _text(data)
-    for wrapped in (redaction.redact_url(text), redaction.redact_query(text), fields.text(fields.words(text))):
+    text = text_of(data)
+    for wrapped in (
+        redaction.redact_url(text),
+        redaction.redact_query(text),
+        fields.text(fields.words(text)),
+    ):
         if not isinstance(wrapped, Text):
             raise Broken("no text")
     redaction.redact_path(text)
@@ -96,8 +98,11 @@ def url(data: bytes) -> None:
 def jwt(data: bytes) -> None:
     from dissect.signin import jwt as reader
 
-    text = _text(data)
-    for token in (text, b".".join(base64.urlsafe_b64encode(p) for p in data.split(b"."))[:100_000].decode()):
+    text = text_of(data)
+    for token in (
+        text,
+        b".".join(base64.urlsafe_b64encode(p) for p in data.split(b"."))[:100_000].decode(),
+    ):
         reader.claims(token)
         reader.header(token)
         reader.encrypted(token)
@@ -108,11 +113,11 @@ def jwt(data: bytes) -> None:
 def saml(data: bytes) -> None:
     from dissect.signin import saml as reader
 
-    for value in (_text(data), base64.b64encode(data).decode()):
+    for value in (text_of(data), base64.b64encode(data).decode()):
         for binding in ("HTTP-Redirect", "HTTP-POST"):
             reader.read("SAMLResponse", value, binding, AT)
         reader.decode(value)
-    reader.message_facts(_text(data), AT)
+    reader.message_facts(text_of(data), AT)
 
 
 def authentication(data: bytes) -> None:
@@ -122,7 +127,12 @@ def authentication(data: bytes) -> None:
     from dissect.signin.ntlm import _user
 
     token = base64.b64encode(data).decode()
-    values = [_text(data), f"NTLM {token}", f"Negotiate {token}", f"Kerberos gssapi-data=\"{token}\""]
+    values = [
+        text_of(data),
+        f"NTLM {token}",
+        f"Negotiate {token}",
+        f'Kerberos gssapi-data="{token}"',
+    ]
     values.append(f'TLS-DSK realm="x", gssapi-data="{token}"')
     for value in values:
         for item in reader.parse(value):
@@ -133,8 +143,8 @@ def authentication(data: bytes) -> None:
 
 
 def certificates(data: bytes) -> None:
-    from dissect.protocols.tls.certificates import decompress, read_chain
     from dissect.errors import ProtocolError
+    from dissect.protocols.tls.certificates import decompress, read_chain
 
     read_chain([data, data[:100]])
     for algorithm in (1, 2, 3, 9):
@@ -148,7 +158,7 @@ def sip_text(data: bytes) -> None:
     from dissect.protocols import sdp, sip_diagnostics
     from dissect.protocols.sip_dsk import TlsDskError, logged_blobs, tls_dsk_blobs
 
-    text = _text(data)
+    text = text_of(data)
     for media in ("application/sdp", "multipart/mixed; boundary=b"):
         for item in sdp.descriptions(media, text):
             [str(medium) for medium in item.media]
@@ -160,84 +170,6 @@ def sip_text(data: bytes) -> None:
         tls_dsk_blobs(fields)
     except TlsDskError:
         return
-
-
-def phone_log(data: bytes) -> None:
-    """A log by the reader that its content asks for, as one file and cut in two."""
-    from dissect.engines.logs import LogFile
-    from dissect.engines.phone_log import BUILT_IN
-
-    text = _text(data)
-    for reader in BUILT_IN:
-        if not reader.fits(text):
-            continue
-        half = len(text) // 2
-        for files in ([LogFile(0, "a", text)], [LogFile(0, "a", text[:half]), LogFile(1, "b", text[half:])]):
-            for message in reader.read(files, 2026):
-                repr(message)
-
-
-def key_log(data: bytes) -> None:
-    """Nothing of a secret may stand in what is said of a line."""
-    from dissect.protocols.tls.secrets import SecretStore
-
-    store = SecretStore()
-    said = store.add_key_log(data, "fuzz.keys") + [repr(store)]
-    for word in data.split():
-        if len(word) >= 32 and any(word.decode("latin-1") in line for line in said):
-            raise Broken("a problem quotes the line")
-
-
-def rsa_key(data: bytes) -> None:
-    from dissect.protocols.tls import rsa_keys
-
-    rsa_keys.needs_password(data)
-    try:
-        rsa_keys.open_rsa_key(data, "fuzz.key", (b"secret",))
-    except UsageError as error:
-        if any(len(line) > 30 and line.decode("latin-1") in str(error) for line in data.splitlines()):
-            raise Broken("an error quotes the key") from None
-
-
-def definition(data: bytes) -> None:
-    from dissect.flow.definition import parse
-    from dissect.flow.doubts import doubts
-    from dissect.signin.catalogue import EVENTS
-
-    try:
-        found = parse(_text(data), "fuzz.toml")
-    except DefinitionError as error:
-        if "\n" in str(error):
-            raise Broken("an error of two lines") from None
-        return
-    doubts(found, EVENTS)
-
-
-def golden(data: bytes) -> None:
-    """`check` and `diff` as they read a file: differences, or one line."""
-    from dissect.cli.check import _read
-    from dissect.cli.main import main
-    from dissect.compare import compare
-    from tests.fuzz.whole import quiet, scratch
-
-    with scratch() as folder:
-        path = folder / "golden.json"
-        path.write_bytes(data)
-        good = CORPUS / "golden" / "complete.json"
-        try:
-            document, whole = _read(str(path)), json.loads(good.read_text("utf-8"))
-        except UsageError:
-            return
-        for one, other in ((document, whole), (whole, document), (document, document)):
-            try:
-                [str(item) for item in compare(one, other)]
-            except (ValueError, KeyError, TypeError):
-                continue  # `check` says so in one line
-        for pair in ((str(path), str(good)), (str(good), str(path))):
-            with quiet():
-                code = main(["diff", *pair])
-            if code not in (0, 1, 2):
-                raise Broken(f"diff ends with {code}")
 
 
 def _all(material: Material, *names: str) -> Iterator[bytes]:
@@ -253,7 +185,9 @@ def _bodies(material: Material) -> Iterator[bytes]:
         head, blank, inner = content.partition(b"\r\n\r\n")
         if blank and inner:
             lower = head.lower()
-            media = next((i for i, m in enumerate(_MEDIA) if m and m.partition(";")[0].encode() in lower), 7)
+            media = next(
+                (i for i, m in enumerate(_MEDIA) if m and m.partition(";")[0].encode() in lower), 7
+            )
             coding = next((i for i, w in enumerate((b"gzip", b"deflate", b" br")) if w in lower), 9)
             yield bytes((media, coding)) + inner
 
@@ -302,42 +236,39 @@ def _certificate_seeds(material: Material) -> Iterator[bytes]:
             yield content[at : at + 2000]
 
 
-def _of_files(list_files: Callable[[Material], list], limit: int) -> Callable[[Material], Iterator[bytes]]:  # type: ignore[type-arg]
-    def seeds(material: Material) -> Iterator[bytes]:
-        for path in list_files(material):
-            yield path.read_bytes()[:limit]
-
-    return seeds
-
-
 def _http_seeds(material: Material) -> Iterator[bytes]:
     for talk in material.conversation("http1"):
         if talk:
             yield dialogue.joined(talk)
 
 
-def _none(material: Material) -> Iterator[bytes]:
-    yield from ()
-
-
-def _keys(material: Material) -> Iterator[bytes]:
-    for path in material.files(".key", ".pem", ".der", ".p12"):
-        yield path.read_bytes()
-
-
 _SIGNIN = ("dissect.signin",)
+_BODY = (
+    "dissect.signin.markup",
+    "dissect.signin.harvest",
+    "dissect.report.bodies",
+    "dissect.protocols.content",
+)
+_URL = ("dissect.signin.redaction", "dissect.report.fields")
+_SAML = ("dissect.signin.saml", "dissect.signin.markup")
+_SCHEMES = ("dissect.signin.authentication", "dissect.signin.ntlm", "dissect.protocols.tls.dsk")
+_SIP = (
+    "dissect.protocols.sdp",
+    "dissect.protocols.sip_diagnostics",
+    "dissect.protocols.sip_dsk",
+)
+_URLS = _matching(b"GET /", b"POST /", b"Location: ", b"Cookie: ")
+_SIP_LINES = _matching(b"v=0", b"ms-diagnostics", b"TLS-DSK", b"Warning", b"m=")
 TARGETS = (
-    Target("body", body, _bodies, ("dissect.signin.markup", "dissect.report.bodies", "dissect.signin.harvest", "dissect.protocols.content"), "markup", mutate.plain, base_s=3),
-    Target("exchange", exchange, _http_seeds, _SIGNIN, "http", dialogue.mutated, base_s=3, per_byte_us=300),
-    Target("url", url, _matching(b"GET /", b"POST /", b"Location: ", b"Cookie: "), ("dissect.signin.redaction", "dissect.report.fields"), "url", max_size=4096, per_byte_us=300),
+    Target("body", body, _bodies, _BODY, "markup", base_s=3),
+    Target(
+        "exchange", exchange, _http_seeds, _SIGNIN, "http", dialogue.mutated,
+        base_s=3, per_byte_us=300,
+    ),
+    Target("url", url, _URLS, _URL, "url", max_size=4096, per_byte_us=300),
     Target("jwt", jwt, _matching(b"eyJ"), ("dissect.signin.jwt",), "url", max_size=4096),
-    Target("saml", saml, _saml_seeds, ("dissect.signin.saml", "dissect.signin.markup"), "markup"),
-    Target("authentication", authentication, _tokens, ("dissect.signin.authentication", "dissect.signin.ntlm", "dissect.protocols.tls.dsk"), "sip", max_size=8192),
+    Target("saml", saml, _saml_seeds, _SAML, "markup"),
+    Target("authentication", authentication, _tokens, _SCHEMES, "sip", max_size=8192),
     Target("certificates", certificates, _certificate_seeds, (), None, max_size=4096),
-    Target("sip-text", sip_text, _matching(b"v=0", b"ms-diagnostics", b"TLS-DSK", b"Warning", b"m="), ("dissect.protocols.sdp", "dissect.protocols.sip_diagnostics", "dissect.protocols.sip_dsk"), "sip"),
-    Target("phone-log", phone_log, _of_files(Material.phone_logs, 16_000), ("dissect.engines.log_vvx", "dissect.engines.log_sip", "dissect.engines.sip_text"), "log", per_byte_us=300),
-    Target("key-log", key_log, _of_files(Material.key_logs, 8_000), ("dissect.protocols.tls.secrets",), "tls"),
-    Target("rsa-key", rsa_key, _keys, (), None, max_size=8192, base_s=4),
-    Target("definition", definition, _of_files(Material.definitions, 40_000), ("dissect.flow",), "flow", max_size=40_000, base_s=4, per_byte_us=300),
-    Target("golden", golden, _none, ("dissect.compare", "dissect.cli.check"), "golden", base_s=3),
+    Target("sip-text", sip_text, _SIP_LINES, _SIP, "sip"),
 )  # fmt: skip

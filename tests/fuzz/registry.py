@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.fuzz import packets, readers, streams, tshark_text, whole
+from tests.fuzz import files, packets, readers, streams, tshark_text, whole
 from tests.fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
     target.name: target
-    for module in (streams, packets, readers, tshark_text, whole)
+    for module in (streams, packets, readers, files, tshark_text, whole)
     for target in module.TARGETS
 }

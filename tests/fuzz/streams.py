@@ -69,10 +69,14 @@ def bytewise(parts: Iterable[dialogue.Part]) -> Iterator[dialogue.Part]:
             yield from ((direction, bytes((byte,))) for byte in content)
 
 
-def same_in_pieces(make: Callable[[], StreamParser], parts: list[dialogue.Part], whole: list[object]) -> None:
-    """Where nothing odd was found: behind damage a parser looks for a start, and it may stand at
-    the beginning of a piece."""
-    if any(isinstance(item, Anomaly) for item in whole):
+def same_in_pieces(
+    make: Callable[[], StreamParser], parts: list[dialogue.Part], whole: list[object]
+) -> None:
+    """Where nothing is lost and nothing odd was found: behind a loss or damage a parser looks for
+    a start where a piece begins."""
+    if any(isinstance(item, Anomaly) for item in whole) or any(
+        isinstance(c, int) for _, c in parts
+    ):
         return
     pieces, broken = fed(make(), bytewise(parts))
     if not broken and _messages(whole) != _messages(pieces):

@@ -65,12 +65,19 @@ def _seeds(material: Material) -> Iterator[bytes]:
         return
     count = 0
     for path in material.captures():
-        if count >= SEEDS or path.stat().st_size > 30_000 or path.suffix not in (".pcap", ".pcapng"):
+        if (
+            count >= SEEDS
+            or path.stat().st_size > 30_000
+            or path.suffix not in (".pcap", ".pcapng")
+        ):
             continue
         columns = [word for name in _FIELDS for word in ("-e", name)]
         rows = ["-T", "fields", "-E", "occurrence=a", "-E", f"aggregator={process.SEPARATOR}",
                 "-E", "separator=/t", "-E", "quote=n", *columns]  # fmt: skip
-        found = [_tshark(str(path), part) for part in (rows, ["-T", "pdml", "-Y", FILTER, "-J", PROTOCOLS])]
+        found = [
+            _tshark(str(path), part)
+            for part in (rows, ["-T", "pdml", "-Y", FILTER, "-J", PROTOCOLS])
+        ]
         if b"<packet>" in found[1]:
             count += 1
             yield dialogue.bundle(enumerate(found))
@@ -141,5 +148,5 @@ def _pdml(text: bytes, dice: Random, words: Sequence[bytes]) -> bytes:
 
 
 TARGETS = (
-    Target("tshark", run, _seeds, ("dissect.engines.tshark",), "http", _mutated, 4 << 20, 6.0, 300),
+    Target("tshark", run, _seeds, (), "http", _mutated, 4 << 20, 6.0, 300),
 )  # fmt: skip

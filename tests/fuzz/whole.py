@@ -130,7 +130,12 @@ def _capture_bundles(material: Material) -> Iterator[bytes]:
         if size > MAX_FILE:
             data = container.pcap(container.packets(data)[:200]) or data[:MAX_FILE]
         items = [(dialogue.CAPTURE, data)]
-        own = [line for random, found in lines.items() if bytes.fromhex(random.decode()) in data for line in found]
+        own = [
+            line
+            for random, found in lines.items()
+            if bytes.fromhex(random.decode()) in data
+            for line in found
+        ]
         if own:
             items.append((dialogue.KEY_LOG, b"\n".join(own)[:40_000]))
         log = path.with_suffix(".log")
@@ -188,8 +193,14 @@ def planted() -> bytes:
         raw = text.encode()
         for at in range(0, len(raw), 50):
             number = base[direction] + 1 + at
-            found.append(_packet(ends, base, direction, 0x18, number, raw[at : at + 50], direction * len(asked)))
-    packets = [container.Packet(101, (1_750_000_000 + n) * 10**9, data) for n, data in enumerate(found)]
+            found.append(
+                _packet(
+                    ends, base, direction, 0x18, number, raw[at : at + 50], direction * len(asked)
+                )
+            )
+    packets = [
+        container.Packet(101, (1_750_000_000 + n) * 10**9, data) for n, data in enumerate(found)
+    ]
     return container.pcap(packets)
 
 

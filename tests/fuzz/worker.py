@@ -81,13 +81,18 @@ def why(target: Target, data: bytes) -> tuple[str, str] | None:
 def _frames(error: BaseException) -> list[tuple[str, str, int]]:
     found = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in found if f"{os.sep}dissect{os.sep}" in frame.filename]
-    return [(frame.filename.rpartition(f"{os.sep}dissect{os.sep}")[2], frame.name, frame.lineno or 0) for frame in own]
+    return [
+        (frame.filename.rpartition(f"{os.sep}dissect{os.sep}")[2], frame.name, frame.lineno or 0)
+        for frame in own
+    ]
 
 
 def _place(error: BaseException) -> str:
     frames = _frames(error)
     told = str(error) if type(error).__name__ == "Broken" else ""
-    return told or (f"{frames[-1][0]}:{frames[-1][1]}:{frames[-1][2]}" if frames else "outside dissect")
+    return told or (
+        f"{frames[-1][0]}:{frames[-1][1]}:{frames[-1][2]}" if frames else "outside dissect"
+    )
 
 
 def _module(error: BaseException) -> str:
@@ -204,7 +209,13 @@ def guided(runner: Runner, seeds: Sequence[bytes], words: Sequence[bytes]) -> No
         return target.mutate(data, dice, dice.choices(seeds, k=3), words)[:max_size]
 
     arguments = ["fuzz", f"-seed={runner.seed % (1 << 31) + 1}", f"-max_len={target.max_size}"]
-    arguments += ["-verbosity=0", "-timeout=1000000", "-rss_limit_mb=0", "-detect_leaks=0", "-handle_int=0"]
+    arguments += [
+        "-verbosity=0",
+        "-timeout=1000000",
+        "-rss_limit_mb=0",
+        "-detect_leaks=0",
+        "-handle_int=0",
+    ]
     arguments.append(f"-artifact_prefix={runner.out}{os.sep}")
     if target.dictionary:
         arguments.append(f"-dict={DICTIONARIES / target.dictionary}.dict")
@@ -245,7 +256,9 @@ def main(arguments: Sequence[str]) -> None:
     seeds, words = [path.read_bytes() for path in sorted(folder.iterdir())], words_of(target)
     runner = Runner(target, chosen.seconds, chosen.seed, chosen.out)
     budget.limit_memory()
-    loop: Callable[[Runner, Sequence[bytes], Sequence[bytes]], Any] = guided if chosen.modules else at_random
+    loop: Callable[[Runner, Sequence[bytes], Sequence[bytes]], Any] = (
+        guided if chosen.modules else at_random
+    )
     loop(runner, seeds, words)
     runner.finish()
 

@@ -60,6 +60,8 @@ _GLUED = re.compile(
     + rb"|RSA[ \t])"
 )
 _WORD = re.compile(rb"[A-Z][A-Z0-9_]{2,47}")
+# No word of a label, but a part of a secret: a blank behind a label may be lost.
+_HEX_RUN = re.compile(r"[0-9A-F]{6}|^[0-9A-F]+$")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -244,16 +246,12 @@ def _lines(text: bytes) -> list[bytes]:
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
 
 
-def _is_hex(word: str) -> bool:
-    return all(letter in "0123456789ABCDEF" for letter in word)
-
-
 def _what_is_wrong(line: bytes) -> str:
     """Why a line can't be used, in words that hold nothing of its values."""
     words = line.split()
     label = words[0].decode("ascii", "replace")
     if label not in LABELS and label != RSA:
-        if _WORD.fullmatch(words[0]) and not _is_hex(label):
+        if _WORD.fullmatch(words[0]) and not _HEX_RUN.search(label):
             return f"the label {label} is unknown"
         return "this is no line of a key log"
     if len(words) < 3:

@@ -1,0 +1,94 @@
+"""`dissect report FOLDER`: a page for each of its captures, each made by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dissect.cli.options import session
+from dissect.cli.writing import save
+from dissect.errors import UsageError
+
+if TYPE_CHECKING:
+    from dissect.pipeline import Options
+    from dissect.report.folder import Run
+    from dissect.workers import Limits
+
+UNREAD = 2  # exit code where one was not analysed
+
+
+def pages(
+    folder: Path,
+    target: Path,
+    anonymize: bool,
+    options: dict[str, Any],
+    jobs: int | None,
+    limits: Limits,
+) -> int:
+    """A page for each run of a folder, and the index; gives the exit code, the worst of all, or
+    2 where one was not analysed. Each run is read and drawn by a worker; what goes wrong with
+    one is told in its row.
+
+    Raises UsageError for a folder without captures, a place that can't be written, and what
+    no worker could use.
+    """
+    from dissect.cli.page import TASK, own, packed
+    from dissect.render.escape import visible
+    from dissect.report.folder import index, runs
+    from dissect.workers import Workers, default_jobs, too_large
+
+    found = runs(folder)
+    if not found:
+        raise UsageError(f"{folder}: no captures in this folder")
+    common = _checked(found, options)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{target}: {(error.strerror or str(error)).lower()}") from None
+    done = {
+        run.name: run.failed(f"not analysed: {problem}")
+        for run in found
+        if (problem := too_large((*run.captures, *run.candidates), limits))
+    }
+    read = [run for run in found if run.name not in done]
+    tasks = [
+        {"options": packed(own(common, run)), "candidates": run.candidates, "anonymize": anonymize}
+        for run in read
+    ]
+    code = 0
+    with Workers(jobs or default_jobs(), limits) as workers:
+        for run, result in zip(read, workers.run(TASK, tasks), strict=True):
+            if result.answer is None:
+                done[run.name] = run.failed(f"not analysed: {result.problem}")
+                continue
+            answer = result.answer
+            page = target / f"{run.name}.html"
+            save(str(page), answer["page"])
+            click.echo(f"wrote {page}", err=True)
+            logs, flows = tuple(answer["phone_logs"]), tuple(answer["flows"])
+            done[run.name] = replace(
+                run, page=page.name, phone_logs=logs, flows=flows, start=answer["start"]
+            )
+            code = max(code, answer["code"])
+    for run in (done[run.name] for run in found):
+        if run.problem:
+            click.echo(f"dissect: {visible(f'{run.name}: {run.problem}')}", err=True)
+    save(str(target / "index.html"), index(folder.name, [done[run.name] for run in found]))
+    click.echo(f"wrote {target / 'index.html'}", err=True)
+    return UNREAD if any(run.problem for run in done.values()) else code
+
+
+def _checked(found: Sequence[Run], options: dict[str, Any]) -> Options:
+    """The options for all runs together. Raises UsageError for what no worker could use, so that
+    it is said once: a key log that does not exist, a flow that can't be read."""
+    from dissect.pipeline import bind_key_logs
+
+    run = session([name for item in found for name in item.captures], **options)
+    bind_key_logs(run.options)
+    if run.options.flows or run.options.plugins:
+        _ = run.definitions
+    return run.options
