@@ -29,7 +29,7 @@ from dissect.errors import DissectError
 MEMORY = 4 << 30  # bytes of memory that a worker may have
 SECONDS = 600.0  # seconds (by the clock) that a job may take
 FILE = 8 << 30  # bytes of a file that is read
-WRITTEN = 1 << 30  # bytes of a file that a worker may write (tshark's input, key logs)
+WRITTEN = 1 << 30  # bytes of a file that a worker may write
 ANSWER = 256 << 20  # bytes of an answer
 MAX_JOBS = 64  # workers at a time
 LOOK_S = 0.1  # seconds between two looks of the watchdog
@@ -63,21 +63,8 @@ class Done:
 
 
 def default_jobs() -> int:
-    """As many workers as there are processors, but four: each may need `MEMORY`."""
+    """As many as there are processors, at most four: each may need `MEMORY`."""
     return max(1, min(4, os.cpu_count() or 1))
-
-
-def too_large(paths: Sequence[str], limits: Limits) -> str:
-    """Why these files are not read; empty where they are small enough (or can't be asked)."""
-    for path in paths:
-        try:
-            size = os.stat(path).st_size
-        except OSError:
-            continue  # whoever opens it says why it can't
-        if size > limits.file:
-            name = Path(path).name
-            return f"{name} has {size:,} bytes, more than the {limits.file:,} of --max-file"
-    return ""
 
 
 class Workers:
@@ -172,8 +159,7 @@ def _parsed(raw: bytes) -> Json | None:
 
 def _end(code: int) -> str:
     if code < 0:
-        name = signal.strsignal(-code) or "unknown"
-        return f"its process was ended by signal {-code} ({name.lower()})"
+        return f"its process was ended by signal {-code} ({signal.strsignal(-code)})"
     return f"its process ended with exit code {code} and no answer"
 
 
@@ -205,8 +191,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def confine(process: subprocess.Popen[bytes], memory: int) -> object:
     """On Windows: a job object that bounds the worker's memory and ends it with its parent; it
-    holds as long as what is given back. None where the worker bounds itself, or where Windows
-    refuses: then time alone is bounded."""
+    holds as long as what is given back. None elsewhere, or where Windows refuses."""
     if sys.platform != "win32":
         return None
     from dissect.windows_job import Job
@@ -253,7 +238,7 @@ def _carry_out(task: str, job: Json) -> Json:
 
 
 def _of_memory(error: BaseException | None) -> bool:
-    """Whether it is a MemoryError, or was raised because of one (a plugin's is a PluginError)."""
+    """Whether a MemoryError is what it comes of (a plugin's becomes a PluginError)."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__
     return error is not None
@@ -270,10 +255,18 @@ def _where(error: BaseException) -> str:
     return place
 
 
-def _bound(limits: Limits) -> None:
+def _resource() -> Any:
+    """The module, or None on Windows (see `confine`)."""
     try:
         import resource
-    except ImportError:  # Windows: see `confine`
+    except ImportError:
+        return None
+    return resource
+
+
+def _bound(limits: Limits) -> None:
+    resource = _resource()
+    if resource is None:
         return
     bounds = [(resource.RLIMIT_FSIZE, WRITTEN), (resource.RLIMIT_CORE, 0)]
     if hasattr(resource, "RLIMIT_AS"):
@@ -284,7 +277,7 @@ def _bound(limits: Limits) -> None:
             _, hard = resource.getrlimit(kind)
             size = size if hard == resource.RLIM_INFINITY else min(size, hard)
             resource.setrlimit(kind, (size, hard))
-    if hasattr(signal, "SIGXFSZ"):
+    if sys.platform != "win32":
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an OSError tells more
 
 
@@ -309,9 +302,9 @@ def resident() -> int | None:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError, AttributeError):
         pass
-    if sys.platform != "darwin":
+    resource = _resource()
+    if sys.platform != "darwin" or resource is None:
         # Elsewhere the peak counts what the parent had when it started this process.
         return None
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    size: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size

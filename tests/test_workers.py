@@ -19,12 +19,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dissect import workers
+from dissect.cli.limits import too_large
 from dissect.cli.main import cli
 from dissect.cli.page import own, packed, unpacked
 from dissect.model import Opaque
 from dissect.pipeline import Options
 from dissect.report.folder import Run
-from dissect.workers import Limits, Workers, too_large
+from dissect.workers import Limits, Workers
 from tests.engines.build import tcp_capture
 from tests.lab import scenario
 

@@ -36,10 +36,11 @@ def pages(
     Raises UsageError for a folder without captures, a place that can't be written, and what
     no worker could use.
     """
+    from dissect.cli.limits import too_large
     from dissect.cli.page import TASK, own, packed
     from dissect.render.escape import visible
     from dissect.report.folder import index, runs
-    from dissect.workers import Workers, default_jobs, too_large
+    from dissect.workers import Workers, default_jobs
 
     found = runs(folder)
     if not found:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -70,3 +72,16 @@ def bounds(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         with_limits = option(with_limits)
     return with_limits
+
+
+def too_large(paths: Sequence[str], limits: Limits) -> str:
+    """Why these files are not read; empty where they are small enough (or can't be asked)."""
+    for path in paths:
+        try:
+            size = os.stat(path).st_size
+        except OSError:
+            continue  # whoever opens it says why it can't
+        if size > limits.file:
+            name = Path(path).name
+            return f"{name} has {size:,} bytes, more than the {limits.file:,} of --max-file"
+    return ""

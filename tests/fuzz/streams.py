@@ -207,7 +207,10 @@ TARGETS = (
     Target("http1", stream(_http1), _recorded("http1"), _WHERE, "http", dialogue.mutated),
     Target("http2", stream(_http2), _recorded("http2"), _WHERE, "http2", dialogue.mutated),
     Target("sip", stream(_sip, 5061), _recorded("sip"), _WHERE, "sip", dialogue.mutated),
-    Target("websocket", stream(_websocket, 80), _recorded("websocket"), _WHERE, "sip", dialogue.mutated),
+    Target(
+        "websocket", stream(_websocket, 80), _recorded("websocket"), _WHERE, "sip",
+        dialogue.mutated,
+    ),
     Target("dns-tcp", stream(_dns, 53), _recorded("dns"), _WHERE, None, dialogue.mutated),
     Target("proxy", stream(_proxy, 80), _recorded("proxy"), _WHERE, "proxy", dialogue.mutated),
     Target(

@@ -1,5 +1,6 @@
 """What tshark writes, rows of fields and PDML, as a hostile capture may shape it: texts of any
-content, fields absent, doubled and in another order; numbers stay numbers, as tshark writes them."""
+content, fields absent, doubled and in another order; numbers stay numbers, as tshark writes
+them."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class _Run:
 
 
 def run(data: bytes) -> None:
-    texts = {kind: body for kind, body in dialogue.items(data)}
+    texts = dict(dialogue.items(data))
     table = FrameTable(0)
     tls, records = TlsTable(table, {}), Records()
     first: Any = _Run(texts.get(ROWS, b""))

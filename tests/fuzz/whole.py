@@ -182,8 +182,9 @@ def planted() -> bytes:
     )
     token = f'{{"token_type":"Bearer","access_token":"{json}","expires_in":3599}}'
     answered = (
-        f"HTTP/1.1 302 Found\r\nLocation: /\r\nSet-Cookie: MSISAuth={cookie}; path=/\r\nContent-Length: 0\r\n\r\n"
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(token)}\r\n\r\n{token}"
+        f"HTTP/1.1 302 Found\r\nLocation: /\r\nSet-Cookie: MSISAuth={cookie}; path=/\r\n"
+        f"Content-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(token)}\r\n\r\n{token}"
     )
     from tests.fuzz.packets import _packet
 
@@ -213,9 +214,10 @@ def _only_order(kind: int) -> Mutate:
 
 
 _HUGE = 4 << 20
+_FILES, _ORDER = dialogue.of_items(_by_kind), dialogue.of_items(_only_order)
 TARGETS = (
-    Target("run", run, _capture_bundles, (), None, dialogue.of_items(_by_kind), _HUGE, 8.0, 200),
-    Target("run-log", run, _log_bundles, (), "log", dialogue.of_items(_by_kind), _HUGE, 8.0, 200),
-    Target("run-flow", run, _flow_bundles, (), "flow", dialogue.of_items(_by_kind), _HUGE, 8.0, 200),
-    Target("secrets", secrets, _secret_bundles, (), None, dialogue.of_items(_only_order), _HUGE, 8.0, 200),
-)  # fmt: skip
+    Target("run", run, _capture_bundles, (), None, _FILES, _HUGE, 8.0, 200),
+    Target("run-log", run, _log_bundles, (), "log", _FILES, _HUGE, 8.0, 200),
+    Target("run-flow", run, _flow_bundles, (), "flow", _FILES, _HUGE, 8.0, 200),
+    Target("secrets", secrets, _secret_bundles, (), None, _ORDER, _HUGE, 8.0, 200),
+)

@@ -50,7 +50,7 @@ TLS13_LABELS = (CLIENT_HANDSHAKE, SERVER_HANDSHAKE, CLIENT_TRAFFIC, SERVER_TRAFF
 _LINE = re.compile(rb"([A-Z0-9_]+)[ \t]+([0-9A-Fa-f]{64})[ \t]+([0-9A-Fa-f]+)")
 _RSA_LINE = re.compile(rb"RSA[ \t]+([0-9A-Fa-f]{16})[ \t]+([0-9A-Fa-f]{96})")
 _SESSION_LINE = re.compile(
-    rb"RSA[ \t]+Session-ID:([0-9A-Fa-f]{2,64})[ \t]+Master-Key:([0-9A-Fa-f]{96})"
+    rb"RSA[ \t]+Session-ID:((?:[0-9A-Fa-f]{2}){1,32})[ \t]+Master-Key:([0-9A-Fa-f]{96})"
 )
 # A lost line end glues two lines: the second begins where a label does. A label may begin
 # with letters that are also hex digits, so it is searched for, not the end of the digits.
