@@ -4,6 +4,7 @@ them."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,9 @@ SEEDS = 12  # captures that tshark is asked about
 _FIELDS = FRAME_FIELDS + TLS_FIELDS
 # Fields whose text is what somebody sent.
 _FREE = ("http.", "http2.", "sip.", "dns.", "raw_sip.", "tls.handshake.extensions_server_name")
+
+
+_NUMBER = re.compile(r"-?(\d+|0x[0-9a-f]+)(\.\d+)?$")
 
 
 class _Run:
@@ -100,19 +104,23 @@ def _mutated(data: bytes, dice: Random, others: Sequence[bytes], words: Sequence
 
 
 def _rows(text: bytes, dice: Random) -> bytes:
+    """Changes what the columns of TLS have; those of IP and TCP before them tshark fills itself."""
     lines = text.split(b"\n")
+    separator = process.SEPARATOR.encode()
     for _ in range(dice.choice((1, 2, 6))):
         at = dice.randrange(len(lines))
         cells = lines[at].split(b"\t")
-        cell, kind = dice.randrange(len(cells)), dice.randrange(5)
-        if kind == 0 and cell > 3:
+        if len(cells) <= len(FRAME_FIELDS):
+            continue
+        cell, kind = dice.randrange(len(FRAME_FIELDS), len(cells)), dice.randrange(5)
+        if kind == 0:
             cells[cell] = b""
-        elif kind == 1 and cell > 3 and cells[cell]:
-            cells[cell] = process.SEPARATOR.encode().join([cells[cell]] * dice.choice((2, 9)))
+        elif kind == 1 and cells[cell]:
+            cells[cell] = separator.join([cells[cell]] * dice.choice((2, 9)))
         elif kind == 2:
             cells = cells[: cell + 1]
-        elif kind == 3 and cell > 3:
-            cells[cell] = cells[cell].split(process.SEPARATOR.encode())[0]
+        elif kind == 3:
+            cells[cell] = cells[cell].split(separator)[0]
         else:
             lines[at:at] = [lines[dice.randrange(len(lines))]]
             continue
@@ -125,7 +133,13 @@ def _pdml(text: bytes, dice: Random, words: Sequence[bytes]) -> bytes:
         root = etree.fromstring(text)
     except (etree.XMLSyntaxError, ValueError):
         return text
-    fields = list(root.iter("field"))
+    # What tshark says of the frame itself (its number, its time) is always there.
+    fields = [
+        field
+        for proto in root.iter("proto")
+        if proto.get("name") not in ("geninfo", "frame")
+        for field in proto.iter("field")
+    ]
     for _ in range(dice.choice((1, 1, 3, 10))):
         if not fields:
             break
@@ -140,7 +154,7 @@ def _pdml(text: bytes, dice: Random, words: Sequence[bytes]) -> bytes:
             parent.append(etree.fromstring(etree.tostring(field)))
         elif kind == 2:
             parent.insert(0, field)
-        elif name.startswith(_FREE) and not (field.get("show") or "").isdigit():
+        elif name.startswith(_FREE) and not _NUMBER.match(field.get("show") or ""):
             changed = mutate.plain((field.get("show") or "").encode(), dice, (), words)
             shown = "".join(c for c in changed.decode("utf-8", "replace") if c.isprintable())
             field.set("show", shown)
