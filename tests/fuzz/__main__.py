@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import secrets
 import subprocess
@@ -15,6 +16,7 @@ from tests.fuzz.registry import TARGETS
 from tests.fuzz.target import Target
 from tests.fuzz.worker import has_atheris, prepare
 
+SHOWN = 600  # bytes of a finding that is printed
 GRACE_S = 60  # beyond its time, until a worker is taken for hung
 HEAVY = ("run", "run-log", "run-flow", "secrets", "frames", "tls", "exchange", "tshark")
 """They do more for each input, and get three times the time of others."""
@@ -86,6 +88,11 @@ def main(arguments: Sequence[str]) -> int:
         for label, times in dict(figures["found"]).items():  # type: ignore[call-overload]
             found += 1
             print(f"  FOUND {label} ({times} times)", flush=True)
+        for path in sorted(chosen.out.glob(f"{name}-{seed}-*.bin")):
+            # Where the folder is thrown away (CI) a small one can be kept by copying this line.
+            data = path.read_bytes()
+            told = base64.b64encode(data).decode() if len(data) <= SHOWN else f"{len(data)} bytes"
+            print(f"  {path.name}: {told}", flush=True)
     print(f"{total} mutants, {found} findings" + (f", kept in {chosen.out}" if found else ""))
     return 1 if found else 0
 

@@ -4,18 +4,21 @@ and into every output."""
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
+from random import Random
 
 from dissect.errors import DissectError
 from dissect.pipeline import Options, Session
 from tests.fuzz import container, dialogue, mutate
-from tests.fuzz.material import MAX_FILE, Material
+from tests.fuzz.material import MAX_FILE, ROOT, Material
 from tests.fuzz.target import Broken, Mutate, Target
 
 TEXTS = ("text", "json", "mermaid", "plantuml", "markdown", "csv", "html")
@@ -24,6 +27,7 @@ MAX_OUTPUT = 40 << 20  # bytes of one output
 SECRETS = ("canary-Xq7Zw9-form", "canary-Xq7Zw9-cookie", "canary-Xq7Zw9-bearer",
            "canary-Xq7Zw9-json", "canary-Xq7Zw9-query")  # fmt: skip
 CANARY = b"Xq7Zw9"
+LONG = 12  # characters of a staged secret that is nothing else by chance
 _NAMES = {
     dialogue.CAPTURE: "c.pcapng", dialogue.KEY_LOG: "k.keys", dialogue.PHONE_LOG: "phone.log",
     dialogue.FLOW: "flow.toml", dialogue.RSA_KEY: "server.key",
@@ -112,10 +116,21 @@ def secrets(data: bytes) -> None:
         session = Session(options(data, folder))
         try:
             for name, content in outputs(session, folder, 4):
-                if CANARY in content:
+                if CANARY in content or any(value in content for value in staged()):
                     raise Broken(f"a secret is in {name}")
         except DissectError:
             return
+
+
+@cache
+def staged() -> tuple[bytes, ...]:
+    """The secrets that the actors of the recordings used; short ones may be other things."""
+    found = set()
+    for path in sorted((ROOT / "captures").glob("*/truth.json")):
+        for secret in json.loads(path.read_text("utf-8"))["secrets"]:
+            if len(secret["value"]) >= LONG:
+                found.add(secret["value"].encode("utf-8"))
+    return tuple(sorted(found))
 
 
 # ------------------------------------------------------------------ seeds
@@ -153,8 +168,6 @@ def _log_bundles(material: Material) -> Iterator[bytes]:
 
 def _flow_bundles(material: Material) -> Iterator[bytes]:
     """Every definition over a small sign-in."""
-    from tests.fuzz.material import ROOT
-
     folder = ROOT / "captures" / "wrong-password-managed"
     capture = next(iter(sorted(folder.glob("*.pcapng"))), None)
     keys = b"".join(path.read_bytes() for path in sorted(folder.glob("*.keys")))
@@ -167,6 +180,12 @@ def _flow_bundles(material: Material) -> Iterator[bytes]:
 
 def _secret_bundles(material: Material) -> Iterator[bytes]:
     yield dialogue.bundle([(dialogue.CAPTURE, planted())])
+    for folder in (path.parent for path in sorted((ROOT / "captures").glob("*/truth.json"))):
+        keys = b"\n".join(path.read_bytes() for path in sorted(folder.glob("*.keys")))
+        for capture in sorted(folder.glob("*.pcapng")):
+            if capture.stat().st_size <= MAX_FILE // 2:
+                items = [(dialogue.CAPTURE, capture.read_bytes()), (dialogue.KEY_LOG, keys)]
+                yield dialogue.bundle(items)
 
 
 def planted() -> bytes:
@@ -210,7 +229,11 @@ def _by_kind(kind: int) -> Mutate:
 
 
 def _only_order(kind: int) -> Mutate:
-    return container.rearranged
+    return container.rearranged if kind == dialogue.CAPTURE else _as_it_is
+
+
+def _as_it_is(data: bytes, dice: Random, others: Sequence[bytes], words: Sequence[bytes]) -> bytes:
+    return data
 
 
 _HUGE = 4 << 20
