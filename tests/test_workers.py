@@ -27,7 +27,7 @@ from dissect.pipeline import Options
 from dissect.report.folder import Run
 from dissect.workers import Limits, Workers
 from tests.engines.build import tcp_capture
-from tests.lab import scenario
+from tests.lab import need_tshark, scenario
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, and limits by resource")
 
@@ -149,10 +149,20 @@ def test_unreadable_files_have_a_row(tmp_path: Path) -> None:
 
 def test_what_no_worker_could_use_is_said_once_and_before(tmp_path: Path) -> None:
     folder, _ = folder_of(tmp_path, a=GOOD[0])
-    for wrong in (("-k", "/no/such.keys"), ("--flow", "no-such-flow"), ("--plugin", "/no.py")):
+    for wrong in (
+        ("-k", "/no/such.keys"), ("--flow", "no-such-flow"), ("--plugin", "/no.py"),
+        ("--anonymize", "--reveal"),
+    ):  # fmt: skip
         result = report(tmp_path, folder, *wrong)
         assert result.exception is not None, wrong
         assert not (tmp_path / "pages").exists()
+
+
+def test_tshark_runs_in_a_worker(tmp_path: Path) -> None:
+    need_tshark()
+    folder, _ = folder_of(tmp_path, a=GOOD[0])
+    assert report(tmp_path, folder, "--engine", "tshark").return_value == 3
+    assert "no sign-in found" in row(tmp_path, "a")
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])

@@ -46,6 +46,8 @@ def pages(
     if not found:
         raise UsageError(f"{folder}: no captures in this folder")
     common = _checked(found, options)
+    if anonymize and common.reveal:
+        raise UsageError("--anonymize and --reveal exclude each other")
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
