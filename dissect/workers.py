@@ -18,9 +18,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,6 +34,7 @@ FILE = 8 << 30  # bytes of a file that is read
 WRITTEN = 1 << 30  # bytes of a file that a worker may write
 ANSWER = 256 << 20  # bytes of an answer
 MAX_JOBS = 64  # workers at a time
+AHEAD = 128  # jobs that are begun before the answer of the first was taken
 LOOK_S = 0.1  # seconds between two looks of the watchdog
 END_S = 10.0  # seconds that a killed worker may take to end
 
@@ -90,9 +93,14 @@ class Workers:
     def run(self, task: str, jobs: Sequence[Json]) -> Iterator[Done]:
         """What becomes of each job, in their order. `task` is a function of the package
         (`dissect.cli.page:page`) that takes a job and gives its answer, both as JSON has them."""
-        waiting: list[Future[Done]] = [self._pool.submit(self._one, task, job) for job in jobs]
-        for future in waiting:
-            yield future.result()
+        rest = iter(jobs)
+        waiting: deque[Future[Done]] = deque()
+        while True:
+            for job in islice(rest, AHEAD - len(waiting)):
+                waiting.append(self._pool.submit(self._one, task, job))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
 
     def _one(self, task: str, job: Json) -> Done:
         with self._lock:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -201,6 +202,32 @@ def test_a_task_is_one_of_dissect() -> None:
         (done,) = running.run("os:system", [{"command": "true"}])
     assert done.answer is None
     assert "no task" in done.problem
+
+
+def test_answers_come_in_order_and_few_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many jobs no more answers are held than are begun ahead."""
+    monkeypatch.setattr(workers, "AHEAD", 2)
+    held: list[int] = []
+    with Workers(2, Limits()) as running:
+        submit = running._pool.submit
+        begun = 0
+
+        def counted(*arguments: Any) -> Any:
+            nonlocal begun
+            begun += 1
+            return submit(*arguments)
+
+        monkeypatch.setattr(running._pool, "submit", counted)
+        jobs = [{"number": number} for number in range(5)]
+        told = []
+        for done in running.run("dissect.no_such_module:x", jobs):
+            told.append(done.problem)
+            held.append(begun - len(told))
+    assert len(told) == 5
+    assert max(held) <= 2
+    assert all("internal error, please report (ModuleNotFoundError" in text for text in told)
 
 
 @posix
