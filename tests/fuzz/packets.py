@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator, Sequence
+from functools import cache
 from random import Random
 
 from dissect.capture import Packet, open_capture
@@ -121,11 +122,14 @@ def _frame_mutation(
 # ------------------------------------------------------------------ TCP reassembly
 
 
-def _pattern(direction: int, start: int, size: int) -> bytes:
-    """What stands at these places of a stream: any byte tells where it belongs."""
-    return bytes(
-        (at * 7 + (at >> 8) * 13 + direction * 101) & 255 for at in range(start, start + size)
-    )
+@cache
+def _stream() -> bytes:
+    """What a stream holds; a few bytes in a row tell where they stand."""
+    return Random(9293).randbytes(0x10000 + 3000)
+
+
+def _pattern(start: int, size: int) -> bytes:
+    return _stream()[start : start + size]
 
 
 class _Checked:
@@ -138,7 +142,7 @@ class _Checked:
     def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
         if self._known[direction]:
             at = self._at[direction]
-            if bytes(view) != _pattern(0, at, len(view)):
+            if bytes(view) != _pattern(at, len(view)):
                 raise Broken("bytes are delivered at a place that is not theirs")
             self._at[direction] += len(view)
         return ()
@@ -183,7 +187,7 @@ def _tcp(data: bytes) -> Iterator[bytes]:
             | (1 if kind & 0xF0 == 0xF0 else 0)
             | (4 if kind & 0xF0 == 0xE0 else 0)
         )
-        payload = _pattern(0, place, size % 3000)
+        payload = _pattern(place, size % 3000)
         number = (base[direction] + 1 + place) & 0xFFFFFFFF
         yield _packet(ends, base, direction, flags, number, payload, acknowledged * 64)
 
