@@ -18,6 +18,7 @@ from tests.fuzz.target import Broken, Target
 from tests.protocols.drive import CONNECTION, UDP, bare, span
 
 SMALL = 1500  # bytes of a conversation that is also fed byte by byte
+WITH_KEY = 20  # connections that are tried with the servers' keys
 MAX_TOLD = 4  # messages and anomalies that a byte may make, and as many more for each part
 
 Make = Callable[[Layer], StreamParser]
@@ -227,14 +228,20 @@ def _recorded(*names: str) -> Callable[[Material], Iterator[bytes]]:
 
 
 def tls_seeds(material: Material) -> Iterator[bytes]:
-    """The recorded connections, each with the lines of the key logs that are its own."""
+    """The recorded connections, each with the lines of the key logs that are its own, and some
+    of those that have none with a server's key."""
     lines = material.key_log_lines
+    keys = [(dialogue.RSA_KEY, path.read_bytes()) for path in material.files(".key", ".pem")]
+    shut = 0
     for talk in material.conversation("tls"):
         log = b""
         for _, content in talk[:8]:
             if isinstance(content, bytes) and len(content) > 43 and content[5:6] == b"\1":
                 log = b"\n".join(lines.get(content[11:43].hex().encode(), []))
         items = [(dialogue.CAPTURE, dialogue.joined(talk))]
+        if not log and shut < WITH_KEY:
+            shut += 1
+            yield dialogue.bundle([*keys, *items])
         yield dialogue.bundle([(dialogue.KEY_LOG, log), *items] if log else items)
 
 
