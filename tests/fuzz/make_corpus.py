@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
@@ -178,6 +179,8 @@ def tshark(capture: bytes) -> bytes:
             subprocess.run(command, capture_output=True, check=True).stdout
             for command in (rows, pdml)
         ]
+    # When and from which folder it was made belongs to nobody.
+    found[1] = re.sub(rb"<pdml [^>]*>", b'<pdml version="0" creator="wireshark">', found[1])
     return dialogue.bundle(enumerate(found))
 
 
