@@ -5,10 +5,11 @@ PYTHON ?= python3
 BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 OUT    ?= out
 SAMPLE := captures/web-signin
+MINUTES ?= 3
 # A file's tests stay together, so that what one prepares serves the next.
 CORES  := -n auto --dist loadfile
 
-.PHONY: demo test lint crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
+.PHONY: demo test lint check fuzz licences crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -26,6 +27,20 @@ lint: $(VENV)/.tested-with
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Before a change lands, besides `test`: lint and types, the table of licences, known
+# vulnerabilities of what is installed (where no index tells of any, that is said).
+check: $(VENV)/.checked-with lint
+	$(BIN)/python -m pytest tests/test_licences.py
+	$(BIN)/python -m tests.audit
+
+# Mutants of all recordings through all parsers and the whole run, MINUTES in total, with a fresh
+# seed (SEED=n repeats one). What breaks is kept in out/fuzz.
+fuzz: $(VENV)/.fuzzed-with
+	$(BIN)/python -W ignore -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+licences: $(VENV)/.tested-with
+	$(BIN)/python -m tests.licences
 
 # dissect against tshark over all captures, and over FOLDERS of your own (FOLDERS="a b").
 crosscheck: $(VENV)/.tested-with
@@ -65,6 +80,16 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 $(VENV)/.tested-with: setup.cfg pyproject.toml | $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[test,tshark]"
 	@$(BIN)/python tests/tools.py --install
+	@touch $@
+
+$(VENV)/.checked-with: setup.cfg pyproject.toml | $(VENV)/.tested-with
+	$(BIN)/python -m pip install --quiet --editable ".[test,check]"
+	@touch $@
+
+# atheris has no package for every system and Python.
+$(VENV)/.fuzzed-with: setup.cfg pyproject.toml | $(VENV)/.tested-with
+	@$(BIN)/python -m pip install --quiet --editable ".[test,fuzz]" \
+		|| echo "MISSING: atheris can't be installed here; mutants are not guided by coverage"
 	@touch $@
 
 $(VENV)/.lab: setup.cfg pyproject.toml | $(VENV)/.tested-with

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -126,10 +128,26 @@ sys.exit(main(['flow', {item.phone!r}, {item.browser!r}, '--phone-log', {item.ph
     assert "COMPLETE" in result.stdout.decode()
 
 
+def _imports(node: ast.AST) -> Iterator[str]:
+    """The modules that must be there: an import that may fail (`except ImportError`) is none."""
+    if isinstance(node, ast.Try) and any(
+        isinstance(item.type, ast.Name) and item.type.id == "ImportError" for item in node.handlers
+    ):
+        return
+    if isinstance(node, ast.Import):
+        yield from (name.name.split(".")[0] for name in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield (node.module or "").split(".")[0]
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(child)
+
+
 def test_no_posix_only_import_in_the_package() -> None:
     for path in PACKAGE.rglob("*.py"):
-        for name in re.findall(r"^\s*(?:from|import)\s+(\w+)", path.read_text("utf-8"), re.M):
-            assert name not in POSIX_ONLY, path
+        assert not set(_imports(ast.parse(path.read_text("utf-8")))) & set(POSIX_ONLY), path
+    guarded = "try:\n import pwd\nexcept {}:\n pass\n"
+    assert list(_imports(ast.parse(guarded.format("ImportError")))) == []
+    assert list(_imports(ast.parse(guarded.format("KeyError")))) == ["pwd"]
 
 
 def test_shares_the_package_name_with_the_forensic_framework() -> None:
@@ -173,6 +191,8 @@ def test_the_wheel_holds_what_it_needs(tmp_path: Path) -> None:
     assert "dissect/flow/definitions/vvx-web-signin.toml" in names
     assert "dissect/flow/definitions/parts/troubles.toml" in names
     assert "dissect/py.typed" in names
+    (licence,) = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+    assert zipfile.ZipFile(wheel).read(licence) == (ROOT / "LICENSE").read_bytes()
     assert not [name for name in names if name.startswith(("tests/", "captures/", "benchmarks/"))]
     venv.create(tmp_path / "venv", with_pip=True)
     scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")

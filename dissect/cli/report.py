@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
+from dissect.cli.folder import pages
+from dissect.cli.limits import bounds
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name
-from dissect.errors import CaptureError, UsageError
-from dissect.saving import save
+from dissect.errors import UsageError
 
 if TYPE_CHECKING:
-    from dissect.report.folder import Run
+    from dissect.workers import Limits
 
 
 @click.command()
@@ -33,18 +33,22 @@ if TYPE_CHECKING:
 )
 @ANONYMIZE
 @THEME
+@bounds
 def report(
     captures: tuple[str, ...],
     phone_logs: tuple[str, ...],
     outputs: tuple[str, ...],
     anonymize: bool,
     theme: str,
+    jobs: int | None,
+    limits: Limits,
     **options: Any,
 ) -> int:
     """Write a self-contained page about CAPTURE...: verdict, chart, messages, timing, TLS.
 
     A folder in place of CAPTURE... gives a page for each capture in it and for each of its
-    subfolders (whose captures are taken together), and an index page.
+    subfolders (whose captures are taken together), and an index page. Each is read by a
+    process of its own: one that ends early, or needs too much, is named in the index.
 
     Exit code: 0 complete, 1 failed or incomplete, 2 unreadable, 3 no flow found (the page
     is written all the same).
@@ -52,9 +56,8 @@ def report(
     if len(captures) == 1 and captures[0] != "-" and Path(captures[0]).is_dir():
         if phone_logs or len(outputs) > 1:
             raise UsageError("a folder takes one -o and no --phone-log: logs in it are found")
-        return _folder(
-            Path(captures[0]), Path(outputs[0] if outputs else "reports"), anonymize, options
-        )
+        target = Path(outputs[0] if outputs else "reports")
+        return pages(Path(captures[0]), target, anonymize, options, jobs, limits)
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
     outputs = outputs or ("report.html",)
@@ -71,53 +74,3 @@ def report(
         click.echo("dissect: no flow found; the report has what else was read", err=True)
         return NOTHING_FOUND
     return max(STATUS_CODES[chart.status] for chart in charts)
-
-
-def _folder(folder: Path, target: Path, anonymize: bool, options: dict[str, Any]) -> int:
-    """A page for each run of a folder, and the index; the worst exit code of all."""
-    from dissect.report.folder import index, runs
-
-    found = runs(folder)
-    if not found:
-        raise UsageError(f"{folder}: no captures in this folder")
-    _check_places(found, target, options)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{target}: {(error.strerror or str(error)).lower()}") from None
-    done: list[Run] = []
-    for item in found:
-        page = target / f"{item.name}.html"
-        try:
-            run = session(item.captures, phone_logs=item.phone_logs, **options)
-            drawing = Drawing(run, anonymize)
-        except CaptureError as error:
-            click.echo(f"dissect: {error}", err=True)
-            done.append(item.failed(str(error)))
-            continue
-        drawing.write(str(page))
-        done.append(item.read(page.name, drawing.charts, run.reading.captures))
-    save(str(target / "index.html"), index(folder.name, done), options.get("reveal", False))
-    click.echo(f"wrote {target / 'index.html'}", err=True)
-    return max(_code(item) for item in done)
-
-
-def _check_places(found: Sequence[Run], target: Path, options: dict[str, Any]) -> None:
-    """Raises UsageError where a page, or the index, would take the place of a file that is read,
-    by whichever run."""
-    from dissect import places
-    from dissect.pipeline import Options
-
-    names = ("key_logs", "rsa_keys", "flows", "plugins")
-    given: dict[str, Any] = {name: tuple(options.get(name, ())) for name in names}
-    read: list[str] = [options["rsa_password"]] if options.get("rsa_password") else []
-    for item in found:
-        read += places.files(Options(item.captures, phone_logs=item.phone_logs, **given))
-    pages = [f"{item.name}.html" for item in found]
-    places.check_files(read, [str(target / page) for page in (*pages, "index.html")])
-
-
-def _code(item: Run) -> int:
-    if item.problem:
-        return 2
-    return max((STATUS_CODES[c.status] for c in item.charts), default=NOTHING_FOUND)

@@ -84,7 +84,9 @@ def visible_text(html: str) -> str:
     if root is None:
         return ""
     for item in list(root.iter("script", "style")):
-        item.drop_tree()  # type: ignore[attr-defined]
+        # Not `drop_tree`: it moves the text behind, and lxml refuses to set some characters
+        # (U+001E) that its own parser has read.
+        item.clear(keep_tail=True)
     return re.sub(r"\s+", " ", "".join(str(piece) for piece in root.itertext())).strip()
 
 

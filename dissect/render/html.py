@@ -103,7 +103,8 @@ def index_page(title: str, rows: Sequence[dict[str, Any]]) -> str:
     """The page that lists the reports of a folder, each row with its flows' verdicts."""
     counts: dict[str, int] = {}
     for row in rows:
-        for flow in row["flows"] or ({"status": "without a sign-in"},):
+        nothing = "not analysed" if row["problem"] else "without a sign-in"
+        for flow in row["flows"] or ({"status": nothing},):
             counts[flow["status"]] = counts.get(flow["status"], 0) + 1
     page = _environment().from_string(_page("index.html.j2"))
     text: str = page.render(

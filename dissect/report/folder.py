@@ -18,22 +18,18 @@ _NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Captures that are read together, and what came of it. `page` is the report's name."""
+    """Files that are read together, and what came of it. `candidates` may be phone logs, which
+    nobody has looked at; `page` is the report's name, `flows` are rows of the index, `start` is
+    when the first capture begins."""
 
     name: str
     captures: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
     phone_logs: tuple[str, ...] = ()
     page: str = ""
-    charts: tuple[SequenceChart, ...] = ()
-    start_ns: int | None = None
+    flows: tuple[dict[str, str], ...] = ()
+    start: str = ""
     problem: str = ""
-
-    def read(
-        self, page: str, charts: Sequence[SequenceChart], captures: Sequence[CaptureInfo]
-    ) -> Run:
-        starts = [capture.start_ns for capture in captures if capture.start_ns is not None]
-        start = min(starts, default=None)
-        return replace(self, page=page, charts=tuple(charts), start_ns=start)
 
     def failed(self, problem: str) -> Run:
         return replace(self, problem=problem)
@@ -51,7 +47,7 @@ def runs(folder: Path) -> list[Run]:
             files = sorted(sub.iterdir())
             captures = tuple(str(path) for path in files if _is_capture(path))
             if captures:
-                logs = tuple(str(path) for path in files if is_phone_log(path))
+                logs = tuple(str(path) for path in files if _may_be_log(path))
                 found.append(Run(_NAME.sub("-", sub.name), captures, logs))
     except OSError as error:
         raise UsageError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
@@ -82,10 +78,15 @@ def _is_capture(path: Path) -> bool:
     return path.is_file() and _bare(path).suffix.lower() in SUFFIXES
 
 
+def _may_be_log(path: Path) -> bool:
+    return path.suffix.lower() in (".log", ".txt") and path.is_file()
+
+
 def is_phone_log(path: Path) -> bool:
+    """Whether a file is a log that dissect knows; reads it."""
     from dissect.engines import phone_log
 
-    if not path.is_file() or path.suffix.lower() not in (".log", ".txt"):
+    if not _may_be_log(path):
         return False
     try:
         phone_log.read(str(path), 0, 1970)
@@ -94,37 +95,43 @@ def is_phone_log(path: Path) -> bool:
     return True
 
 
-def _cause(chart: SequenceChart) -> str:
-    from dissect.render.words import sentence
+def flow_rows(charts: Sequence[SequenceChart]) -> list[dict[str, str]]:
+    """What the index tells of each flow."""
+    from dissect.render.words import sentence, verdict
 
-    return f"{sentence(chart.cause.text)} ({chart.cause.code})" if chart.cause else ""
+    return [
+        {
+            "status": chart.status,
+            "verdict": sentence(verdict(chart)),
+            "title": chart.title,
+            "subject": chart.subject or "",
+            "cause": f"{sentence(chart.cause.text)} ({chart.cause.code})" if chart.cause else "",
+        }
+        for chart in charts
+    ]
+
+
+def start(captures: Sequence[CaptureInfo]) -> str:
+    """When the first of some captures begins, to the second; empty where none tells."""
+    from dissect.render.words import rfc3339
+
+    starts = [capture.start_ns for capture in captures if capture.start_ns is not None]
+    return rfc3339(min(starts))[:19] + "Z" if starts else ""
 
 
 def index(title: str, found: Sequence[Run]) -> str:
     """The index page."""
     from dissect.render.html import index_page
-    from dissect.render.words import rfc3339, sentence, verdict
 
-    rows = []
-    for run in found:
-        files = [Path(name).name for name in (*run.captures, *run.phone_logs)]
-        start = rfc3339(run.start_ns)[:19] + "Z" if run.start_ns is not None else ""
-        flows = [
-            {
-                "status": chart.status,
-                "verdict": sentence(verdict(chart)),
-                "title": chart.title,
-                "subject": chart.subject or "",
-                "cause": f"{sentence(chart.cause.text)} ({chart.cause.code})"
-                if chart.cause
-                else "",
-            }
-            for chart in run.charts
-        ]
-        rows.append(
-            {
-                "name": run.name, "page": run.page, "files": files, "start": start,
-                "flows": flows, "problem": run.problem,
-            }
-        )  # fmt: skip
+    rows = [
+        {
+            "name": run.name,
+            "page": run.page,
+            "files": [Path(name).name for name in (*run.captures, *run.phone_logs)],
+            "start": run.start,
+            "flows": run.flows,
+            "problem": run.problem,
+        }
+        for run in found
+    ]
     return index_page(title, rows)

@@ -51,7 +51,7 @@ TLS13_LABELS = (CLIENT_HANDSHAKE, SERVER_HANDSHAKE, CLIENT_TRAFFIC, SERVER_TRAFF
 _LINE = re.compile(rb"([A-Z0-9_]+)[ \t]+([0-9A-Fa-f]{64})[ \t]+([0-9A-Fa-f]+)")
 _RSA_LINE = re.compile(rb"RSA[ \t]+([0-9A-Fa-f]{16})[ \t]+([0-9A-Fa-f]{96})")
 _SESSION_LINE = re.compile(
-    rb"RSA[ \t]+Session-ID:([0-9A-Fa-f]{2,64})[ \t]+Master-Key:([0-9A-Fa-f]{96})"
+    rb"RSA[ \t]+Session-ID:((?:[0-9A-Fa-f]{2}){1,32})[ \t]+Master-Key:([0-9A-Fa-f]{96})"
 )
 # A lost line end glues two lines: the second begins where a label does. A label may begin
 # with letters that are also hex digits, so it is searched for, not the end of the digits.
@@ -64,6 +64,8 @@ _WORD = re.compile(rb"[A-Z][A-Z0-9_]{2,47}")
 _WRITTEN = re.compile(rb"[^\r\n]+")  # a line that is not empty
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _NUMBER = 4  # bytes of a log's number before a secret
+# No word of a label, but a part of a secret: a blank behind a label may be lost.
+_HEX_RUN = re.compile(r"[0-9A-F]{6}|^[0-9A-F]+$")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -270,16 +272,12 @@ class SecretStore:
         return known
 
 
-def _is_hex(word: str) -> bool:
-    return all(letter in "0123456789ABCDEF" for letter in word)
-
-
 def _what_is_wrong(line: bytes) -> str:
     """Why a line can't be used, in words that hold nothing of its values."""
     words = line.split()
     label = words[0].decode("ascii", "replace")
     if label not in LABELS and label != RSA:
-        if _WORD.fullmatch(words[0]) and not _is_hex(label):
+        if _WORD.fullmatch(words[0]) and not _HEX_RUN.search(label):
             return f"the label {label} is unknown"
         return "this is no line of a key log"
     if len(words) < 3:

@@ -160,3 +160,22 @@ def test_anything_is_read(noise: bytes, at: int) -> None:
     store, problems = added(text[:at] + noise + text[at:])
     assert not any(MASTER[:16] in problem for problem in problems)
     assert MASTER not in repr(store)
+
+
+@pytest.mark.parametrize("digits", [1, 7, 63])
+def test_a_session_id_of_half_a_byte_is_told(digits: int) -> None:
+    line = f"RSA Session-ID:{'a' * digits} Master-Key:{MASTER}"
+    store, problems = added(f"{line}\n{LINE}\n".encode())
+    assert problems == ["line 1: the line of RSA is not hexadecimal"]
+    assert masters(store)
+
+
+@pytest.mark.parametrize("label", ["CLIENT_RANDOM", "EXPORTER_SECRET", "X", "RSA_"])
+@pytest.mark.parametrize("size", [6, 16, 32])
+def test_a_secret_glued_to_its_label_is_not_quoted(label: str, size: int) -> None:
+    secret = ("3D9F" * 16)[:size]
+    _, problems = added(f"{label}{secret} {RANDOM} x\n".encode())
+    assert len(problems) == 1
+    assert secret not in problems[0]
+    _, problems = added(f"SERVER_TRAFIC_SECRET_0 {RANDOM} x\n".encode())
+    assert problems == ["line 1: the label SERVER_TRAFIC_SECRET_0 is unknown"]

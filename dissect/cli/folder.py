@@ -1,0 +1,116 @@
+"""`dissect report FOLDER`: a page for each of its captures, each made by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dissect.cli.faults import note
+from dissect.cli.options import session
+from dissect.errors import UsageError
+from dissect.saving import save
+
+if TYPE_CHECKING:
+    from dissect.pipeline import Options
+    from dissect.report.folder import Run
+    from dissect.workers import Limits
+
+UNREAD = 2  # exit code where one was not analysed
+
+
+def pages(
+    folder: Path,
+    target: Path,
+    anonymize: bool,
+    options: dict[str, Any],
+    jobs: int | None,
+    limits: Limits,
+) -> int:
+    """A page for each run of a folder, and the index; gives the exit code, the worst of all, or
+    2 where one was not analysed. Each run is read and drawn by a worker; what goes wrong with
+    one is told in its row.
+
+    Raises UsageError for a folder without captures, a place that can't be written, and what
+    no worker could use.
+    """
+    from dissect.cli.limits import too_large
+    from dissect.cli.page import TASK, own, packed
+    from dissect.render.escape import visible
+    from dissect.report.folder import index, runs
+    from dissect.workers import Workers, default_jobs
+
+    found = runs(folder)
+    if not found:
+        raise UsageError(f"{folder}: no captures in this folder")
+    _check_places(found, target, options)
+    common = _checked(found, options)
+    if anonymize and common.reveal:
+        raise UsageError("--anonymize and --reveal exclude each other")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{target}: {(error.strerror or str(error)).lower()}") from None
+    done = {
+        run.name: run.failed(f"not analysed: {problem}")
+        for run in found
+        if (problem := too_large((*run.captures, *run.candidates), limits))
+    }
+    read = [run for run in found if run.name not in done]
+    tasks = [
+        {"options": packed(own(common, run)), "candidates": run.candidates, "anonymize": anonymize}
+        for run in read
+    ]
+    code = 0
+    with Workers(jobs or default_jobs(), limits) as workers:
+        for run, result in zip(read, workers.run(TASK, tasks), strict=True):
+            if result.answer is None:
+                done[run.name] = run.failed(f"not analysed: {result.problem}")
+                continue
+            answer = result.answer
+            page = target / f"{run.name}.html"
+            save(str(page), answer["page"], common.reveal)
+            click.echo(f"wrote {page}", err=True)
+            logs, flows = tuple(answer["phone_logs"]), tuple(answer["flows"])
+            done[run.name] = replace(
+                run, page=page.name, phone_logs=logs, flows=flows, start=answer["start"]
+            )
+            code = max(code, answer["code"])
+            note(answer["faults"])
+    for run in (done[run.name] for run in found):
+        if run.problem:
+            click.echo(f"dissect: {visible(f'{run.name}: {run.problem}')}", err=True)
+    rows = index(folder.name, [done[run.name] for run in found])
+    save(str(target / "index.html"), rows, common.reveal)
+    click.echo(f"wrote {target / 'index.html'}", err=True)
+    return UNREAD if any(run.problem for run in done.values()) else code
+
+
+def _checked(found: Sequence[Run], options: dict[str, Any]) -> Options:
+    """The options for all runs together. Raises UsageError for what no worker could use, so that
+    it is said once: a key log that does not exist, a flow that can't be read."""
+    from dissect.pipeline import bind_key_logs
+
+    run = session([name for item in found for name in item.captures], **options)
+    bind_key_logs(run.options)
+    if run.options.flows or run.options.plugins:
+        _ = run.definitions
+    return run.options
+
+
+def _check_places(found: Sequence[Run], target: Path, options: dict[str, Any]) -> None:
+    """Raises UsageError where a page, or the index, would take the place of a file that is read,
+    by whichever run."""
+    from dissect import places
+    from dissect.pipeline import Options
+
+    names = ("key_logs", "rsa_keys", "flows", "plugins")
+    given: dict[str, Any] = {name: tuple(options.get(name, ())) for name in names}
+    read: list[str] = [options["rsa_password"]] if options.get("rsa_password") else []
+    for item in found:
+        read += places.files(Options(item.captures, phone_logs=item.candidates, **given))
+    pages = [f"{item.name}.html" for item in found]
+    places.check_files(read, [str(target / page) for page in (*pages, "index.html")])
