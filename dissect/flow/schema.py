@@ -24,6 +24,8 @@ HIDDEN_EVENT = "tls.hidden"
 HIDDEN = "hidden:"
 # Nor is this: something below the protocols that went wrong between two actors.
 TROUBLE = "trouble:"
+# And this: what a person does that no packet shows.
+GESTURE = "gesture"
 
 
 class Worded(str):
@@ -45,7 +47,8 @@ class ActorDef(_Strict, frozen=True):
     """A lane. `hosts` are name patterns (`*.example.com`) of a server, `ports` its own where
     its name says nothing; `learn` names facts ("event.name:fact") that hold a host name of it.
     A client is told by its arrows, and, where its traffic is shut, by a server it talks to or
-    an arrow of its (`known_by`: an actor's id, an arrow's, or a host name pattern)."""
+    an arrow of its (`known_by`: an actor's id, an arrow's, or a host name pattern); `hint` says
+    how what it does can be read the next time, where no key log opened its connections."""
 
     id: str
     title: str
@@ -54,14 +57,17 @@ class ActorDef(_Strict, frozen=True):
     ports: tuple[int, ...] = ()
     learn: tuple[str, ...] = ()
     known_by: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class Failure(_Strict, frozen=True):
-    """What a failing arrow means. The texts may hold `{fact}` of the event."""
+    """What a failing arrow means. The texts may hold `{fact}` of the event. `headline` is what
+    failed in a few words; without it the main clause of `text` is."""
 
     code: str
     text: str
     remedy: str
+    headline: str = ""
 
 
 class Within(_Strict, frozen=True):
@@ -182,16 +188,27 @@ class Gesture(_Strict, frozen=True):
     label: str
 
 
+class Summary(_Strict, frozen=True):
+    """An arrow of the overview, called `label`: the latest with the first key that was seen."""
+
+    label: str
+    arrows: tuple[str, ...]
+
+
 class StepDef(_Strict, frozen=True):
-    """A step. Where an arrow of `titles` was seen it is called as that says. `between` are its
-    parties, the client first: traffic between them that can't
-    be read makes it hidden. It is done when every arrow of one list in `done_when` was
-    seen; an arrow in `settled_by` does that alone and after a failure, too; after one in
-    `reopened_by` a failure no longer stands, though the step is not done yet. Arrows in
-    `inferred_by` let it be taken for granted, and nothing more."""
+    """A step; `label` is it in about five words. `summary` says which arrows stand for it in the
+    overview ("gesture" for what the person does); without it the gesture does, else its first
+    request and what decided it. Where an arrow of `titles` was seen it is called as that says.
+    `between` are its parties, the client first: traffic between them that can't be read makes it
+    hidden. It is done when every arrow of one list in `done_when` was seen; an arrow in
+    `settled_by` does that alone and after a failure, too; after one in `reopened_by` a failure no
+    longer stands, though the step is not done yet. Arrows in `inferred_by` let it be taken for
+    granted, and nothing more."""
 
     number: int
     title: str
+    label: str = ""
+    summary: tuple[Summary, ...] = ()
     titles: dict[str, str] = {}
     between: tuple[str, ...] = ()
     done_when: tuple[tuple[str, ...], ...] = ()
@@ -239,6 +256,7 @@ class Trouble(_Strict, frozen=True):
     code: str
     text: str
     remedy: str
+    headline: str = ""
     where: dict[str, Value | tuple[Value, ...]] = {}
     unless: dict[str, Value | tuple[Value, ...]] = {}
     patience: float = 0.0
@@ -250,7 +268,8 @@ class Trouble(_Strict, frozen=True):
 class Definition(_Strict, frozen=True):
     """A flow. The more specific of two that fit has the higher `specificity`; one that is a
     `last_resort` is only listed where no other is found. `values` are words for what tshark
-    shows for a fact: "*" for all else, "" for no fact at all."""
+    shows for a fact: "*" for all else, "" for no fact at all. `kind` is what such a flow is called,
+    `device` the facts that tell what its first client is, the first that there is."""
 
     schema: Literal[1]
     name: str
@@ -261,7 +280,9 @@ class Definition(_Strict, frozen=True):
     specificity: int = 0
     last_resort: bool = False
     about: str = ""
+    kind: str = "sign-in"
     subject: tuple[str, ...] = ()
+    device: tuple[str, ...] = ("user_agent",)
     identifiers: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()

@@ -123,6 +123,12 @@ def pages(
     pager.close_lanes()
     for block in _ending(chart, canvas):
         pager.put(block)
+    return footed(pager, rows, product)
+
+
+def footed(pager: Pager, rows: Rows, product: str) -> list[Page]:
+    """What was put on a pager as pages, each with the captures' names, and its number."""
+    canvas, tall = rows.canvas, pager.tall
     names = " · ".join(rows.keys.legend())
     result = []
     for number, items in enumerate(pager.pages, 1):
