@@ -9,7 +9,7 @@ import click
 
 from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name, save
+from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, Drawing, check_name, save
 from dissect.errors import CaptureError, UsageError
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 )
 @ANONYMIZE
 @THEME
+@DETAIL
 def report(
     captures: tuple[str, ...],
     phone_logs: tuple[str, ...],
     outputs: tuple[str, ...],
     anonymize: bool,
     theme: str,
+    detail: str,
     **options: Any,
 ) -> int:
     """Write a self-contained page about CAPTURE...: verdict, chart, messages, timing, TLS.
@@ -51,7 +53,11 @@ def report(
         if phone_logs or len(outputs) > 1:
             raise UsageError("a folder takes one -o and no --phone-log: logs in it are found")
         return _folder(
-            Path(captures[0]), Path(outputs[0] if outputs else "reports"), anonymize, options
+            Path(captures[0]),
+            Path(outputs[0] if outputs else "reports"),
+            anonymize,
+            detail,
+            options,
         )
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
@@ -62,7 +68,7 @@ def report(
         check_name(path)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize, theme)
+    drawing = Drawing(run, anonymize, theme, detail)
     for path in outputs:
         drawing.write(path)
     if not charts:
@@ -71,7 +77,9 @@ def report(
     return max(STATUS_CODES[chart.status] for chart in charts)
 
 
-def _folder(folder: Path, target: Path, anonymize: bool, options: dict[str, Any]) -> int:
+def _folder(
+    folder: Path, target: Path, anonymize: bool, detail: str, options: dict[str, Any]
+) -> int:
     """A page for each run of a folder, and the index; the worst exit code of all."""
     from dissect.report.folder import index, runs
 
@@ -87,7 +95,7 @@ def _folder(folder: Path, target: Path, anonymize: bool, options: dict[str, Any]
         page = target / f"{item.name}.html"
         try:
             run = session(item.captures, phone_logs=item.phone_logs, **options)
-            drawing = Drawing(run, anonymize)
+            drawing = Drawing(run, anonymize, detail=detail)
         except CaptureError as error:
             click.echo(f"dissect: {error}", err=True)
             done.append(item.failed(str(error)))

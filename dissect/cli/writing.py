@@ -33,13 +33,22 @@ THEME = click.option(
     help="Colours of PNG, SVG and PDF; a page takes those of its reader's system.",
 )
 
+DETAIL = click.option(
+    "--detail",
+    type=click.Choice(["overview", "steps", "full"]),
+    default="full",
+    help="How much is drawn: a few numbered arrows, the steps with what decided them, or all.",
+)
+
 
 class Drawing:
     """The charts of a session, ready to be drawn in any format."""
 
-    def __init__(self, run: Session, anonymize: bool = False, theme: str = "light") -> None:
+    def __init__(
+        self, run: Session, anonymize: bool = False, theme: str = "light", detail: str = "full"
+    ) -> None:
         self.run = run
-        self.theme = theme
+        self.theme, self.detail = theme, detail
         self.charts: Sequence[SequenceChart] = run.charts
         lines = (*run.reading.warnings, *run.diagnostics)
         self.lines = tuple(run.book.scrub(line) for line in lines)
@@ -67,7 +76,7 @@ class Drawing:
     def _options(self, name: str) -> dict[str, Any]:
         terminal = sys.stdout.isatty() and name == "text"
         encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-        width = 100
+        width = 80  # a pipe has no width: what mails and tickets show
         if terminal:
             width = max(60, os.get_terminal_size().columns)
         options: dict[str, Any] = {
@@ -77,6 +86,7 @@ class Drawing:
             "theme": self.theme,
             "captures": tuple(self.run.reading.captures),
             "diagnostics": self.lines,
+            "detail": self.detail,
         }
         if name == "html":
             options["details"] = self.anonymous.details if self.anonymous else self._details

@@ -27,8 +27,9 @@ def key_arrows(
         drawn = [pair for pair in drawn if pair[1].time_ns <= failed.time_ns]
     found = _named(step, drawn) if step.summary else _deciding(step, label, drawn)
     if failed is not None:
+        said = next((item.label for item in found if item.arrow is failed), failed.label)
         found = [item for item in found if item.arrow is not failed][-(MOST - 1) :]
-        found.append(KeyArrow(failed.sender, failed.receiver, failed.label, failed))
+        found.append(KeyArrow(failed.sender, failed.receiver, said, failed))
     elif status == "missing":
         found = [*found[: MOST - 1], *_lacking(step, label, found)]
     elif not found and drawn:
@@ -88,7 +89,8 @@ def _unread(step: StepDef, label: str, status: StepStatus, drawn: Keyed) -> tupl
 def _lacking(step: StepDef, label: str, seen: Sequence[KeyArrow]) -> list[KeyArrow]:
     """The arrow that was to come next, from whom to whom the definition has it."""
     said = {item.label for item in seen}
-    entry = next((entry for entry in step.summary if entry.label not in said), None)
+    awaited = (entry for entry in step.summary if _defined(step, entry.arrows))
+    entry = next((entry for entry in awaited if entry.label not in said), None)
     if entry is not None and seen:
         label = entry.label
     arrow = _defined(step, entry.arrows if entry else ())

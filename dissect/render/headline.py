@@ -30,6 +30,13 @@ def place(chart: SequenceChart) -> str:
     return f"{where}: {title}" if title else where
 
 
+def unseen(chart: SequenceChart) -> bool:
+    """Whether the verdict is that the steps can't be read, not that they were not taken."""
+    stopped = next((step for step in chart.steps if step.number == chart.stopped_at), None)
+    hidden = stopped is not None and stopped.status == "hidden"
+    return hidden and chart.cause is None and bool(chart.headline)
+
+
 def whose(chart: SequenceChart) -> str:
     """What it is, and of whom: "Web Sign-in of a VVX phone, anna@…"."""
     return f"{chart.title}, {chart.subject}" if chart.subject else chart.title
@@ -51,8 +58,9 @@ def _took(chart: SequenceChart) -> str:
 
 
 def at(chart: SequenceChart) -> str:
-    """The place as it follows a verdict, "" where the verdict has it already."""
-    if not headline(chart) or not (where := place(chart)):
+    """The place as it follows a verdict, "" where the verdict has it already, and where it ended
+    only because no more can be read."""
+    if not headline(chart) or unseen(chart) or not (where := place(chart)):
         return ""
     return f"at {where}" if chart.status == "failed" else f"stopped at {where}"
 
@@ -60,6 +68,8 @@ def at(chart: SequenceChart) -> str:
 def last_line(chart: SequenceChart) -> str:
     """All in one line, for the end of a long text: status, step, what, of whom."""
     said, number = headline(chart), chart.stopped_at
+    if said and unseen(chart):
+        return f"{chart.status}: {said}"
     if not said or number is None:
         return f"{words.verdict(chart)}: {whose(chart)}"
     word = "failed at" if chart.status == "failed" else f"{chart.status}, stopped at"

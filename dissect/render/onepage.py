@@ -87,7 +87,7 @@ class _Sheet(Rows):
             lines = canvas.wrap(whom, _ROOM, BODY + 1, lines=2)
             yield text_block(lines, LEFT, "soft", BODY + 1)
         yield Block(6, ())
-        yield self._box(())
+        yield self._box(self._advice())
         yield Block(9, ())
 
     def ending(self) -> Iterator[Block]:
@@ -102,8 +102,6 @@ class _Sheet(Rows):
                 ("Reference", f"{name} {value}{words.identified(cause)}", 2)
                 for name, value in list(cause.identifiers.items())[:4]
             ]
-        if chart.advice:
-            fields.append(("Next time", words.sentence(chart.advice), 6))
         yield Block(6, ())
         yield self._box(fields)
         yield Block(6, ())
@@ -149,6 +147,10 @@ class _Sheet(Rows):
         )
         return Block(y, (*ground, *items))
 
+    def _advice(self) -> list[Field]:
+        said = self.chart.advice
+        return [("Next time", words.sentence(said), 7)] if said else []
+
     def _reason(self) -> list[Field]:
         cause = self.chart.cause
         if cause is None:
@@ -187,6 +189,8 @@ class _Sheet(Rows):
         """Whether it has to be said here why a step is hidden or missing: not of those that wait
         for the one that failed, nor where the verdict says it."""
         said = headline.headline(self.chart)
+        if stroke.status == "hidden" and headline.unseen(self.chart):
+            return False
         return stroke.why not in ("", said) and self.chart.stopped_at in (None, stroke.number)
 
     def _arrow(

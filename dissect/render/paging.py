@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dissect.model import SequenceChart, Step
 from dissect.render import words
@@ -140,6 +141,13 @@ def footed(pager: Pager, rows: Rows, product: str) -> list[Page]:
         items.append((0.0, Text(RIGHT, y, place, "soft", SMALL, align="right")))
         result.append(Page(PAGE_WIDTH, height, tuple(items)))
     return result
+
+
+def renumbered(page: Page, place: str) -> Page:
+    """`page` with another number in its foot: the last thing that was put on it."""
+    dy, last = page.items[-1]
+    foot = replace(last, text=place) if isinstance(last, Text) else last
+    return replace(page, items=(*page.items[:-1], (dy, foot)))
 
 
 def _space(height: float) -> Block:
