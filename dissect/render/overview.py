@@ -17,7 +17,8 @@ class Stroke:
 
     `sender` and `receiver` are actors' ids, "" for both where nobody is known. `clock` is its time
     from the chart's start, `took` how long the whole step took (told with its first arrow), either
-    "" where nothing was seen. `blamed` is the one that the cause is about.
+    "" where nothing was seen. `blamed` is the one that the cause is about, `why` is why it is
+    hidden or missing; `arrow` is what it was drawn from.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Stroke:
     opens: bool
     blamed: bool
     why: str = ""
+    arrow: Arrow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def _strokes(
             opens=index == 0,
             blamed=chart.cause is not None and (arrow is guilty if guilty else stopped),
             why=why if why and status in ("hidden", "missing") else "",
+            arrow=arrow,
         )
 
 
