@@ -45,7 +45,13 @@ def _unseen(definition: Definition, verdict: Verdict, show: Show) -> tuple[str, 
         said += hints
     whose = _listed(actor.title for actor in clients)
     headline = f"{which} could not be seen: the connections of {whose} are not decrypted"
-    return headline, "; ".join(filter(None, dict.fromkeys(said)))
+    return headline, _sentences(dict.fromkeys(filter(None, said)))
+
+
+def _sentences(texts: Iterable[str]) -> str:
+    return " ".join(
+        f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('?', '.')) else '.'}" for text in texts
+    )
 
 
 def _without(sentence: str, word: str) -> str:

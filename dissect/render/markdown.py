@@ -131,7 +131,7 @@ def _cause(chart: SequenceChart) -> Iterator[str]:
             said = f"**Reference:** {prose(name)} {code(value)} {prose(words.identified(cause))}"
             lines.append(said.rstrip())
     if chart.advice:
-        lines.append(f"**Next time:** {prose(words.sentence(chart.advice), MAX_ADVICE)}")
+        lines.append(f"**What to do:** {prose(words.sentence(chart.advice), MAX_ADVICE)}")
     if lines:
         yield ""
         yield from (f"- {line}" for line in lines)

@@ -137,7 +137,7 @@ class Drawing:
             f"{before}{headline.whose(chart)}",
             f"{glyph} {words.sentence(headline.verdict(chart))}",
             words.sentence(headline.at(chart)),
-            f"Next time: {chart.advice}" if chart.advice else "",
+            f"What to do: {chart.advice}" if chart.advice else "",
         )
 
     def cause(self, chart: SequenceChart, ends: Sequence[str] = ()) -> Iterator[str]:

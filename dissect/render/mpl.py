@@ -164,10 +164,11 @@ def _title(charts: Sequence[SequenceChart]) -> str:
 def _sheets(charts: Sequence[SequenceChart], font: Letters, detail: Detail) -> list[Page]:
     """The pages of a PDF, numbered through."""
     parts = []
-    for chart, drawn in zip(charts, reduced(charts, detail), strict=True):
-        part = overview_pages(chart, font, PRODUCT, tall=False)
+    for number, drawn in enumerate(reduced(charts, detail), 1):
+        mark = f"{number} of {len(charts)}" if len(charts) > 1 else ""
+        part = overview_pages(charts[number - 1], font, PRODUCT, tall=False, mark=mark)
         if detail != "overview":
-            part += pages(drawn, font, PRODUCT, tall=False, max_arrows=MAX_ARROWS_PDF)
+            part += pages(drawn, font, PRODUCT, tall=False, max_arrows=MAX_ARROWS_PDF, mark=mark)
         parts.append(part)
     front: list[Page] = []
     if len(charts) > 1:
@@ -198,10 +199,13 @@ def _tall(
     drawn = reduced(charts, detail)
     found = list(front)
     for number in wanted[: MAX_SHORT if short and few else None]:
+        mark = f"{number} of {len(charts)}" if len(charts) > 1 else ""
+        chart = charts[number - 1]
         if short:
-            (page,) = overview_pages(charts[number - 1], font, PRODUCT, tall=True)
+            (page,) = overview_pages(chart, font, PRODUCT, tall=True, mark=mark)
         else:
-            (page,) = pages(drawn[number - 1], font, PRODUCT, tall=True, max_arrows=share)
+            chart = drawn[number - 1]
+            (page,) = pages(chart, font, PRODUCT, tall=True, max_arrows=share, mark=mark)
         prefix = f"flow-{number}-" if len(charts) > 1 else ""
         named = tuple((dy, _named(item, prefix)) for dy, item in page.items)
         found.append(Page(page.width, page.height, named))

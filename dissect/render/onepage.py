@@ -33,15 +33,17 @@ LABEL_WIDTH = 190.0
 CALLOUT_WIDTH = 330.0
 WHY_LINES = 3
 _ROOM = RIGHT - LEFT
-_FIELD = 52.0
+_FIELD = 56.0
 
 Field = tuple[str, str, int]
 
 
-def overview_pages(chart: SequenceChart, font: Font, product: str, *, tall: bool) -> list[Page]:
+def overview_pages(
+    chart: SequenceChart, font: Font, product: str, *, tall: bool, mark: str = ""
+) -> list[Page]:
     """The overview on A4 pages (one, but for flows of more steps than it holds), or, `tall`, on
-    one page that ends where it does."""
-    sheet = _Sheet(overview(chart), font)
+    one page that ends where it does. `mark` is its place among several ("3 of 5")."""
+    sheet = _Sheet(overview(chart), font, mark)
     pager = Pager(sheet, tall)
     for block in sheet.header():
         pager.put(block)
@@ -59,9 +61,9 @@ def overview_pages(chart: SequenceChart, font: Font, product: str, *, tall: bool
 class _Sheet(Rows):
     """The lanes of the ladder, with a column for times and one for what became of each step."""
 
-    def __init__(self, view: Overview, font: Font) -> None:
+    def __init__(self, view: Overview, font: Font, mark: str) -> None:
         super().__init__(view.chart, font, 1)
-        self.view = view
+        self.view, self.mark = view, mark
         self.axis = LEFT + TIME_WIDTH
         self.lanes_left = self.axis + 2
         self.lanes_right = RIGHT - STATUS_WIDTH
@@ -82,7 +84,7 @@ class _Sheet(Rows):
     def header(self) -> Iterator[Block]:
         chart, canvas = self.chart, self.canvas
         yield text_block(canvas.wrap(chart.title, _ROOM, TITLE, True, 2), LEFT, "ink", TITLE, True)
-        whom = ", ".join(filter(None, (chart.subject, chart.device)))
+        whom = ", ".join(filter(None, (self.mark, chart.subject, chart.device)))
         if whom:
             lines = canvas.wrap(whom, _ROOM, BODY + 1, lines=2)
             yield text_block(lines, LEFT, "soft", BODY + 1)
@@ -149,7 +151,7 @@ class _Sheet(Rows):
 
     def _advice(self) -> list[Field]:
         said = self.chart.advice
-        return [("Next time", words.sentence(said), 7)] if said else []
+        return [("What to do", words.sentence(said), 7)] if said else []
 
     def _reason(self) -> list[Field]:
         cause = self.chart.cause

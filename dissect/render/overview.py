@@ -85,7 +85,7 @@ def _strokes(
             took=took if index == 0 else "",
             frames=keys.frames(arrow) if arrow else "",
             opens=index == 0,
-            blamed=chart.cause is not None and (arrow is guilty if guilty else stopped),
+            blamed=chart.cause is not None and (arrow == guilty if guilty else stopped),
             why=why if why and status in ("hidden", "missing") else "",
             arrow=arrow,
         )
@@ -126,7 +126,7 @@ def deciding(chart: SequenceChart) -> SequenceChart:
         kept = [item.arrow for item in step.summary or tuple(_plain(step)) if item.arrow]
         if guilty is not None and guilty in step.arrows and guilty not in kept:
             kept.append(guilty)
-        own = tuple(arrow for arrow in step.arrows if any(arrow is each for each in kept))
+        own = tuple(arrow for arrow in step.arrows if arrow in kept)
         steps.append(replace(step, arrows=own))
     return replace(chart, steps=tuple(steps))
 

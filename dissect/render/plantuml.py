@@ -145,7 +145,7 @@ class _Drawing:
             words.sentence(headline.at(chart)),
         ]
         if chart.advice:
-            texts.append(f"Next time: {chart.advice}")
+            texts.append(f"What to do: {chart.advice}")
         texts = [text for text in texts if text]
         if page:
             texts.append(page)

@@ -34,11 +34,14 @@ class Row:
     title: str
 
     @property
+    def glyph(self) -> str:
+        return words.GLYPHS.get(self.status, "")
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """In the order of `TITLES`."""
-        glyph = words.GLYPHS.get(self.status, "")
         return (
-            str(self.number), f"{glyph} {self.status}", self.who, self.address, self.device,
+            str(self.number), f"{self.glyph} {self.status}", self.who, self.address, self.device,
             self.start, self.end, self.step, self.what,
         )  # fmt: skip
 

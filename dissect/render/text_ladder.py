@@ -87,7 +87,7 @@ class Ladder:
             yield from self.field("evidence", headline.evidence(chart))
             for name, value in cause.identifiers.items():
                 yield from self.field("reference", f"{name} {value}{words.identified(cause)}")
-        yield from self.field("next time", words.sentence(chart.advice))
+        yield from self.field("what to do", words.sentence(chart.advice))
 
     def field(self, name: str, text: str) -> Iterator[str]:
         if not text:
