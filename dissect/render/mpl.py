@@ -42,6 +42,7 @@ from dissect.render.primitives import (
     Page,
     Text,
     Tip,
+    stacked,
 )
 from dissect.render.several import several_pages
 from dissect.render.svg import titled
@@ -209,17 +210,7 @@ def _tall(
         prefix = f"flow-{number}-" if len(charts) > 1 else ""
         named = tuple((dy, _named(item, prefix)) for dy, item in page.items)
         found.append(Page(page.width, page.height, named))
-    return _stacked(found) if found else _blank()
-
-
-def _stacked(sheets: Sequence[Page]) -> Page:
-    """Pages one below the other, as one."""
-    items: list[tuple[float, Item]] = []
-    y = 0.0
-    for page in sheets:
-        items.extend((y + dy, item) for dy, item in page.items)
-        y += page.height
-    return Page(PAGE_WIDTH, y, tuple(items))
+    return stacked(found) if found else _blank()
 
 
 def _blank() -> Page:

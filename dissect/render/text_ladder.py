@@ -16,7 +16,7 @@ from dissect.render.lanes import culprit, explanation, lanes, pause, unsaid
 from dissect.render.pen import Pen, listed
 
 MIN_PITCH, MAX_PITCH = 4, 10
-MIN_LABEL = 20
+MIN_LABEL, GOOD_LABEL = 20, 24  # cells beside the lanes: at least, and before they are spread
 MAX_LABEL_LINES = 4
 MAX_FIELD_LINES = 8
 TIME_COLUMN = 10
@@ -42,7 +42,7 @@ class Ladder:
         self.indent = TIME_COLUMN + 2 + self.frames + 2
         room = width - self.indent - 2
         count = max(1, len(self.lanes))
-        self.pitch = min(MAX_PITCH, max(MIN_PITCH, min(room * 6 // 10, room - MIN_LABEL) // count))
+        self.pitch = min(MAX_PITCH, max(MIN_PITCH, min(room * 6 // 10, room - GOOD_LABEL) // count))
         self.ladder = room - self.pitch * count >= MIN_LABEL
         self.label = self.indent + self.pitch * count + 2 if self.ladder else 4
         self.position = {

@@ -98,7 +98,7 @@ def test_opens_from_disk_and_loads_nothing(browser: Any, pages: dict[str, Path],
     assert browser.execute_script("return document.querySelectorAll('.arrow').length") > 10
     heading = browser.execute_script("return document.querySelector('h1').innerText")
     assert " object at 0x" not in browser.execute_script("return document.body.textContent")
-    assert heading.startswith("✗ Failed at step 4" if name == "wrong-password" else "✓ Complete")
+    assert heading.startswith("✗ Failed: ADFS" if name == "wrong-password" else "✓ Complete")
 
 
 def test_hostile_text_stays_text(browser: Any, tmp_path: Path) -> None:
@@ -238,7 +238,8 @@ def test_prints_all_of_it(browser: Any, pages: dict[str, Path], tmp_path: Path) 
     assert len(labels) > 10
     for label in labels:
         assert label.split()[-1][:8] in flat
-    assert "Failedatstep4of7" in flat
+    assert "Failed:ADFSdidnotaccept" in flat
+    assert "Atstep4of7" in flat
 
 
 def test_lanes_and_lifelines_meet(browser: Any, pages: dict[str, Path]) -> None:
@@ -249,9 +250,10 @@ def test_lanes_and_lifelines_meet(browser: Any, pages: dict[str, Path]) -> None:
         heads, lines = browser.execute_script(
             """const box = e => { const b = e.getBoundingClientRect(); return [b.left, b.right]; };
             return [[...document.querySelectorAll('.flow .head')].map(box),
-                [...document.querySelector('.flow .lifelines').children].map(box)];"""
+                [...document.querySelectorAll('.flow .short .lifelines line')].concat(
+                    [...document.querySelector('.flow .step .lifelines').children]).map(box)];"""
         )
-        assert len(heads) == len(lines) == 7
+        assert len(heads) == len(lines) == 14  # of the overview, then of all arrows
         for (left, right), (x, _) in zip(heads, lines, strict=True):
             assert abs((left + right) / 2 - x) < 4
         overflow = (
