@@ -175,7 +175,7 @@ class _Sheet(Rows):
         lines = self.canvas.balance(stroke.label, room, LABEL, True, 3)
         middle = (start + end) / 2 if known and start != end else start
         self._centred(lines, middle, top, role, LABEL, True, items)
-        y = top + len(lines) * LABEL * LINE_SPACING + BADGE * 0.75
+        y = top + len(lines) * LABEL * LINE_SPACING + BADGE + 1
         if start != end:
             self._arrow(stroke, start, end, way, y, items)
         self._badge(stroke, start, y, items)
