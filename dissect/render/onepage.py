@@ -43,7 +43,13 @@ def overview_pages(
 ) -> list[Page]:
     """The overview on A4 pages (one, but for flows of more steps than it holds), or, `tall`, on
     one page that ends where it does. `mark` is its place among several ("3 of 5")."""
-    sheet = _Sheet(overview(chart), font, mark)
+    found = _laid_out(_Sheet(overview(chart), font, mark), product, tall)
+    if len(found) > 1:
+        found = _laid_out(_Sheet(overview(chart), font, mark, tight=True), product, tall)
+    return found
+
+
+def _laid_out(sheet: _Sheet, product: str, tall: bool) -> list[Page]:
     pager = Pager(sheet, tall)
     for block in sheet.header():
         pager.put(block)
@@ -61,9 +67,9 @@ def overview_pages(
 class _Sheet(Rows):
     """The lanes of the ladder, with a column for times and one for what became of each step."""
 
-    def __init__(self, view: Overview, font: Font, mark: str) -> None:
+    def __init__(self, view: Overview, font: Font, mark: str, *, tight: bool = False) -> None:
         super().__init__(view.chart, font, 1)
-        self.view, self.mark = view, mark
+        self.view, self.mark, self.tight = view, mark, tight
         self.axis = LEFT + TIME_WIDTH
         self.lanes_left = self.axis + 2
         self.lanes_right = RIGHT - STATUS_WIDTH
@@ -89,7 +95,7 @@ class _Sheet(Rows):
             lines = canvas.wrap(whom, _ROOM, BODY + 1, lines=2)
             yield text_block(lines, LEFT, "soft", BODY + 1)
         yield Block(6, ())
-        yield self._box(self._advice())
+        yield self._box(headline.verdict(chart), headline.at(chart), VERDICT, self._advice())
         yield Block(9, ())
 
     def ending(self) -> Iterator[Block]:
@@ -105,7 +111,7 @@ class _Sheet(Rows):
                 for name, value in list(cause.identifiers.items())[:4]
             ]
         yield Block(6, ())
-        yield self._box(fields)
+        yield self._box(headline.last_line(chart), "", LABEL + 0.5, fields)
         yield Block(6, ())
         start = words.start_ns(chart)
         names = self.keys.legend()
@@ -120,17 +126,16 @@ class _Sheet(Rows):
         for fact in filter(None, facts):
             yield text_block(self.canvas.wrap(fact, _ROOM, SMALL, lines=6), LEFT, "soft", SMALL)
 
-    def _box(self, fields: Sequence[Field]) -> Block:
+    def _box(self, verdict: str, where: str, size: float, fields: Sequence[Field]) -> Block:
         """The verdict on its ground, with `fields` (name, text, lines at most) below it."""
         chart, canvas = self.chart, self.canvas
-        said = words.sentence(headline.verdict(chart))
+        said = words.sentence(verdict)
         glyph = words.GLYPHS.get(chart.status, "")
         items: list[Item] = []
         y = 6.0
-        for line in canvas.wrap(f"{glyph} {said}", _ROOM - 24, VERDICT, True, 3):
-            items.append(Text(LEFT + 12, y + VERDICT * ASCENT, line, chart.status, VERDICT, True))
-            y += VERDICT * LINE_SPACING
-        where = headline.at(chart)
+        for line in canvas.wrap(f"{glyph} {said}", _ROOM - 24, size, True, 3):
+            items.append(Text(LEFT + 12, y + size * ASCENT, line, chart.status, size, True))
+            y += size * LINE_SPACING
         for line in canvas.wrap(words.sentence(where), _ROOM - 24, LABEL, lines=2) if where else ():
             items.append(Text(LEFT + 12, y + LABEL * ASCENT, line, "ink", LABEL))
             y += LABEL * LINE_SPACING
@@ -165,7 +170,7 @@ class _Sheet(Rows):
     def stroke(self, stroke: Stroke) -> Block:
         """An arrow with its number, label, time and status; the blamed one with its callout."""
         items: list[Item] = []
-        top = 7.0 if stroke.opens else 2.0
+        top = (3.0 if self.tight else 7.0) if stroke.opens else 1.0 if self.tight else 2.0
         role = "ink" if stroke.status == "done" else stroke.status
         known = stroke.sender in self.position and stroke.receiver in self.position
         start = self.position[stroke.sender] if known else (self.lanes_left + self.lanes_right) / 2
@@ -180,7 +185,7 @@ class _Sheet(Rows):
             self._arrow(stroke, start, end, way, y, items)
         self._badge(stroke, start, y, items)
         self._margins(stroke, y, items)
-        height = y + BADGE + 3
+        height = y + BADGE + (1 if self.tight else 3)
         if stroke.blamed and self.chart.cause is not None:
             height = self._explained(middle, height, items)
         elif self._untold(stroke):

@@ -124,7 +124,7 @@ def test_a_log_beside_the_captures_is_mentioned_unless_it_was_given(tmp_path: Pa
 
 
 def test_an_expired_certificate_is_dated_for_the_reader() -> None:
-    """`openssl x509 -enddate` of the server's certificate: Nov  5 00:55:15 2026; frame 162 is of
+    """tshark: notAfter of the certificate in frame 160 is 2026-11-05 00:55:15; the frame is of
     25 November."""
     (chart,) = Session(Options(tuple(scenario("certificate-expired").captures))).charts
     assert chart.cause is not None
