@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from dissect.errors import DefinitionError, UsageError
+from dissect.flow.fitting import Value
 from dissect.flow.parts import expand
 from dissect.flow.places import Places, Source
 from dissect.flow.reading import SUFFIX, File, tables
@@ -39,7 +40,6 @@ from dissect.flow.schema import (
     StepDef,
     Trouble,
     Unfinished,
-    Value,
     Within,
     Written,
 )

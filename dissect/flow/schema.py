@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
 
+from dissect.flow.fitting import Value, fits
 from dissect.flow.places import Places
-from dissect.model import Event, Fact, Secret
+from dissect.model import Event
 
-Value = str | int | bool
 FACT = re.compile(r"\{([^{}]*)\}")
 # A field of Wireshark's, and which of its values in a frame, if one is meant: 1 is the first
 # that occurs, -1 the last.
@@ -26,17 +25,6 @@ HIDDEN = "hidden:"
 TROUBLE = "trouble:"
 # And this: what a person does that no packet shows.
 GESTURE = "gesture"
-
-
-class Worded(str):
-    """A fact that a definition has a word for (`values`), and what it was: `where` takes both."""
-
-    raw: Fact
-
-    def __new__(cls, word: str, raw: Fact) -> Worded:
-        made = super().__new__(cls, word)
-        made.raw = raw
-        return made
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -141,7 +129,7 @@ class ArrowDef(_Strict, frozen=True):
 
     def matches(self, event: Event) -> bool:
         """Whether name and facts fit; `at` is the matcher's to check."""
-        return self.event == event.name and _fits(event, self.where, self.unless)
+        return self.event == event.name and fits(event, self.where, self.unless)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -262,7 +250,7 @@ class Trouble(_Strict, frozen=True):
     patience: float = 0.0
 
     def matches(self, event: Event) -> bool:
-        return event.name == self.event and _fits(event, self.where, self.unless)
+        return event.name == self.event and fits(event, self.where, self.unless)
 
 
 class Definition(_Strict, frozen=True):
@@ -327,30 +315,3 @@ class Written(Definition, frozen=True):
     """A `Definition` that remembers where each of its tables is written, for warnings."""
 
     places: Places | None = None
-
-
-Wanted = dict[str, Value | tuple[Value, ...]]
-
-
-def _fits(event: Event, where: Wanted, unless: Wanted) -> bool:
-    return all(_equal(event, name, value) for name, value in where.items()) and not any(
-        _equal(event, name, value) for name, value in unless.items()
-    )
-
-
-def _equal(event: Event, name: str, wanted: Value | tuple[Value, ...]) -> bool:
-    value = event.host if name == "host" else event.facts.get(name)
-    if isinstance(value, Secret):
-        return False  # a definition can't hold secrets, and must not be able to test for them
-    options = wanted if isinstance(wanted, tuple) else (wanted,)
-    if isinstance(value, tuple):
-        return any(_same(item, option) for item in value for option in options)
-    return any(_same(value, option) for option in options)
-
-
-def _same(value: Fact | None, option: Value) -> bool:
-    if isinstance(value, Worded) and _same(value.raw, option):
-        return True
-    if isinstance(option, str) and isinstance(value, str | int) and not isinstance(value, bool):
-        return fnmatchcase(str(value), option)  # a number has digits for patterns, too
-    return value == option and type(value) is type(option)

@@ -102,8 +102,9 @@ def _cause(chart: SequenceChart) -> str:
 
 def index(title: str, found: Sequence[Run]) -> str:
     """The index page."""
+    from dissect.render.headline import verdict
     from dissect.render.html import index_page
-    from dissect.render.words import rfc3339, sentence, verdict
+    from dissect.render.words import rfc3339, sentence
 
     rows = []
     for run in found:

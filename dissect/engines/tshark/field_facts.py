@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from dissect.flow.schema import FACT, FIELD, Worded
+from dissect.flow.fitting import Worded
+from dissect.flow.schema import FACT, FIELD
 from dissect.model import Fact, Secret, Text
 from dissect.signin.redaction import kind_of, looks_like_token, redact_url
 
