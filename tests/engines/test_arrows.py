@@ -127,7 +127,12 @@ def chart(*captures: str, flows: tuple[str, ...] = ("kerberos-wia",)) -> Sequenc
         ("good", 3, None, []),  # kinit and kvno have no browser: nothing was shown to ADFS
         ("bad", 1, "kerberos.KDC_ERR_PREAUTH_FAILED", [4]),
         pytest.param("locked", 1, "kerberos.KDC_ERR_CLIENT_REVOKED", [2], marks=pytest.mark.long),
-        ("nospn", 2, "kerberos.KDC_ERR_S_PRINCIPAL_UNKNOWN", [6, 8]),  # asked twice; in order of time
+        (
+            "nospn",
+            2,
+            "kerberos.KDC_ERR_S_PRINCIPAL_UNKNOWN",
+            [6, 8],
+        ),  # asked twice; in order of time
     ],
 )
 def test_kerberos(
