@@ -102,7 +102,7 @@ clean:
 # The picture of the README.
 picture: $(VENV)/.installed
 	@cd $(SAMPLE) && ../../$(BIN)/dissect flow phone.pcapng browser.pcapng \
-		--phone-log phone.log -o ../../reports/web-signin.png
+		--phone-log phone.log --detail overview -o ../../reports/web-signin.png
 
 # Each scenario in each format, and the page that lists them.
 gallery: $(VENV)/.installed

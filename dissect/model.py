@@ -715,20 +715,35 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyArrow:
+    """What stands for a step, or half of it, in the overview: from whom to whom, and in about
+    five words what. `arrow` is what was seen of it, None where nothing was."""
+
+    sender: str
+    receiver: str
+    label: str
+    arrow: Arrow | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """A numbered step, its status and, for anything but done, why in one sentence."""
+    """A numbered step, its status and, for anything but done, why in one sentence.
+
+    `summary` are the few arrows that stand for it in the overview."""
 
     number: int
     title: str
     status: StepStatus
     arrows: tuple[Arrow, ...] = ()
     explanation: str | None = None
+    summary: tuple[KeyArrow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why a flow stopped: stable code, plain sentence, remedy, and the frames that prove it.
 
+    `headline` says what failed, without how that is known; "" where the text is all there is.
     `identifiers` are of the failing message, or of that in `identified_by`, the last before it
     that has any."""
 
@@ -738,11 +753,16 @@ class Cause:
     evidence: tuple[Source, ...] = ()
     identifiers: Mapping[str, str] = field(default_factory=dict)
     identified_by: Source | None = None
+    headline: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceChart:
-    """All that a renderer needs; it decides coordinates and colours and nothing else."""
+    """All that a renderer needs; it decides coordinates and colours and nothing else.
+
+    `headline` says what became of the sign-in, without its status and step ("" where a renderer
+    may say it by the cause), `advice` what the next capture needs where this one shows too little.
+    `device` is how the client calls itself, `kind` what such a flow is called ("call")."""
 
     flow: str
     title: str
@@ -754,3 +774,7 @@ class SequenceChart:
     diagnostics: tuple[str, ...] = ()
     captures: tuple[str, ...] = ()
     subject: str | None = None
+    headline: str = ""
+    advice: str = ""
+    device: str | None = None
+    kind: str = "sign-in"

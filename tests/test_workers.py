@@ -234,7 +234,7 @@ def test_answers_come_in_order_and_few_wait(
 def test_leaving_ends_all_workers(tmp_path: Path) -> None:
     folder, plugin = folder_of(tmp_path, w=b"WAIT")
     options = Options(captures=(f"{folder}/w.pcap",), plugins=(plugin,))
-    job = {"options": packed(options), "candidates": [], "anonymize": False}
+    job = {"options": packed(options), "candidates": [], "anonymize": False, "detail": "full"}
     started: list[subprocess.Popen[bytes]] = []
 
     def interrupted() -> None:

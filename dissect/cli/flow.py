@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name
+from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, Drawing, check_name
 
 if TYPE_CHECKING:
     from dissect.pipeline import Session
@@ -36,6 +36,7 @@ NOTHING_FOUND = 3
 @click.option("--role", "roles", multiple=True, metavar="IP=ACTOR", help="Who an address is.")
 @ANONYMIZE
 @THEME
+@DETAIL
 def flow(
     captures: tuple[str, ...],
     phone_logs: tuple[str, ...],
@@ -43,6 +44,7 @@ def flow(
     format_: str | None,
     anonymize: bool,
     theme: str,
+    detail: str,
     **options: Any,
 ) -> int:
     """Draw the sign-in in CAPTURE... as a sequence chart, with the verdict first.
@@ -57,7 +59,7 @@ def flow(
         check_name(path)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize, theme)
+    drawing = Drawing(run, anonymize, theme, detail)
     if not charts:
         click.echo(f"dissect: no flow found: {_nothing(run)}", err=True)
         if format_ == "json":

@@ -25,14 +25,14 @@ UNREAD = 2  # exit code where one was not analysed
 def pages(
     folder: Path,
     target: Path,
-    anonymize: bool,
+    looks: dict[str, Any],
     options: dict[str, Any],
     jobs: int | None,
     limits: Limits,
 ) -> int:
     """A page for each run of a folder, and the index; gives the exit code, the worst of all, or
     2 where one was not analysed. Each run is read and drawn by a worker; what goes wrong with
-    one is told in its row.
+    one is told in its row. `looks` are the keywords of a `Drawing`.
 
     Raises UsageError for a folder without captures, a place that can't be written, and what
     no worker could use.
@@ -48,7 +48,7 @@ def pages(
         raise UsageError(f"{folder}: no captures in this folder")
     _check_places(found, target, options)
     common = _checked(found, options)
-    if anonymize and common.reveal:
+    if looks["anonymize"] and common.reveal:
         raise UsageError("--anonymize and --reveal exclude each other")
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -61,8 +61,7 @@ def pages(
     }
     read = [run for run in found if run.name not in done]
     tasks = [
-        {"options": packed(own(common, run)), "candidates": run.candidates, "anonymize": anonymize}
-        for run in read
+        {"options": packed(own(common, run)), "candidates": run.candidates, **looks} for run in read
     ]
     code = 0
     with Workers(jobs or default_jobs(), limits) as workers:

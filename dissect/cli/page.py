@@ -67,7 +67,7 @@ def page(job: Json) -> Json:
 
     logs = tuple(name for name in job["candidates"] if is_phone_log(Path(name)))
     run = Session(replace(unpacked(job["options"]), phone_logs=logs))
-    drawing = Drawing(run, job["anonymize"])
+    drawing = Drawing(run, job["anonymize"], detail=job["detail"])
     codes = [STATUS_CODES[chart.status] for chart in drawing.charts]
     content = drawing.text("html")
     return {

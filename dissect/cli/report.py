@@ -11,7 +11,7 @@ from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
 from dissect.cli.folder import pages
 from dissect.cli.limits import bounds
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, THEME, Drawing, check_name
+from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, Drawing, check_name
 from dissect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 )
 @ANONYMIZE
 @THEME
+@DETAIL
 @bounds
 def report(
     captures: tuple[str, ...],
@@ -40,6 +41,7 @@ def report(
     outputs: tuple[str, ...],
     anonymize: bool,
     theme: str,
+    detail: str,
     jobs: int | None,
     limits: Limits,
     **options: Any,
@@ -57,7 +59,8 @@ def report(
         if phone_logs or len(outputs) > 1:
             raise UsageError("a folder takes one -o and no --phone-log: logs in it are found")
         target = Path(outputs[0] if outputs else "reports")
-        return pages(Path(captures[0]), target, anonymize, options, jobs, limits)
+        looks = {"anonymize": anonymize, "detail": detail}
+        return pages(Path(captures[0]), target, looks, options, jobs, limits)
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
     outputs = outputs or ("report.html",)
@@ -67,7 +70,7 @@ def report(
         check_name(path)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize, theme)
+    drawing = Drawing(run, anonymize, theme, detail)
     for path in outputs:
         drawing.write(path)
     if not charts:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dissect.pipeline import Session
     from dissect.render.details import Details
     from dissect.report.anonymous import Anonymous
+    from dissect.report.relative import Relative
 
 
 ANONYMIZE = click.option(
@@ -34,14 +35,26 @@ THEME = click.option(
     help="Colours of PNG, SVG and PDF; a page takes those of its reader's system.",
 )
 
+DETAIL = click.option(
+    "--detail",
+    type=click.Choice(["overview", "steps", "full"]),
+    default="full",
+    help="How much is drawn: a few numbered arrows, the steps with what decided them, or all.",
+)
+
+
+OWN = ("text", "json", "csv")  # formats for one's own terminal and programs: paths as given
+
 
 class Drawing:
     """The charts of a session, ready to be drawn in any format."""
 
-    def __init__(self, run: Session, anonymize: bool = False, theme: str = "light") -> None:
+    def __init__(
+        self, run: Session, anonymize: bool = False, theme: str = "light", detail: str = "full"
+    ) -> None:
         self.run = run
-        self.theme = theme
-        self.charts: Sequence[SequenceChart] = run.charts
+        self.theme, self.detail = theme, detail
+        self.charts: Sequence[SequenceChart] = self._advised(run)
         lines = (*run.reading.warnings, *run.diagnostics)
         self.lines = tuple(run.policy.scrub(line) for line in lines)
         self.anonymous: Anonymous | None = None
@@ -53,22 +66,43 @@ class Drawing:
             self.anonymous = Anonymous(self.charts, self._details, self.lines)
             self.charts, self.lines = self.anonymous.charts, self.anonymous.lines
 
+    @staticmethod
+    def _advised(run: Session) -> Sequence[SequenceChart]:
+        """The charts; where one is incomplete, with the logs that were not given."""
+        if run.options.phone_logs or all(c.status != "incomplete" for c in run.charts):
+            return run.charts
+        from dissect.report.beside import logs_beside, with_logs
+
+        return with_logs(run.charts, logs_beside(run.options.captures, ()))
+
     @cached_property
     def _details(self) -> Details:
         from dissect.report.build import build
 
         return build(self.run)
 
+    @cached_property
+    def _relative(self) -> Relative:
+        from dissect.report.relative import Relative
+
+        options, captures = self.run.options, self.run.reading.captures
+        logs = (name for capture in captures for name in capture.key_logs)
+        return Relative((*options.captures, *options.phone_logs, *logs))
+
+    def _shown(self, name: str) -> Sequence[SequenceChart]:
+        """The charts as a format shows them: what people hand on names no folders."""
+        return self.charts if name in OWN else self._relative.of(tuple(self.charts))
+
     def text(self, name: str) -> str | bytes:
         """The charts in a format of `dissect.render`."""
         from dissect.render import render
 
-        return render(self.charts, name, **self._options(name))
+        return render(self._shown(name), name, **self._options(name))
 
     def _options(self, name: str) -> dict[str, Any]:
         terminal = sys.stdout.isatty() and name == "text"
         encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
-        width = 100
+        width = 80  # a pipe has no width: what mails and tickets show
         if terminal:
             width = max(60, os.get_terminal_size().columns)
         options: dict[str, Any] = {
@@ -78,10 +112,14 @@ class Drawing:
             "theme": self.theme,
             "captures": tuple(self.run.reading.captures),
             "diagnostics": self.lines,
+            "detail": self.detail,
         }
         if name == "html":
             options["details"] = self.anonymous.details if self.anonymous else self._details
+            options["details"] = self._relative.of(options["details"])
             options["anonymous"] = self.anonymous is not None
+        if name not in OWN:
+            options["diagnostics"] = self._relative.of(self.lines)
         return options
 
     def write(self, path: str) -> None:
@@ -99,9 +137,10 @@ class Drawing:
             return
         renderer = format_of(path)
         options = Options(**self._options(renderer.name))
-        content = renderer.load()(self.charts, options)
+        shown = self._shown(renderer.name)
+        content = renderer.load()(shown, options)
         parts = renderer.load_parts()
-        further = parts(self.charts, options) if parts else []
+        further = parts(shown, options) if parts else []
         target = Path(path)
         names = [f"{target.stem}.{suffix}{target.suffix}" for suffix, _ in further]
         whole = [

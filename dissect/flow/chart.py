@@ -9,7 +9,10 @@ import msgspec
 
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, StepDef
 from dissect.flow.groups import Candidate
+from dissect.flow.headline import conclusion
+from dissect.flow.schema import GESTURE
 from dissect.flow.states import Show, StepState, words
+from dissect.flow.summary import key_arrows
 from dissect.flow.texts import fill, names
 from dissect.flow.verdict import Verdict
 from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
@@ -21,6 +24,7 @@ SOURCES_KEPT = 200  # of a folded arrow; its count is exact, its list of frames 
 
 @dataclass(slots=True)
 class _Drawn:
+    key: str
     arrow: Arrow
     fold_key: str | None
     sources: list[Source] = field(default_factory=list)
@@ -50,6 +54,7 @@ def draw(
         for cause in reversed({item.code: item for item in reversed(state.overcome)}.values())
     ]
     diagnostics += dict.fromkeys(notes)
+    headline, advice = conclusion(definition, verdict, steps, show)
     return SequenceChart(
         flow=definition.name,
         title=definition.title,
@@ -60,7 +65,11 @@ def draw(
         steps=steps,
         diagnostics=tuple(diagnostics),
         captures=tuple(dict.fromkeys(item.event.source.capture for item in members)),
-        subject=_subject(definition, members, show),
+        subject=_told(definition.subject, members, show),
+        headline=headline,
+        advice=advice,
+        device=_device(definition, members, show),
+        kind=definition.kind,
     )
 
 
@@ -103,39 +112,34 @@ def _step(
         if item.arrow.key.startswith(HIDDEN):
             if state.status != "hidden":
                 continue  # the step is known from elsewhere: shut connections add nothing
-            _add(drawn, _shut(item, show), "shut " + str(item.event.host))
+            _add(drawn, item.arrow.key, _shut(item, show), "shut " + str(item.event.host))
         else:
-            _add(drawn, _arrow(item, show), _fold_key(item, show))
+            _add(drawn, item.arrow.key, _arrow(item, show), _fold_key(item, show))
     for trouble, item in state.trouble:
         label = fill(trouble.label, item.event, show)
         arrow = _base(item.event, item.arrow.from_, item.arrow.to, label, "failed")
-        _add(drawn, arrow, f"trouble {trouble.code}")
-    arrows = [_closed(item) for item in drawn]
+        _add(drawn, item.arrow.key, arrow, f"trouble {trouble.code}")
+    keyed = [(item.key, _closed(item)) for item in drawn]
     gesture = state.step.gesture
     if gesture is not None and state.status in ("done", "inferred", "failed") and members:
         first = min((item.event for item in members), key=lambda event: event.time_ns)
-        own = arrows[0] if arrows else None
+        own = keyed[0][1] if keyed else None
         source = own.source if own else first.source
         time_ns = own.time_ns if own else first.time_ns
-        arrows.insert(
-            0,
-            Arrow(
-                time_ns,
-                gesture.from_,
-                gesture.to,
-                gesture.label,
-                "inferred",
-                source,
-                event="gesture",
-            ),
+        made = Arrow(
+            time_ns, gesture.from_, gesture.to, gesture.label, "inferred", source, event=GESTURE
         )
+        keyed.insert(0, (GESTURE, made))
     explanation = state.explanation
     if state.status == "hidden" and not drawn and state.hidden_by:
         frames = ", ".join(_connection(item.event) for item in state.hidden_by[:3])
         explanation = f"{explanation} ({frames})"
     seen = {item.arrow.key for item in members}
     title = next((t for key, t in state.step.titles.items() if key in seen), state.step.title)
-    return Step(state.step.number, title, state.status, tuple(arrows), explanation)
+    proof = state.cause.evidence if state.cause else ()
+    summary = key_arrows(state.step, title, state.status, keyed, proof)
+    arrows = tuple(arrow for _, arrow in keyed)
+    return Step(state.step.number, title, state.status, arrows, explanation, summary)
 
 
 def _fold_key(item: Candidate, show: Show) -> str | None:
@@ -150,7 +154,7 @@ def _connection(event: Event) -> str:
     return f"{event.source.capture} {event.source.transport}.stream {event.source.stream}"
 
 
-def _add(drawn: list[_Drawn], arrow: Arrow, fold_key: str | None) -> None:
+def _add(drawn: list[_Drawn], key: str, arrow: Arrow, fold_key: str | None) -> None:
     """Append an arrow, or count it to the latest of its kind if only folded ones lie between."""
     if fold_key is not None:
         for item in reversed(drawn):
@@ -161,7 +165,7 @@ def _add(drawn: list[_Drawn], arrow: Arrow, fold_key: str | None) -> None:
                 if len(item.sources) < SOURCES_KEPT:
                     item.sources.append(arrow.source)
                 return
-    drawn.append(_Drawn(arrow, fold_key, [arrow.source]))
+    drawn.append(_Drawn(key, arrow, fold_key, [arrow.source]))
 
 
 def _closed(item: _Drawn) -> Arrow:
@@ -248,10 +252,18 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
     )
 
 
-def _subject(definition: Definition, members: Sequence[Candidate], show: Show) -> str | None:
-    for text in definition.subject:
+def _told(texts: Sequence[str], members: Sequence[Candidate], show: Show) -> str | None:
+    """The first of `texts` (facts, or texts with facts) that an event fills."""
+    for text in texts:
         for item in members:
             facts = names(text) or [text]
             if all(item.event.facts.get(name) for name in facts):
                 return fill(text if "{" in text else f"{{{text}}}", item.event, show)
     return None
+
+
+def _device(definition: Definition, members: Sequence[Candidate], show: Show) -> str | None:
+    """What the flow's first client is, by its own word."""
+    client = next((actor.id for actor in definition.actor if actor.kind == "client"), None)
+    own = [item for item in members if item.arrow.from_ == client]
+    return _told(definition.device, own, show)

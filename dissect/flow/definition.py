@@ -16,6 +16,7 @@ import msgspec
 
 from dissect.errors import DefinitionError, UsageError
 from dissect.flow import toml
+from dissect.flow.fitting import Value
 from dissect.flow.parts import expand
 from dissect.flow.places import Places, Source
 from dissect.flow.reading import SUFFIX, File, tables
@@ -40,7 +41,6 @@ from dissect.flow.schema import (
     StepDef,
     Trouble,
     Unfinished,
-    Value,
     Within,
     Written,
 )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from dissect.errors import DefinitionError
 from dissect.flow.places import Path as KeyPath
 from dissect.flow.places import Places
-from dissect.flow.schema import HIDDEN, TROUBLE, Definition, StepDef
+from dissect.flow.schema import GESTURE, HIDDEN, TROUBLE, Definition, StepDef
 
 
 def check(definition: Definition, places: Places) -> None:
@@ -84,6 +84,10 @@ def _arrows_named(step: StepDef) -> Iterator[tuple[str, KeyPath]]:
     for key in ("settled_by", "reopened_by", "inferred_by"):
         for name in getattr(step, key):
             yield name, [(key, 0)]
+    for index, line in enumerate(step.summary):
+        for name in line.arrows:
+            if name != GESTURE or step.gesture is None:
+                yield name, [("summary", index), ("arrows", 0)]
     for name in step.titles:
         yield name, [("titles", 0), (name, 0)]
     for index, entry in enumerate(step.explain):

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
 
+from dissect.flow.fitting import Value, fits
 from dissect.flow.places import Places
-from dissect.model import Event, Fact, Secret
+from dissect.model import Event
 
-Value = str | int | bool
 FACT = re.compile(r"\{([^{}]*)\}")
 # A field of Wireshark's, and which of its values in a frame, if one is meant: 1 is the first
 # that occurs, -1 the last.
@@ -24,17 +23,8 @@ HIDDEN_EVENT = "tls.hidden"
 HIDDEN = "hidden:"
 # Nor is this: something below the protocols that went wrong between two actors.
 TROUBLE = "trouble:"
-
-
-class Worded(str):
-    """A fact that a definition has a word for (`values`), and what it was: `where` takes both."""
-
-    raw: Fact
-
-    def __new__(cls, word: str, raw: Fact) -> Worded:
-        made = super().__new__(cls, word)
-        made.raw = raw
-        return made
+# And this: what a person does that no packet shows.
+GESTURE = "gesture"
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -45,7 +35,8 @@ class ActorDef(_Strict, frozen=True):
     """A lane. `hosts` are name patterns (`*.example.com`) of a server, `ports` its own where
     its name says nothing; `learn` names facts ("event.name:fact") that hold a host name of it.
     A client is told by its arrows, and, where its traffic is shut, by a server it talks to or
-    an arrow of its (`known_by`: an actor's id, an arrow's, or a host name pattern)."""
+    an arrow of its (`known_by`: an actor's id, an arrow's, or a host name pattern); `hint` says
+    how what it does can be read the next time, where no key log opened its connections."""
 
     id: str
     title: str
@@ -54,14 +45,17 @@ class ActorDef(_Strict, frozen=True):
     ports: tuple[int, ...] = ()
     learn: tuple[str, ...] = ()
     known_by: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class Failure(_Strict, frozen=True):
-    """What a failing arrow means. The texts may hold `{fact}` of the event."""
+    """What a failing arrow means. The texts may hold `{fact}` of the event. `headline` is what
+    failed in a few words; without it the main clause of `text` is."""
 
     code: str
     text: str
     remedy: str
+    headline: str = ""
 
 
 class Within(_Strict, frozen=True):
@@ -135,7 +129,7 @@ class ArrowDef(_Strict, frozen=True):
 
     def matches(self, event: Event) -> bool:
         """Whether name and facts fit; `at` is the matcher's to check."""
-        return self.event == event.name and _fits(event, self.where, self.unless)
+        return self.event == event.name and fits(event, self.where, self.unless)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -182,16 +176,27 @@ class Gesture(_Strict, frozen=True):
     label: str
 
 
+class Summary(_Strict, frozen=True):
+    """An arrow of the overview, called `label`: the latest with the first key that was seen."""
+
+    label: str
+    arrows: tuple[str, ...]
+
+
 class StepDef(_Strict, frozen=True):
-    """A step. Where an arrow of `titles` was seen it is called as that says. `between` are its
-    parties, the client first: traffic between them that can't
-    be read makes it hidden. It is done when every arrow of one list in `done_when` was
-    seen; an arrow in `settled_by` does that alone and after a failure, too; after one in
-    `reopened_by` a failure no longer stands, though the step is not done yet. Arrows in
-    `inferred_by` let it be taken for granted, and nothing more."""
+    """A step; `label` is it in about five words. `summary` says which arrows stand for it in the
+    overview ("gesture" for what the person does); without it the gesture does, else its first
+    request and what decided it. Where an arrow of `titles` was seen it is called as that says.
+    `between` are its parties, the client first: traffic between them that can't be read makes it
+    hidden. It is done when every arrow of one list in `done_when` was seen; an arrow in
+    `settled_by` does that alone and after a failure, too; after one in `reopened_by` a failure no
+    longer stands, though the step is not done yet. Arrows in `inferred_by` let it be taken for
+    granted, and nothing more."""
 
     number: int
     title: str
+    label: str = ""
+    summary: tuple[Summary, ...] = ()
     titles: dict[str, str] = {}
     between: tuple[str, ...] = ()
     done_when: tuple[tuple[str, ...], ...] = ()
@@ -239,18 +244,20 @@ class Trouble(_Strict, frozen=True):
     code: str
     text: str
     remedy: str
+    headline: str = ""
     where: dict[str, Value | tuple[Value, ...]] = {}
     unless: dict[str, Value | tuple[Value, ...]] = {}
     patience: float = 0.0
 
     def matches(self, event: Event) -> bool:
-        return event.name == self.event and _fits(event, self.where, self.unless)
+        return event.name == self.event and fits(event, self.where, self.unless)
 
 
 class Definition(_Strict, frozen=True):
     """A flow. The more specific of two that fit has the higher `specificity`; one that is a
     `last_resort` is only listed where no other is found. `values` are words for what tshark
-    shows for a fact: "*" for all else, "" for no fact at all."""
+    shows for a fact: "*" for all else, "" for no fact at all. `kind` is what such a flow is called,
+    `device` the facts that tell what its first client is, the first that there is."""
 
     schema: Literal[1]
     name: str
@@ -261,7 +268,9 @@ class Definition(_Strict, frozen=True):
     specificity: int = 0
     last_resort: bool = False
     about: str = ""
+    kind: str = "sign-in"
     subject: tuple[str, ...] = ()
+    device: tuple[str, ...] = ("user_agent",)
     identifiers: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
@@ -306,30 +315,3 @@ class Written(Definition, frozen=True):
     """A `Definition` that remembers where each of its tables is written, for warnings."""
 
     places: Places | None = None
-
-
-Wanted = dict[str, Value | tuple[Value, ...]]
-
-
-def _fits(event: Event, where: Wanted, unless: Wanted) -> bool:
-    return all(_equal(event, name, value) for name, value in where.items()) and not any(
-        _equal(event, name, value) for name, value in unless.items()
-    )
-
-
-def _equal(event: Event, name: str, wanted: Value | tuple[Value, ...]) -> bool:
-    value = event.host if name == "host" else event.facts.get(name)
-    if isinstance(value, Secret):
-        return False  # a definition can't hold secrets, and must not be able to test for them
-    options = wanted if isinstance(wanted, tuple) else (wanted,)
-    if isinstance(value, tuple):
-        return any(_same(item, option) for item in value for option in options)
-    return any(_same(value, option) for option in options)
-
-
-def _same(value: Fact | None, option: Value) -> bool:
-    if isinstance(value, Worded) and _same(value.raw, option):
-        return True
-    if isinstance(option, str) and isinstance(value, str | int) and not isinstance(value, bool):
-        return fnmatchcase(str(value), option)  # a number has digits for patterns, too
-    return value == option and type(value) is type(option)

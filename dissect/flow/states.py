@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dissect.flow.definition import Definition, Failure, StepDef, Trouble
 from dissect.flow.groups import Candidate
-from dissect.flow.texts import fill
+from dissect.flow.texts import fill, main_clause
 from dissect.model import Cause, Event, Fact, Source, StepStatus
 
 Show = Callable[[Fact | None], str]
@@ -44,6 +44,7 @@ def cause_of(failure: Failure, event: Event, definition: Definition, show: Show)
         remedy=fill(failure.remedy, event, show),
         evidence=(event.source,),
         identifiers={name: value for name, value in found.items() if value},
+        headline=fill(failure.headline or main_clause(failure.text), event, show),
     )
 
 

@@ -12,6 +12,7 @@ _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}")  # also names of Wireshark's fiel
 # "[{remedy}|Look it up.]" is the first alternative whose facts are all there.
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _SIGN = re.compile(r"[\[\]{}]")
+_ADDED = re.compile(r"(?:\[(?=[:;,] | \())?(?:[:;] | \()")  # ": why", "[: why]", "[ (text)]"
 
 LISTED = 8  # values of a list that a text shows
 
@@ -26,6 +27,16 @@ def unbalanced(template: str) -> str | None:
     rest = _FIELD.sub("", _OPTIONAL.sub(lambda match: _FIELD.sub("", match.group(1)), template))
     found = _SIGN.search(rest)
     return found.group(0) if found else None
+
+
+def main_clause(template: str) -> str:
+    """What failed, of a text that also says how and why: all before the first colon, semicolon or
+    bracket (which may begin an optional part), and the meaning of its error, if it names one."""
+    found = _ADDED.search(template)
+    if found is None:
+        return template
+    meaning = "[: {meaning}]" if "{meaning}" in template[found.start() :] else ""
+    return template[: found.start()] + meaning
 
 
 def fill(template: str, event: Event, show: Callable[[Fact | None], str]) -> str:

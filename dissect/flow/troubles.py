@@ -44,7 +44,7 @@ def apply(
         ]
         if not open_:
             continue
-        failure = Failure(trouble.code, trouble.text, trouble.remedy)
+        failure = Failure(trouble.code, trouble.text, trouble.remedy, trouble.headline)
         cause, state = cause_of(failure, event, definition, show), open_[0]
         if len(open_) > 1 and (
             history.shut(state, event) or not history.led_to(client, state, event)

@@ -77,7 +77,7 @@ def _read(
                 evidence = (*state.cause.evidence, item.event.source)
                 state.cause = replace(state.cause, evidence=evidence)
             elif state.cause is not None and _again(item, cause, state):
-                evidence = (item.event.source, *state.cause.evidence)[:EVIDENCE_KEPT]
+                evidence = (*state.cause.evidence, item.event.source)[-EVIDENCE_KEPT:]
                 state.cause, state.failed_by = replace(cause, evidence=evidence), item
             else:
                 state.cause, state.failed_by = cause, item
@@ -223,10 +223,19 @@ def _explain(evidence: Evidence, states: Mapping[int, StepState], show: Show) ->
 def _with_identifiers(
     cause: Cause, definition: Definition, members: Sequence[Candidate], show: Show
 ) -> Cause:
-    """With the ids of the sign-in's latest message that has any, where the failing one has none."""
+    """With the ids of the latest message that has any with the same server, where the failing one
+    has none: another server's are no help in the log of this one."""
     if cause.identifiers:
         return cause
+    servers = {actor.id for actor in definition.actor if actor.kind == "server"}
+
+    def parties(item: Candidate) -> set[str]:
+        return servers & {item.arrow.from_, item.arrow.to}
+
+    failed = {i for m in members if m.event.source in cause.evidence for i in parties(m)}
     for item in reversed(members):
+        if not failed & parties(item):
+            continue
         facts = item.event.facts
         found = {name: show(facts[name]) for name in definition.identifiers if facts.get(name)}
         if found:

@@ -20,7 +20,8 @@ from dissect.model import CaptureInfo, SequenceChart
 if TYPE_CHECKING:  # only a report has details
     from dissect.render.details import Details
 
-DEFAULT_WIDTH = 100
+DEFAULT_WIDTH = 80
+Detail = Literal["overview", "steps", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Options:
     `width` (terminal cells), `color` (ANSI) and `ascii` concern text; `theme` and `dpi`
     the pictures. `captures` and `diagnostics` are the run's, beyond those of the charts;
     `details` are what an HTML report shows of its messages. `anonymous` says that names and
-    addresses were replaced.
+    addresses were replaced. `detail` is how much is drawn: of each sign-in its overview (a few
+    numbered arrows), its steps with the arrows that decided them, or every arrow.
     """
 
     width: int = DEFAULT_WIDTH
@@ -42,6 +44,7 @@ class Options:
     diagnostics: tuple[str, ...] = ()
     details: Details | None = None
     anonymous: bool = False
+    detail: Detail = "full"
 
 
 Render = Callable[[Sequence[SequenceChart], Options], "str | bytes"]

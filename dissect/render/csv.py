@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dissect.model import SequenceChart
 from dissect.render import Options
 from dissect.render.escape import visible
+from dissect.render.overview import reduced
 from dissect.render.words import rfc3339
 
 COLUMNS = (
@@ -33,7 +34,7 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for chart in charts:
+    for chart in reduced(charts, options.detail):
         for step in chart.steps:
             for arrow in step.arrows:
                 source = arrow.source

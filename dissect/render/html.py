@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 import dissect
 from dissect.model import SequenceChart
-from dissect.render import Options, summary, words
+from dissect.render import Options, headline, summary, words
 from dissect.render.details import Details
 from dissect.render.escape import visible
 from dissect.render.ladders import Items, flow_view, sip_view
@@ -121,14 +121,21 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     """The page; `options.details` adds what the charts alone don't know."""
     details = options.details or Details()
     items = Items(details)
-    flows = [flow_view(chart, number, items) for number, chart in enumerate(charts, 1)]
+    flows = [
+        flow_view(chart, number, items, options.detail) for number, chart in enumerate(charts, 1)
+    ]
     zero = min(
         (start for chart in charts if (start := words.start_ns(chart)) is not None), default=0
     )
     sip = sip_view(details.sip, zero, items)
     said = {line for chart in charts for line in (*chart.diagnostics, *details.clocks)}
     environment = details.environment or (("dissect", dissect.__version__),)
-    title = f"{words.verdict(charts[0])} – {charts[0].title}" if charts else "No sign-in was found"
+    title = "No sign-in was found"
+    if charts:
+        title = f"{headline.verdict(charts[0])} – {charts[0].title}"
+    if len(charts) > 1:
+        title = headline.count(charts)
+    rows = summary.rows(charts)
     page = _environment().from_string(_page("report.html.j2"))
     return (
         page.render(
@@ -137,9 +144,15 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
             style=Markup(style()),
             script=Markup(_page("report.js")),
             flows=flows,
-            overview=[
-                (row, flow["ident"]) for row, flow in zip(summary.rows(charts), flows, strict=False)
-            ],
+            overview=[(row, f"f{row.number}") for row in rows],
+            several={
+                "count": words.sentence(headline.count(charts)),
+                "status": headline.worst(charts),
+                "glyph": words.GLYPHS[headline.worst(charts)],
+                "device": any(row.device for row in rows),
+            }
+            if rows
+            else None,
             everyone=list(items.people.values()),
             timing=timing(details.exchanges, zero),
             redirects=redirect_chains(details.redirects),

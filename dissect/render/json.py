@@ -13,6 +13,8 @@ from typing import Any
 from dissect.model import Actor, Arrow, CaptureInfo, Cause, SequenceChart, Source, Step
 from dissect.render import Options
 from dissect.render.escape import json_text
+from dissect.render.headline import headline
+from dissect.render.overview import Stroke, overview, reduced
 from dissect.render.words import rfc3339
 
 SCHEMA = 1
@@ -27,17 +29,19 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
 def document(charts: Sequence[SequenceChart], options: Options) -> dict[str, Any]:
     """What `render` writes, as plain dicts, lists, strings and numbers."""
     said = [sentence for chart in charts for sentence in chart.diagnostics]
+    drawn = reduced(charts, options.detail)
     names = dict.fromkeys(name for chart in charts for name in chart.captures)
     captures = options.captures or tuple(names)
     return {
         "schema": SCHEMA,
-        "flows": [_flow(chart) for chart in charts],
+        "flows": [_flow(*pair) for pair in zip(charts, drawn, strict=True)],
         "captures": [_capture(capture) for capture in captures],
         "diagnostics": list(dict.fromkeys([*options.diagnostics, *said])),
     }
 
 
-def _flow(chart: SequenceChart) -> dict[str, Any]:
+def _flow(chart: SequenceChart, drawn: SequenceChart) -> dict[str, Any]:
+    """A chart; its steps have the arrows of `drawn`."""
     return {
         "flow": chart.flow,
         "title": chart.title,
@@ -46,8 +50,27 @@ def _flow(chart: SequenceChart) -> dict[str, Any]:
         "cause": _cause(chart.cause) if chart.cause else None,
         "subject": chart.subject,
         "actors": [_actor(actor) for actor in chart.actors],
-        "steps": [_step(step) for step in chart.steps],
+        "steps": [_step(step) for step in drawn.steps],
         "diagnostics": list(chart.diagnostics),
+        "kind": chart.kind,
+        "device": chart.device,
+        "headline": headline(chart) or None,
+        "advice": chart.advice or None,
+        "overview": [_stroke(stroke) for stroke in overview(chart).strokes],
+    }
+
+
+def _stroke(stroke: Stroke) -> dict[str, Any]:
+    """An arrow of the overview; what was not seen has neither time nor evidence."""
+    arrow = stroke.arrow
+    return {
+        "step": stroke.number,
+        "from": stroke.sender or None,
+        "to": stroke.receiver or None,
+        "label": stroke.label,
+        "status": stroke.status,
+        "time": rfc3339(arrow.time_ns) if arrow else None,
+        **(_source(arrow.source) if arrow else {}),
     }
 
 

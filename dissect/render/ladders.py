@@ -6,26 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dissect.model import Actor, Arrow, SequenceChart, Source, Step
-from dissect.render import words
+from dissect.model import Actor, Arrow, Cause, SequenceChart, Source, Step
+from dissect.render import Detail, headline, words
 from dissect.render.details import Details, MessageView, SipView, key_of
 from dissect.render.escape import visible
 from dissect.render.lanes import culprit, explanation, lanes, pause, unsaid
+from dissect.render.overview import overview, reduced
+from dissect.render.strokes import Lane, stroke_view
 from dissect.render.wireshark import display_filter, tshark_command
 
 MAX_SIP_LANES = 8
 MAX_ITEM_MESSAGES = 12  # of a folded arrow: its first ones
 WORDS = {"failed": "failed", "inferred": "inferred", "hidden": "not decrypted"}
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A lane of a ladder: `x` in percent of the lanes' width."""
-
-    ident: str
-    title: str
-    host: str | None
-    x: float
 
 
 @dataclass(slots=True)
@@ -105,12 +97,19 @@ def lane_heads(actors: Sequence[Actor], names: Sequence[str]) -> tuple[Lane, ...
     )
 
 
-def flow_view(chart: SequenceChart, number: int, items: Items) -> dict[str, Any]:
+def flow_view(
+    chart: SequenceChart, number: int, items: Items, detail: Detail = "full"
+) -> dict[str, Any]:
     """A chart for the template."""
+    view = overview(chart)
+    (chart,) = reduced([chart], detail)
     actors = lanes(chart)
     heads = lane_heads(actors, [items.person(actor) for actor in actors])
     drawing = _Rows(chart, f"f{number}", actors, heads, items)
     steps = [drawing.step(step) for step in chart.steps]
+    short = [
+        stroke_view(s, drawing.lanes, f"f{number}", drawing.ident_of, chart) for s in view.strokes
+    ]
     zero = words.start_ns(chart)
     legend = f"Frames of {', '.join(drawing.keys.legend())}." if drawing.keys.names else ""
     start = f"0:00.000 is {words.rfc3339(zero)}." if zero is not None else ""
@@ -121,9 +120,11 @@ def flow_view(chart: SequenceChart, number: int, items: Items) -> dict[str, Any]
             "text": words.sentence(chart.cause.text),
             "remedy": words.sentence(chart.cause.remedy),
             "evidence": [
-                {"text": words.evidence(source), "row": drawing.row_of.get(source)}
-                for source in chart.cause.evidence[:6]
-            ],
+                {"text": headline.listed([source]), "row": drawing.row_of.get(source)}
+                for source in chart.cause.evidence[:1]
+            ]
+            if len(chart.cause.evidence) == 1
+            else [{"text": headline.evidence(chart), "row": drawing.first_of(chart.cause)}],
             "identifiers": [
                 (name, value, words.identified(chart.cause))
                 for name, value in chart.cause.identifiers.items()
@@ -133,12 +134,16 @@ def flow_view(chart: SequenceChart, number: int, items: Items) -> dict[str, Any]
         "ident": f"f{number}",
         "status": chart.status,
         "glyph": words.GLYPHS.get(chart.status, ""),
-        "verdict": words.sentence(words.verdict(chart)),
+        "verdict": words.sentence(headline.verdict(chart)),
+        "place": words.sentence(headline.at(chart)),
+        "advice": words.sentence(chart.advice),
         "title": chart.title,
         "subject": chart.subject,
         "cause": cause,
         "facts": f"{start} {legend}".strip(),
         "steps": steps,
+        "short": short,
+        "whole": detail != "overview",
         "lanes": {"actors": heads},
         "notes": [words.sentence(line) for line in unsaid(chart)],
     }
@@ -161,6 +166,7 @@ class _Rows:
         self.culprit = culprit(chart)
         self.lanes = {actor.ident: lane for actor, lane in zip(actors, heads, strict=True)}
         self.row_of: dict[Source, str] = {}
+        self.ident_of: dict[Arrow, str] = {}
         self._count = 0
 
     def step(self, step: Step) -> dict[str, Any]:
@@ -182,11 +188,17 @@ class _Rows:
             "rows": rows,
         }
 
+    def first_of(self, cause: Cause) -> str | None:
+        """The row of the evidence that is drawn first."""
+        rows = [self.row_of[source] for source in cause.evidence if source in self.row_of]
+        return min(rows, key=lambda ident: int(ident.rpartition("a")[2]), default=None)
+
     def row(self, step: Step, arrow: Arrow, pause_ns: int | None) -> dict[str, Any]:
         self._count += 1
         ident = f"{self.prefix}a{self._count}"
         sender, receiver = self.lanes[arrow.sender], self.lanes[arrow.receiver]
         self.row_of.setdefault(arrow.source, ident)
+        self.ident_of[arrow] = ident
         cause = self.chart.cause
         blame = []
         if cause is not None and arrow is self.culprit:
@@ -203,6 +215,7 @@ class _Rows:
             ("Evidence", words.evidence_list(sources)),
             ("Note", arrow.note or ""),
             ("Cause", blame[0] if blame else ""),
+            ("Remedy", words.sentence(cause.remedy) if blame and cause else ""),
         ]
         return _row(
             ident, sender, receiver, arrow.status, arrow.label,

@@ -57,12 +57,16 @@ class Rows:
         times = [self.canvas.width(self._clock(arrow), SMALL) for arrow in arrows]
         self.axis = LEFT + max(30.0, *times, 0.0) + 5
         self.lanes_left = self.axis + 4
+        self.drawn = 0
+        self.spread()
+
+    def spread(self) -> None:
+        """Put the lanes side by side, from `lanes_left` to `lanes_right`."""
         self.pitch = (self.lanes_right - self.lanes_left) / max(1, len(self.actors))
         self.position = {
             actor.ident: self.lanes_left + (index + 0.5) * self.pitch
             for index, actor in enumerate(self.actors)
         }
-        self.drawn = 0
 
     def _clock(self, arrow: Arrow) -> str:
         return words.clock(arrow.time_ns - self.zero_ns)

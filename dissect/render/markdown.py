@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dissect.model import SequenceChart
-from dissect.render import Options, summary, words
+from dissect.render import Options, headline, summary, words
 from dissect.render.escape import visible
 from dissect.render.fit import shorten
 from dissect.render.lanes import explanation, unsaid
-from dissect.render.mermaid import diagrams
+from dissect.render.mermaid import diagrams, short
+from dissect.render.overview import reduced
 from dissect.render.wireshark import display_filter
 
 MAX_ARROWS = 300
@@ -22,6 +24,7 @@ MAX_ARROWS = 300
 
 MAX_DIAGRAMS = 3
 MAX_CELLS = 400
+MAX_ADVICE = 800
 
 _ESCAPED = re.compile(r"([\\`*_{}\[\]#!|~^$])")
 _LIST_ITEM = re.compile(r"^(\d*)([-+.)=])(?=[ \-=]|$)")  # or of a rule, where a text starts
@@ -64,52 +67,81 @@ def prose(text: str, limit: int = MAX_CELLS, *, cell: bool = False) -> str:
 def render(charts: Sequence[SequenceChart], options: Options) -> str:
     """One Markdown document; ends in a newline."""
     lines: list[str] = [] if charts else ["No sign-in was found."]
-    lines += _overview(charts)
+    lines += _several(charts)
     for number, chart in enumerate(charts, 1):
-        if number > 1:
-            lines += ["", "---", ""]
-        lines += _chart(chart, options)
+        if len(charts) > 1:
+            lines += ["", "---", "", f"## Chart {number}", ""]
+        lines += _chart(chart, options, "###" if len(charts) > 1 else "##")
     said = {sentence for chart in charts for sentence in chart.diagnostics}
     rest = [line for line in dict.fromkeys(options.diagnostics) if line not in said]
     lines += _list("Notes of this run", rest)
     return "\n".join(lines) + "\n"
 
 
-def _overview(charts: Sequence[SequenceChart]) -> Iterator[str]:
-    """A table of several charts, before the first."""
+def _several(charts: Sequence[SequenceChart]) -> Iterator[str]:
+    """How many failed, and a table of all, each row with a link to its chart."""
     rows = summary.rows(charts)
     if not rows:
         return
-    yield "| " + " | ".join(summary.TITLES) + " |"
-    yield "|---:|---|---|---|---|---|"
-    for row in rows:
-        yield "| " + " | ".join(prose(cell, cell=True) for cell in row.cells) + " |"
+    glyph = words.GLYPHS[headline.worst(charts)]
+    yield f"# {glyph} {prose(words.sentence(headline.count(charts)))}"
     yield ""
+    titles = list(summary.TITLES)
+    cells = [[prose(cell, cell=True) for cell in row.cells] for row in rows]
+    shown = [n for n in range(len(titles)) if n < 3 or any(row[n] for row in cells)]
+    yield "| " + " | ".join(titles[n] for n in shown) + " |"
+    yield "|---:" + "|---" * (len(shown) - 1) + "|"
+    for row, texts in zip(rows, cells, strict=True):
+        texts[0] = f"[{row.number}](#chart-{row.number})"
+        texts[-1] += f" ({code(row.cause, cell=True)})" if row.cause else ""
+        yield "| " + " | ".join(texts[n] for n in shown) + " |"
 
 
-def _chart(chart: SequenceChart, options: Options) -> Iterator[str]:
+def _chart(chart: SequenceChart, options: Options, heading: str) -> Iterator[str]:
     glyph = words.GLYPHS.get(chart.status, "")
-    yield f"## {glyph} {prose(words.sentence(words.verdict(chart)))}"
+    yield f"{heading} {glyph} {prose(words.sentence(headline.verdict(chart)))}"
     yield ""
-    subject = f", {prose(chart.subject)}" if chart.subject else ""
-    yield f"{prose(chart.title)}{subject}"
-    cause = chart.cause
-    if cause:
+    where = headline.at(chart)
+    if where:
+        yield f"{prose(words.sentence(where))}."
         yield ""
-        yield f"- **Cause:** {prose(words.sentence(cause.text))} ({code(cause.code)})"
-        if cause.remedy:
-            yield f"- **Remedy:** {prose(words.sentence(cause.remedy))}"
-        for source in cause.evidence[:6]:
-            found = display_filter([source])
-            yield f"- **Evidence:** {prose(words.evidence(source))}" + (
-                f": {code(found)}" if found else ""
-            )
-        for name, value in cause.identifiers.items():
-            yield f"- **Reference:** {prose(name)} {code(value)}{prose(words.identified(cause))}"
+    yield prose(headline.whose(chart))
+    yield from _cause(chart)
+    yield from _fenced(short([chart]))
     yield from _steps(chart)
-    yield from _diagrams(chart, options)
-    yield from _arrows(chart)
+    if options.detail != "overview":
+        (drawn,) = reduced([chart], options.detail)
+        yield from _diagrams(drawn, options)
+        yield from _arrows(drawn)
     yield from _list("Notes", unsaid(chart))
+
+
+def _cause(chart: SequenceChart) -> Iterator[str]:
+    cause, lines = chart.cause, []
+    if cause:
+        lines.append(f"**Cause:** {prose(words.sentence(cause.text))} ({code(cause.code)})")
+        if cause.remedy:
+            lines.append(f"**Remedy:** {prose(words.sentence(cause.remedy))}")
+        lines.append(f"**Evidence:** {prose(headline.evidence(chart))}")
+        for name in dict.fromkeys(source.capture for source in cause.evidence):
+            found = display_filter(s for s in cause.evidence if s.capture == name)
+            if found:
+                lines.append(f"**Filter for {prose(name)}:** {code(found)}")
+        for name, value in cause.identifiers.items():
+            said = f"**Reference:** {prose(name)} {code(value)} {prose(words.identified(cause))}"
+            lines.append(said.rstrip())
+    if chart.advice:
+        lines.append(f"**What to do:** {prose(words.sentence(chart.advice), MAX_ADVICE)}")
+    if lines:
+        yield ""
+        yield from (f"- {line}" for line in lines)
+
+
+def _fenced(text: str) -> Iterator[str]:
+    yield ""
+    yield "```mermaid"
+    yield text.rstrip("\n")
+    yield "```"
 
 
 def _steps(chart: SequenceChart) -> Iterator[str]:
@@ -131,15 +163,12 @@ def _steps(chart: SequenceChart) -> Iterator[str]:
 
 
 def _diagrams(chart: SequenceChart, options: Options) -> Iterator[str]:
-    found = diagrams([chart], options)
+    found = diagrams([chart], replace(options, detail="full"))
     for item in found[:MAX_DIAGRAMS]:
         yield ""
         if len(found) > 1:
             yield f"{prose(item.title)}:"
-            yield ""
-        yield "```mermaid"
-        yield item.text.rstrip("\n")
-        yield "```"
+        yield from _fenced(item.text)
     if len(found) > MAX_DIAGRAMS:
         yield ""
         yield (

@@ -26,10 +26,12 @@ from PIL.PngImagePlugin import PngInfo
 
 import dissect
 from dissect.model import SequenceChart
-from dissect.render import Options
+from dissect.render import Detail, Options, headline, words
 from dissect.render.escape import visible
 from dissect.render.fonts import FAMILY, Letters, letters, told_nothing
-from dissect.render.paging import pages
+from dissect.render.onepage import overview_pages
+from dissect.render.overview import reduced
+from dissect.render.paging import pages, renumbered
 from dissect.render.primitives import (
     MARGIN,
     PAGE_WIDTH,
@@ -40,7 +42,9 @@ from dissect.render.primitives import (
     Page,
     Text,
     Tip,
+    stacked,
 )
+from dissect.render.several import several_pages
 from dissect.render.svg import titled
 from dissect.render.theme import THEMES, Theme, palette
 from dissect.render.words import NO_BREAK
@@ -48,6 +52,8 @@ from dissect.render.words import NO_BREAK
 PRODUCT = f"dissect {dissect.__version__}"
 MAX_ARROWS_PICTURE = 600  # a picture of more is taller than viewers open
 MAX_ARROWS_PDF = 3000
+MAX_WHOLE = 2  # charts below an overview in a PNG that are drawn with all their arrows
+MAX_SHORT = 12  # and with their key arrows
 MAX_PIXELS = 60_000  # a side; Agg ends at 2**16
 _BAND = 2048  # rows of pixels looked at together
 DASHES = (4.0, 2.5)
@@ -73,9 +79,10 @@ def _settings() -> Iterator[None]:
 
 
 def png(charts: Sequence[SequenceChart], options: Options) -> bytes:
-    """One picture of A4 width at `options.dpi`, all charts one below the other."""
+    """One picture of A4 width at `options.dpi`: one chart, or the overview of all and below it
+    those that failed."""
     font = letters(substitute=True)
-    page = _tall(charts, font)
+    page = _tall(charts, font, options.detail, few=True)
     longest = max(page.height, page.width)
     dpi = min(float(options.dpi), MAX_PIXELS * POINTS_PER_INCH / longest)
     with _settings():
@@ -116,8 +123,8 @@ def _indexed(drawn: np.ndarray[Any, Any], colors: Sequence[int]) -> Image.Image:
 def svg(charts: Sequence[SequenceChart], options: Options) -> bytes:
     """One picture; text stays text, arrows have ids and titles. UTF-8."""
     font = letters(substitute=False)
-    page = _tall(charts, font)
-    title = visible(charts[0].title) if charts else PRODUCT
+    page = _tall(charts, font, options.detail)
+    title = visible(_title(charts))
     metadata = {"Date": None, "Creator": PRODUCT, "Title": title}
     with _settings():
         figure = draw(page, THEMES[options.theme], font)
@@ -132,16 +139,12 @@ def svg(charts: Sequence[SequenceChart], options: Options) -> bytes:
 
 
 def pdf(charts: Sequence[SequenceChart], options: Options) -> bytes:
-    """A4 pages, each chart beginning a new one; fonts embedded."""
+    """A4 pages: the overview of several, then of each its own and its arrows; fonts embedded."""
     from matplotlib.backends.backend_pdf import PdfPages
 
     font = letters(substitute=True, embedded=True)
-    sheets = [
-        page
-        for chart in charts
-        for page in pages(chart, font, PRODUCT, tall=False, max_arrows=MAX_ARROWS_PDF)
-    ]
-    title = visible(charts[0].title) if charts else PRODUCT
+    sheets = _sheets(charts, font, options.detail)
+    title = visible(_title(charts))
     metadata = {"Title": title, "Creator": PRODUCT, "CreationDate": None}
     out = io.BytesIO()
     with _settings(), PdfPages(out, metadata=metadata) as book:
@@ -150,17 +153,64 @@ def pdf(charts: Sequence[SequenceChart], options: Options) -> bytes:
     return out.getvalue()
 
 
-def _tall(charts: Sequence[SequenceChart], font: Letters) -> Page:
-    """All charts on one page."""
-    items: list[tuple[float, Item]] = []
-    y = 0.0
-    share = MAX_ARROWS_PICTURE // max(1, len(charts))
-    for number, chart in enumerate(charts, 1):
-        (page,) = pages(chart, font, PRODUCT, tall=True, max_arrows=share)
+def _title(charts: Sequence[SequenceChart]) -> str:
+    """What a viewer shows of a file: the verdict, and on what."""
+    if not charts:
+        return PRODUCT
+    if len(charts) > 1:
+        return words.sentence(headline.count(charts))
+    return f"{words.sentence(headline.verdict(charts[0]))} – {charts[0].title}"
+
+
+def _sheets(charts: Sequence[SequenceChart], font: Letters, detail: Detail) -> list[Page]:
+    """The pages of a PDF, numbered through."""
+    parts = []
+    for number, drawn in enumerate(reduced(charts, detail), 1):
+        mark = f"{number} of {len(charts)}" if len(charts) > 1 else ""
+        part = overview_pages(charts[number - 1], font, PRODUCT, tall=False, mark=mark)
+        if detail != "overview":
+            part += pages(drawn, font, PRODUCT, tall=False, max_arrows=MAX_ARROWS_PDF, mark=mark)
+        parts.append(part)
+    front: list[Page] = []
+    if len(charts) > 1:
+        # As long as with the numbers of pages in it, which it must know to tell them.
+        unknown = dict.fromkeys(range(1, len(charts) + 1), "page 0000")
+        front = several_pages(charts, font, PRODUCT, tall=False, places=unknown)
+        places, at = {}, len(front) + 1
+        for number, part in enumerate(parts, 1):
+            places[number], at = f"page {at}", at + len(part)
+        front = several_pages(charts, font, PRODUCT, tall=False, places=places)
+    sheets = [*front, *(page for part in parts for page in part)]
+    total = len(sheets)
+    return [renumbered(s, f"{PRODUCT} · page {n} of {total}") for n, s in enumerate(sheets, 1)]
+
+
+def _tall(
+    charts: Sequence[SequenceChart], font: Letters, detail: Detail, *, few: bool = False
+) -> Page:
+    """All charts on one page; with `few`, of several only what failed (if nothing did, all),
+    and of many the overviews only."""
+    front = several_pages(charts, font, PRODUCT, tall=True) if len(charts) > 1 else []
+    wanted = [number for number, chart in enumerate(charts, 1) if chart.status == "failed"]
+    if not few or not wanted or len(charts) == 1:
+        wanted = list(range(1, len(charts) + 1))
+        few = few and len(charts) > 1
+    short = detail == "overview" or (few and len(wanted) > MAX_WHOLE)
+    share = MAX_ARROWS_PICTURE // max(1, len(wanted))
+    drawn = reduced(charts, detail)
+    found = list(front)
+    for number in wanted[: MAX_SHORT if short and few else None]:
+        mark = f"{number} of {len(charts)}" if len(charts) > 1 else ""
+        chart = charts[number - 1]
+        if short:
+            (page,) = overview_pages(chart, font, PRODUCT, tall=True, mark=mark)
+        else:
+            chart = drawn[number - 1]
+            (page,) = pages(chart, font, PRODUCT, tall=True, max_arrows=share, mark=mark)
         prefix = f"flow-{number}-" if len(charts) > 1 else ""
-        items.extend((y + dy, _named(item, prefix)) for dy, item in page.items)
-        y += page.height
-    return Page(PAGE_WIDTH, y, tuple(items)) if items else _blank()
+        named = tuple((dy, _named(item, prefix)) for dy, item in page.items)
+        found.append(Page(page.width, page.height, named))
+    return stacked(found) if found else _blank()
 
 
 def _blank() -> Page:

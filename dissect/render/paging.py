@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dissect.model import SequenceChart, Step
-from dissect.render import words
+from dissect.render import headline, words
 from dissect.render.canvas import Canvas
 from dissect.render.lanes import unsaid
 from dissect.render.layout import BODY, LEFT, RIGHT, SMALL, STEP, Rows
@@ -108,13 +109,14 @@ class Pager:
 
 
 def pages(
-    chart: SequenceChart, font: Font, product: str, *, tall: bool, max_arrows: int
+    chart: SequenceChart, font: Font, product: str, *, tall: bool, max_arrows: int, mark: str = ""
 ) -> list[Page]:
-    """The chart on A4 pages, or on one `tall` page of A4 width. At least one page."""
+    """The chart on A4 pages, or on one `tall` page of A4 width. At least one page. `mark` is its
+    place among several ("3 of 5")."""
     rows = Rows(chart, font, max_arrows)
     canvas = rows.canvas
     pager = Pager(rows, tall)
-    for block in _header(chart, rows):
+    for block in _header(chart, rows, mark):
         pager.put(block)
     for step in chart.steps:
         pager.group(rows.step(step))
@@ -123,6 +125,12 @@ def pages(
     pager.close_lanes()
     for block in _ending(chart, canvas):
         pager.put(block)
+    return footed(pager, rows, product)
+
+
+def footed(pager: Pager, rows: Rows, product: str) -> list[Page]:
+    """What was put on a pager as pages, each with the captures' names, and its number."""
+    canvas, tall = rows.canvas, pager.tall
     names = " · ".join(rows.keys.legend())
     result = []
     for number, items in enumerate(pager.pages, 1):
@@ -136,16 +144,24 @@ def pages(
     return result
 
 
+def renumbered(page: Page, place: str) -> Page:
+    """`page` with another number in its foot: the last thing that was put on it."""
+    dy, last = page.items[-1]
+    foot = replace(last, text=place) if isinstance(last, Text) else last
+    return replace(page, items=(*page.items[:-1], (dy, foot)))
+
+
 def _space(height: float) -> Block:
     return Block(height, ())
 
 
-def _header(chart: SequenceChart, rows: Rows) -> Iterator[Block]:
+def _header(chart: SequenceChart, rows: Rows, mark: str) -> Iterator[Block]:
     """Title, verdict with cause and remedy, the steps at a glance, what the captures are."""
     canvas = rows.canvas
     yield text_block(canvas.wrap(chart.title, _ROOM, TITLE, True, 2), LEFT, "ink", TITLE, True)
-    if chart.subject:
-        lines = canvas.wrap(chart.subject, _ROOM, BODY + 1, lines=2)
+    whom = ", ".join(filter(None, (mark, chart.subject)))
+    if whom:
+        lines = canvas.wrap(whom, _ROOM, BODY + 1, lines=2)
         yield text_block(lines, LEFT, "soft", BODY + 1)
     yield _space(5)
     yield _verdict(chart, canvas)
@@ -168,25 +184,19 @@ def _header(chart: SequenceChart, rows: Rows) -> Iterator[Block]:
 
 
 def _verdict(chart: SequenceChart, canvas: Canvas) -> Block:
-    word = words.verdict(chart)
-    head = f"{words.GLYPHS.get(chart.status, '')} {word[:1].upper()}{word[1:]}"
-    lines = canvas.wrap(head, _ROOM - 24, VERDICT, True, 2)
+    head = f"{words.GLYPHS.get(chart.status, '')} {words.sentence(headline.verdict(chart))}"
+    lines = canvas.wrap(head, _ROOM - 24, VERDICT, True, 3)
     y = 6.0
     items: list[Item] = []
     for line in lines:
         items.append(Text(LEFT + 12, y + VERDICT * ASCENT, line, chart.status, VERDICT, True))
         y += VERDICT * LINE_SPACING
-    if chart.cause:
-        cause = chart.cause
-        fields = [
-            ("Cause", f"{words.sentence(cause.text)} [{cause.code}]", 5),
-            ("Remedy", words.sentence(cause.remedy), 5),
-            ("Evidence", words.evidence_list(cause.evidence), 3),
-            *(
-                ("Reference", f"{name} {value}{words.identified(cause)}", 2)
-                for name, value in cause.identifiers.items()
-            ),
-        ]
+    where = headline.at(chart)
+    for line in canvas.wrap(words.sentence(where), _ROOM - 24, STEP, lines=2) if where else ():
+        items.append(Text(LEFT + 12, y + STEP * ASCENT, line, "ink", STEP))
+        y += STEP * LINE_SPACING
+    fields = _fields(chart)
+    if fields:
         y += 2
         size = BODY + 0.5
         for name, text, most in fields[:9]:
@@ -194,9 +204,9 @@ def _verdict(chart: SequenceChart, canvas: Canvas) -> Block:
                 continue
             base = y + size * ASCENT
             items.append(Text(LEFT + 12, base, name, "soft", size))
-            for line in canvas.wrap(text, _ROOM - 24 - 50, size, lines=most):
+            for line in canvas.wrap(text, _ROOM - 24 - 52, size, lines=most):
                 base = y + size * ASCENT
-                items.append(Text(LEFT + 62, base, line, "ink", size))
+                items.append(Text(LEFT + 64, base, line, "ink", size))
                 y += size * LINE_SPACING
     y += 5
     ground = (
@@ -204,6 +214,25 @@ def _verdict(chart: SequenceChart, canvas: Canvas) -> Block:
         Box(LEFT, 0, 4, y, f"badge-{chart.status}"),
     )
     return Block(y, (*ground, *items))
+
+
+def _fields(chart: SequenceChart) -> list[tuple[str, str, int]]:
+    """What stands below a verdict: name, text, lines at most."""
+    fields = []
+    if chart.cause:
+        cause = chart.cause
+        fields = [
+            ("Cause", f"{words.sentence(cause.text)} [{cause.code}]", 5),
+            ("Remedy", words.sentence(cause.remedy), 5),
+            ("Evidence", headline.evidence(chart), 3),
+            *(
+                ("Reference", f"{name} {value}{words.identified(cause)}", 2)
+                for name, value in cause.identifiers.items()
+            ),
+        ]
+    if chart.advice:
+        fields.append(("What to do", words.sentence(chart.advice), 6))
+    return fields
 
 
 def _chips(steps: tuple[Step, ...], stopped_at: int | None, canvas: Canvas) -> Block:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dissect.render import fit
 from dissect.render.escape import ascii_only, visible
-from dissect.render.words import ASCII_GLYPHS, GLYPHS, NO_BREAK, joined
+from dissect.render.words import ASCII_GLYPHS, GLYPHS, NO_BREAK, joined, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +77,14 @@ class Pen:
 
     def shorten(self, text: str, limit: int) -> str:
         return fit.shorten(self.clean(text), limit, fit.cells, self.strokes.ellipsis)
+
+
+def listed(title: str, sentences: Sequence[str], pen: Pen, width: int) -> Iterator[str]:
+    """A titled list, after an empty line; nothing of no sentences."""
+    if not sentences:
+        return
+    yield ""
+    yield pen.paint(title, "title")
+    for text in sentences:
+        for index, line in enumerate(pen.wrap(sentence(text), width - 4)):
+            yield ("    " if index else "  - ") + line

@@ -11,17 +11,20 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dissect.model import Arrow, SequenceChart, Step
-from dissect.render import Options, words
+from dissect.render import Options, headline, summary, words
 from dissect.render.escape import visible
 from dissect.render.fit import shorten, wrap
 from dissect.render.lanes import culprit, explanation, lanes, pause
+from dissect.render.overview import Overview, overview, reduced
 
 BLOCK_ARROWS = 120
 """Arrows of one diagram; a picture of more is cut at PlantUML's default 4,096 pixels."""
 
 NEW_LINE = "\\n"
-LABEL_CELLS = 60
-MAX_LINES = 5
+LABEL_CELLS = 36
+WIDE_CELLS = 56  # of a title or a note
+MAX_ROWS = 30  # of an overview of several
+MAX_LINES = 9
 MAX_CELLS = 400
 
 # Signs that mean something only when doubled or at the start stand between letters.
@@ -30,7 +33,8 @@ _SAFE = re.compile(
     r"|(?<=[A-Za-z0-9])[-/_:@=](?=[A-Za-z0-9])|(?<=[A-Za-z0-9])\.(?!\.))+"
 )
 _SHAFTS = {"ok": "->", "pending": "->", "failed": "-[#B5121B,bold]>x"}
-_DASHED = {"inferred": "-[dashed]->", "hidden": "-[dashed]->"}
+_SHAFTS["done"] = "->"
+_DASHED = dict.fromkeys(("inferred", "hidden", "missing"), "-[dashed]->")
 _TINTS = {
     "done": "#E3F3EC",
     "failed": "#FDE7E5",
@@ -53,8 +57,8 @@ def quoted(text: str, limit: int = MAX_CELLS) -> str:
     return "".join(parts) or "<U+00A0>"
 
 
-def _broken(text: str, lines: int = MAX_LINES) -> str:
-    shown = wrap(visible(words.joined(text)), LABEL_CELLS, max_lines=lines)
+def _broken(text: str, lines: int = MAX_LINES, cells: int = LABEL_CELLS) -> str:
+    shown = wrap(visible(words.joined(text)), cells, max_lines=lines)
     return NEW_LINE.join(quoted(line.replace(words.NO_BREAK, " ")) for line in shown)
 
 
@@ -62,7 +66,32 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
     """All charts, each in one `@startuml` block or more."""
     if not charts:
         return "@startuml\nnote over Nobody : No sign-in was found\n@enduml\n"
-    return "\n".join(line for chart in charts for line in _blocks(chart))
+    lines = list(_several(charts))
+    for chart, drawn in zip(charts, reduced(charts, options.detail), strict=True):
+        short = options.detail == "overview"
+        lines += _Drawing(chart, overview(chart)).short() if short else _blocks(drawn)
+    return "\n".join(lines)
+
+
+def _several(charts: Sequence[SequenceChart]) -> Iterator[str]:
+    """Of several how many failed, and where each stopped: a diagram of its own."""
+    rows = summary.rows(charts)
+    if not rows:
+        return
+    glyph = words.GLYPHS[headline.worst(charts)]
+    yield "@startuml"
+    yield "hide footbox"
+    yield "skinparam shadowing false"
+    yield f"title {_broken(f'{glyph} {words.sentence(headline.count(charts))}', cells=WIDE_CELLS)}"
+    yield 'participant "Overview" as a0'
+    for row in rows[:MAX_ROWS]:
+        about = ", ".join(filter(None, (row.who, row.address, row.start)))
+        where = f"{row.status} at step {row.step}" if row.step else row.status
+        texts = [f"{row.number} {words.GLYPHS[row.status]} {about}", where, row.what]
+        shown = NEW_LINE.join(_broken(text, cells=WIDE_CELLS) for text in texts if text)
+        tint = _TINTS.get(row.status, _TINTS["missing" if row.status == "incomplete" else "done"])
+        yield f"rnote over a0 {tint} : {shown}"
+    yield "@enduml\n"
 
 
 def _blocks(chart: SequenceChart) -> Iterator[str]:
@@ -97,11 +126,11 @@ def _blocks(chart: SequenceChart) -> Iterator[str]:
 class _Drawing:
     """A chart as PlantUML's lines."""
 
-    def __init__(self, chart: SequenceChart) -> None:
-        self.chart = chart
+    def __init__(self, chart: SequenceChart, view: Overview | None = None) -> None:
+        self.chart, self.view = chart, view
         self.keys = words.CaptureKeys(chart)
         self.culprit = culprit(chart)
-        self.actors = lanes(chart)
+        self.actors = view.busy if view else lanes(chart)
         self.idents = {actor.ident: f"a{index}" for index, actor in enumerate(self.actors)}
 
     def head(self, page: str) -> Iterator[str]:
@@ -109,17 +138,22 @@ class _Drawing:
         yield "hide footbox"
         yield "skinparam shadowing false"
         yield "skinparam responseMessageBelowArrow false"
-        subject = f", {chart.subject}" if chart.subject else ""
         glyph = words.GLYPHS.get(chart.status, "")
-        texts = [f"{chart.title}{subject}", f"{glyph} {words.verdict(chart)}"]
-        if chart.cause:
-            texts.append(f"{words.sentence(chart.cause.text)} ({chart.cause.code})")
+        texts = [
+            headline.whose(chart),
+            f"{glyph} {words.sentence(headline.verdict(chart))}",
+            words.sentence(headline.at(chart)),
+        ]
+        if chart.advice:
+            texts.append(f"What to do: {chart.advice}")
+        texts = [text for text in texts if text]
         if page:
             texts.append(page)
-        yield "title " + NEW_LINE.join(map(_broken, texts))
+        shown = (_broken(text, MAX_LINES, WIDE_CELLS) for text in texts)
+        yield "title " + NEW_LINE.join(shown)
         for actor in self.actors:
             kind = "actor" if actor.ident == "user" else "participant"
-            host = NEW_LINE + _broken(actor.host, 2) if actor.host else ""
+            host = NEW_LINE + _broken(actor.host, 2) if actor.host and not self.view else ""
             yield f'{kind} "{_broken(actor.title, 2)}{host}" as {self.idents[actor.ident]}'
         if not self.actors:
             yield "participant a0"
@@ -142,7 +176,44 @@ class _Drawing:
             if length is not None:
                 yield f"...{quoted(words.duration(length))} later..."
             yield self.arrow(arrow)
+            if arrow is self.culprit:
+                yield from self.cause(self.idents[arrow.sender], self.idents[arrow.receiver])
             before = arrow
+        if step.number == self.chart.stopped_at and self.culprit is None and not again:
+            yield from self.cause()
+
+    def cause(self, *ends: str) -> Iterator[str]:
+        """Cause and remedy as a note over the lanes of what failed, or over all."""
+        cause = self.chart.cause
+        if cause is None:
+            return
+        texts = [f"✗ {words.sentence(cause.text)} ({cause.code})"]
+        if cause.remedy:
+            texts.append(f"Remedy: {words.sentence(cause.remedy)}")
+        over = ", ".join(sorted(set(ends), key=lambda end: int(end[1:]))) or self._all()
+        shown = NEW_LINE.join(_broken(text, MAX_LINES, WIDE_CELLS) for text in texts)
+        yield f"note over {over} {_TINTS['failed']} : {shown}"
+
+    def short(self) -> Iterator[str]:
+        """The overview: a numbered arrow, or a few, for each step."""
+        yield "@startuml"
+        yield from self.head("")
+        for stroke in self.view.strokes if self.view else ():
+            said = f"{stroke.number} {words.GLYPHS[stroke.status]} {stroke.label}"
+            when = ", ".join(filter(None, (stroke.clock, stroke.took if stroke.clock else "")))
+            text = NEW_LINE.join((_broken(said), quoted(when or stroke.status)))
+            if stroke.sender not in self.idents or stroke.receiver not in self.idents:
+                yield f"note over {self._all()} : {text}"
+                continue
+            sender, receiver = self.idents[stroke.sender], self.idents[stroke.receiver]
+            if sender == receiver:
+                yield f"note over {sender} : {text}"
+            else:
+                shaft = _DASHED.get(stroke.status) or _SHAFTS[stroke.status]
+                yield f"{sender} {shaft} {receiver} : {text}"
+            if stroke.blamed:
+                yield from self.cause(sender, receiver)
+        yield "@enduml\n"
 
     def arrow(self, arrow: Arrow) -> str:
         glyph = words.GLYPHS.get(arrow.status, "")
@@ -153,9 +224,6 @@ class _Drawing:
         details = [words.repeats(arrow), f"({frames})" if frames else ""]
         if any(details):
             texts.append(_broken(" ".join(filter(None, details)), 2))
-        if self.chart.cause is not None and arrow is self.culprit:
-            cause = self.chart.cause
-            texts.append(_broken(f"{words.sentence(cause.text)} ({cause.code})"))
         sender, receiver = self.idents[arrow.sender], self.idents[arrow.receiver]
         text = NEW_LINE.join(texts)
         if sender == receiver:

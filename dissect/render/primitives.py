@@ -123,3 +123,13 @@ def text_block(lines: Sequence[str], x: float, role: str, size: float, bold: boo
         for index, line in enumerate(lines)
     )
     return Block(len(lines) * step, items)
+
+
+def stacked(sheets: Sequence[Page]) -> Page:
+    """Pages one below the other, as one."""
+    items: list[tuple[float, Item]] = []
+    y = 0.0
+    for page in sheets:
+        items.extend((y + dy, item) for dy, item in page.items)
+        y += page.height
+    return Page(PAGE_WIDTH, y, tuple(items))

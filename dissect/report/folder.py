@@ -97,7 +97,8 @@ def is_phone_log(path: Path) -> bool:
 
 def flow_rows(charts: Sequence[SequenceChart]) -> list[dict[str, str]]:
     """What the index tells of each flow."""
-    from dissect.render.words import sentence, verdict
+    from dissect.render.headline import verdict
+    from dissect.render.words import sentence
 
     return [
         {

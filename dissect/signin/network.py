@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection
 
 # Not failures of a sign-in: ordinary ends of a connection.
 _ORDINARY_ALERTS = frozenset({"close_notify", "user_canceled", "no_renegotiation"})
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 # _sip._udp, _sips._tcp, _sip._tls, _sipinternaltls._tcp, _sipfederationtls._tcp
 _SIP_SERVICES = ("_sip._", "_sips._", "_sipinternal._", "_sipinternaltls._", "_sipfederationtls._")
 
@@ -62,23 +66,52 @@ def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
     for alert in row.alerts:
         if alert.level == "fatal" and alert.description not in _ORDINARY_ALERTS:
             by = "client" if alert.direction == 0 else "server"
-            yield "tls.alert", {"alert": alert.description, "by": by, **facts, **_dates(row)}
+            yield (
+                "tls.alert",
+                {"alert": alert.description, "by": by, **facts, **_dates(row, alert.time_ns)},
+            )
             break
 
 
-def _dates(row: TlsConnection) -> dict[str, Fact]:
-    """The validity of the server's certificate, for who asks whose clock is wrong."""
+def _dates(row: TlsConnection, seen_ns: int) -> dict[str, Fact]:
+    """The validity of the server's certificate, for who asks whose clock is wrong, and in words:
+    compared with when it was refused."""
     if not row.certificates:
         return {}
     leaf = row.certificates[0]
-    moments = (("certificate_from", leaf.not_before_ns), ("certificate_until", leaf.not_after_ns))
     try:
-        return {
-            name: datetime.fromtimestamp(ns // 1_000_000_000, UTC).isoformat()
-            for name, ns in moments
-        }
+        begins, ends, seen = (
+            datetime.fromtimestamp(ns // 1_000_000_000, UTC)
+            for ns in (leaf.not_before_ns, leaf.not_after_ns, seen_ns)
+        )
     except (ValueError, OverflowError, OSError):
         return {}  # beyond what a calendar holds: nothing is concluded from it
+    return {
+        "certificate_from": begins.isoformat(),
+        "certificate_until": ends.isoformat(),
+        "certificate_dates": _compared(begins, ends, seen),
+    }
+
+
+def _compared(begins: datetime, ends: datetime, seen: datetime) -> str:
+    """A certificate's dates (UTC) against those of the capture."""
+    if seen < begins:
+        return f"valid only from {_day(begins)}, {_apart(begins - seen)} after this capture"
+    if seen > ends:
+        return f"expired on {_day(ends)}, {_apart(seen - ends)} before this capture"
+    return f"valid until {_day(ends)}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"  # in no locale's language
+
+
+def _apart(length: timedelta) -> str:
+    for unit, seconds in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        count = int(length.total_seconds() // seconds)
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"
 
 
 def tcp(row: TcpConnection) -> Iterator[tuple[str, dict[str, Fact]]]:

@@ -244,7 +244,7 @@ def test_a_named_flow_of_which_nothing_is_seen_says_what_would_help() -> None:
     told = [word for role in roles for word in ("--role", role)]
     code, out, _ = dissect("flow", phone, "--no-auto-keys", "--flow", "sip-call", *told)
     assert code == 1
-    assert "INCOMPLETE, stopped at step 1 of 3: The call is placed" in out
+    assert "INCOMPLETE: steps 1, 2 and 3 could not be seen" in out
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

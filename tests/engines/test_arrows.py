@@ -16,7 +16,7 @@ from dissect.cli.main import main
 from dissect.engines.tshark import arrows, field_facts
 from dissect.errors import DefinitionError, UsageError
 from dissect.flow.definition import parse
-from dissect.flow.schema import Worded
+from dissect.flow.fitting import Worded
 from dissect.model import Event, Secret, SequenceChart, Text
 from dissect.pipeline import Options, Session
 from dissect.signin.advice import catalogue
@@ -127,7 +127,12 @@ def chart(*captures: str, flows: tuple[str, ...] = ("kerberos-wia",)) -> Sequenc
         ("good", 3, None, []),  # kinit and kvno have no browser: nothing was shown to ADFS
         ("bad", 1, "kerberos.KDC_ERR_PREAUTH_FAILED", [4]),
         pytest.param("locked", 1, "kerberos.KDC_ERR_CLIENT_REVOKED", [2], marks=pytest.mark.long),
-        ("nospn", 2, "kerberos.KDC_ERR_S_PRINCIPAL_UNKNOWN", [8, 6]),  # asked twice
+        (
+            "nospn",
+            2,
+            "kerberos.KDC_ERR_S_PRINCIPAL_UNKNOWN",
+            [6, 8],
+        ),  # asked twice; in order of time
     ],
 )
 def test_kerberos(

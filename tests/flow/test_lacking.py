@@ -82,4 +82,5 @@ def test_a_failure_before_it_is_the_reason() -> None:
     files = [str(source / f"{part}.pcapng") for part in ("phone", "browser")]
     (found,) = session(files, map(str, source.glob("*.keys")), flows=("vvx-web-signin",)).charts
     assert "step 4 failed before it" in why(found, 5)
-    assert set(found.cause.identifiers if found.cause else ()) == {"correlation_id", "trace_id"}
+    assert found.cause is not None
+    assert not found.cause.identifiers  # the phone's polls have some, at Azure AD: not ADFS's

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dissect.flow.definition import parse
+from dissect.flow.fitting import Worded
 from dissect.flow.match import match
-from dissect.flow.schema import Worded
 from dissect.model import Endpoint, Event, Fact, SequenceChart, Source
 from dissect.redaction.book import SecretBook
 

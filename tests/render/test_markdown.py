@@ -105,7 +105,8 @@ def test_documents(name: str) -> None:
 
 def test_verdict_first_and_what_a_ticket_needs() -> None:
     text = render(charts.failure(), "markdown")
-    assert text.startswith("## ✗ Failed at step")
+    assert text.startswith("## ✗ Failed: ADFS did not accept the user name or password of")
+    assert "At step 4 of 7: Redirect to ADFS." in text
     assert "**Remedy:**" in text
     assert "tcp.stream ==" in text
     assert len(text) < 65_536

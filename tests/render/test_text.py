@@ -88,6 +88,8 @@ def test_drawn_line_by_line() -> None:
         "  0:12.500             │╌╌╌╌╌>│     ≈ guess\n"
         "  0:13.000  5          │<━━━━━│     ✗ 401\n"
         "  0:14.000  6          │      ●     locks\n"
+        "\n"
+        "✗ FAILED at step 2 of 2: Login: Small\n"
     )
 
 
@@ -100,8 +102,9 @@ def test_ascii_drawing() -> None:
 
 def test_verdict_first_then_cause_remedy_evidence() -> None:
     lines = ladder(charts.failure()).splitlines()
-    assert lines[0] == "✗ FAILED at step 4 of 7: Redirect to ADFS"
-    head = "\n".join(lines[:10])
+    assert lines[0].startswith("✗ FAILED: ADFS did not accept the user name or password")
+    assert "  at step 4 of 7: Redirect to ADFS" in lines[:4]
+    head = "\n".join(lines[:12])
     assert "[adfs.credentials_rejected]" in head
     assert "Check the account in Active Directory" in head
     assert "frames 281–287 of browser.pcapng (tcp.stream 12)" in head
@@ -168,13 +171,15 @@ def test_diagnostics_at_the_end_once() -> None:
     chart = charts.failure()
     text = ladder([chart], diagnostics=(*chart.diagnostics, "browser.pcapng is cut short"))
     assert text.count(chart.diagnostics[0][1:]) == 1
-    assert text.rstrip().endswith("browser.pcapng is cut short")
+    notes, verdict = text.rstrip().rsplit("\n\n", 1)
+    assert notes.endswith("browser.pcapng is cut short")
+    assert verdict.startswith("✗ FAILED at step 4 of 7: ADFS did not accept")
 
 
 def test_several_flows() -> None:
     text = ladder([charts.success(), charts.failure()])
-    assert "Flow 1 of 2" in text
-    assert "Flow 2 of 2" in text
+    assert "\n1 of 2\n" in text
+    assert "\n2 of 2\n" in text
 
 
 def test_no_flow() -> None:

@@ -98,7 +98,7 @@ def test_opens_from_disk_and_loads_nothing(browser: Any, pages: dict[str, Path],
     assert browser.execute_script("return document.querySelectorAll('.arrow').length") > 10
     heading = browser.execute_script("return document.querySelector('h1').innerText")
     assert " object at 0x" not in browser.execute_script("return document.body.textContent")
-    assert heading.startswith("✗ Failed at step 4" if name == "wrong-password" else "✓ Complete")
+    assert heading.startswith("✗ Failed: ADFS" if name == "wrong-password" else "✓ Complete")
 
 
 def test_hostile_text_stays_text(browser: Any, tmp_path: Path) -> None:
@@ -184,6 +184,87 @@ def test_keyboard_and_filter(browser: Any, pages: dict[str, Path]) -> None:
     assert browser.switch_to.active_element.tag_name == "button"
 
 
+def test_arrow_keys_work_at_once(browser: Any, pages: dict[str, Path]) -> None:
+    """Before anything is clicked: to a message that is seen, and on from there."""
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, pages["wrong-password"])
+    rows = """const rows = [...document.querySelectorAll('.arrow')];
+        return rows.indexOf(document.activeElement.closest('.arrow'));"""
+    body = browser.find_element("tag name", "body")
+    body.send_keys(Keys.ARROW_DOWN)
+    first = browser.execute_script(rows)
+    assert first >= 0
+    browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    assert browser.execute_script(rows) == first + 1
+    browser.switch_to.active_element.send_keys(Keys.ARROW_UP)
+    assert browser.execute_script(rows) == first
+
+
+@pytest.mark.parametrize("width", [1400, 700])
+def test_a_detail_stays_beside_its_arrow(browser: Any, pages: dict[str, Path], width: int) -> None:
+    """The panel makes the page narrower, rows higher; where it covers the lower half its arrow
+    is above it. The failed one has the remedy in it."""
+    browser.set_window_size(width, 900)
+    opened(browser, pages["wrong-password"])
+    place = "return arguments[0].getBoundingClientRect().top"
+    failed = browser.find_element("css selector", ".arrow.failed button")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", failed)
+    before = browser.execute_script(place, failed)
+    browser.execute_script("arguments[0].click()", failed)
+    after = browser.execute_script(place, failed)
+    panel = browser.find_element("id", "panel")
+    if width > 900:
+        assert abs(after - before) < 4
+    else:
+        top = browser.execute_script(place, panel)
+        assert 0 <= after < top
+    cause = browser.execute_script("return arguments[0].textContent", panel)
+    assert "Remedy" in cause
+    assert "ADFS event log" in cause
+    browser.set_window_size(1400, 900)
+
+
+def test_the_overview_leads_to_its_arrows(browser: Any, pages: dict[str, Path]) -> None:
+    opened(browser, pages["wrong-password"])
+    targets = browser.execute_script(
+        "return [...document.querySelectorAll('.stroke a')].map(a => a.getAttribute('href'))"
+    )
+    assert len(targets) == 10
+    for target in targets:
+        assert browser.execute_script(
+            "return document.querySelector(arguments[0]) !== null", target
+        ), target
+
+
+def test_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given by absolute paths from elsewhere; names that are alike keep what tells them apart."""
+    import shutil as files
+
+    item = scenario("wrong-password")
+    told = tmp_path / "Customer Secret GmbH"
+    for part in ("one", "two"):
+        (told / part).mkdir(parents=True)
+    for name in ("phone.pcapng", "phone.keys"):
+        files.copy(item.folder / name, told / "one" / name)
+    for name in ("browser.pcapng", "browser.keys"):
+        files.copy(item.folder / name, told / "two" / name.replace("browser", "phone"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    captures = [str(told / part / "phone.pcapng") for part in ("one", "two")]
+    outputs = [f"out.{kind}" for kind in ("html", "md", "mmd", "puml", "svg", "pdf")]
+    told_to = [word for name in outputs for word in ("-o", name)]
+    CliRunner().invoke(cli, ["flow", *captures, *told_to], standalone_mode=False)
+    for name in outputs:
+        data = (elsewhere / name).read_bytes()
+        assert data
+        assert b"Customer" not in data, name
+    page = (elsewhere / "out.html").read_text("utf-8")
+    assert "one/phone.pcapng" in page
+    assert "two/phone.pcapng" in page
+
+
 @pytest.mark.parametrize("what", ["wrong-password", "hostile", "index", "dark", "narrow"])
 def test_axe_finds_nothing_serious(
     tmp_path: Path, browser: Any, pages: dict[str, Path], what: str
@@ -238,7 +319,8 @@ def test_prints_all_of_it(browser: Any, pages: dict[str, Path], tmp_path: Path) 
     assert len(labels) > 10
     for label in labels:
         assert label.split()[-1][:8] in flat
-    assert "Failedatstep4of7" in flat
+    assert "Failed:ADFSdidnotaccept" in flat
+    assert "Atstep4of7" in flat
 
 
 def test_lanes_and_lifelines_meet(browser: Any, pages: dict[str, Path]) -> None:
@@ -249,9 +331,10 @@ def test_lanes_and_lifelines_meet(browser: Any, pages: dict[str, Path]) -> None:
         heads, lines = browser.execute_script(
             """const box = e => { const b = e.getBoundingClientRect(); return [b.left, b.right]; };
             return [[...document.querySelectorAll('.flow .head')].map(box),
-                [...document.querySelector('.flow .lifelines').children].map(box)];"""
+                [...document.querySelectorAll('.flow .short .lifelines line')].concat(
+                    [...document.querySelector('.flow .step .lifelines').children]).map(box)];"""
         )
-        assert len(heads) == len(lines) == 7
+        assert len(heads) == len(lines) == 14  # of the overview, then of all arrows
         for (left, right), (x, _) in zip(heads, lines, strict=True):
             assert abs((left + right) / 2 - x) < 4
         overflow = (

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from dissect.flow.schema import FACT, FIELD, Worded
+from dissect.flow.fitting import Worded
+from dissect.flow.schema import FACT, FIELD
 from dissect.model import Fact, Secret, Text
 from dissect.redaction.forms import looks_like_token
 from dissect.redaction.judge import Judge

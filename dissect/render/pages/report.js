@@ -65,11 +65,25 @@
     const button = open;
     open = null;
     button.setAttribute('aria-expanded', 'false');
-    panel.hidden = true;
-    button.focus();
+    keeping(button, () => { panel.hidden = true; });
+    button.focus({ preventScroll: true });
   };
 
-  const show = (button) => {
+  // A panel that opens or closes makes the page narrower or wider: its arrow stays where it was,
+  // and where the panel covers the lower half, above it.
+  const keeping = (button, change) => {
+    const before = button.getBoundingClientRect().top;
+    change();
+    const covered = !panel.hidden && getComputedStyle(panel).position === 'fixed';
+    const wanted = covered ? Math.min(before, 60) : before;
+    for (let tries = 0; tries < 3; tries += 1) {
+      const off = button.getBoundingClientRect().top - wanted;
+      if (Math.abs(off) < 1) break;
+      window.scrollBy(0, off);
+    }
+  };
+
+  const show = (button) => keeping(button, () => {
     if (open) open.setAttribute('aria-expanded', 'false');
     open = button;
     button.setAttribute('aria-expanded', 'true');
@@ -82,7 +96,7 @@
     for (const index of item.messages) panel.append(...message(data.messages[index]));
     panel.hidden = false;
     panel.scrollTop = 0;
-  };
+  });
 
   const visible = () => rows.filter((row) => !row.hidden);
 
@@ -138,12 +152,20 @@
       if (event.target === find) { find.value = ''; filter(); }
       close();
     } else if (!typing && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
+      if (event.target.closest('#panel, .scroll')) return;
       const row = event.target.closest('.arrow');
-      if (!row) return;
-      event.preventDefault();
       const all = visible();
-      const next = all[all.indexOf(row) + (event.key === 'ArrowDown' ? 1 : -1)];
+      let next = all[all.indexOf(row) + (event.key === 'ArrowDown' ? 1 : -1)];
+      if (!row) {
+        // Nothing is chosen yet: the one that failed, if it is to be seen, else the first seen.
+        const seen = all.filter((each) => {
+          const place = each.getBoundingClientRect();
+          return place.bottom > 0 && place.top < window.innerHeight;
+        });
+        next = seen.find((each) => each.classList.contains('failed')) || seen[0] || all[0];
+      }
       if (!next) return;
+      event.preventDefault();
       const button = next.firstElementChild;
       button.focus();
       if (open) show(button);
