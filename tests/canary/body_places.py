@@ -138,12 +138,24 @@ def _texts() -> Iterator[tuple[str, tuple[str, Body]]]:
     yield "binary", ("application/octet-stream", lambda t: b"\0\1" + t.encode() + b"\0")
     yield "binary.utf16", ("application/octet-stream", lambda t: t.encode("utf-16"))
     yield "answer-form", (FORM, lambda t: f"zeta={quote(t)}&a=1".encode())
-    yield "json.lines", ("application/x-ndjson", lambda t: json.dumps({"zeta": t}).encode() + b"\n{}")
-    yield "json.jsonp", ("application/javascript", lambda t: f"cb({json.dumps({'zeta': t})})".encode())
+    yield (
+        "json.lines",
+        ("application/x-ndjson", lambda t: json.dumps({"zeta": t}).encode() + b"\n{}"),
+    )
+    yield (
+        "json.jsonp",
+        ("application/javascript", lambda t: f"cb({json.dumps({'zeta': t})})".encode()),
+    )
     yield "json.cut", (JSON, lambda t: f'{{"zeta": {json.dumps(t)}, "a"'.encode())
     yield "json.twice", (JSON, lambda t: f'{{"a": {json.dumps(t)}, "a": 1}}'.encode())
-    yield "json.utf16", ("application/json; charset=utf-16", lambda t: json.dumps({"zeta": t}).encode("utf-16"))
-    yield "json.escaped", (JSON, lambda t: ('{"zeta": "' + "".join(f"\\u{ord(c):04x}" for c in t) + '"}').encode())
+    yield (
+        "json.utf16",
+        ("application/json; charset=utf-16", lambda t: json.dumps({"zeta": t}).encode("utf-16")),
+    )
+    yield (
+        "json.escaped",
+        (JSON, lambda t: ('{"zeta": "' + "".join(f"\\u{ord(c):04x}" for c in t) + '"}').encode()),
+    )
 
 
 _BOUNDARY = "multipart/form-data; boundary=xYz"
@@ -198,6 +210,17 @@ def both_ways() -> Iterator[tuple[str, tuple[str, Body]]]:
 def _words(text: str) -> str:
     return f"The password {text} is not right"
 
+
+# Sentences of a server that quote what no sentence may: a named secret, an address with one.
+_SAID: dict[str, Callable[[str], object]] = {
+    "said.named": lambda t: {"error": "x", "error_description": f"password={t} was wrong"},
+    "said.url": lambda t: {
+        "error": "x",
+        "error_description": f"see https://h.example/a?zeta={quote(t)} now",
+    },
+    "said.json": lambda t: {"error": "x", "error_description": json.dumps({"zeta": t})},
+}
+BODIES.update({f"json.{name}": (JSON, _json(make)) for name, make in _SAID.items()})
 
 # The server's own words, which stay readable: a secret that is known must be masked in them.
 ECHOES: dict[str, Callable[[str, str], dict[str, object]]] = {

@@ -35,9 +35,7 @@ def everything(runner: Runner) -> str:
     for index, (name, known) in enumerate(facts.items()):
         label = name + "".join(f"[ {fact}={{{fact}}}]" for fact in known)
         anchors.append(f"a{index}")
-        arrows += (
-            f'[[step.arrow]]\nid = "a{index}"\nevent = "{name}"\nfrom = "client"\nto = "server"\nlabel = "{label}"\n'
-        )
+        arrows += f'[[step.arrow]]\nid = "a{index}"\nevent = "{name}"\nfrom = "client"\nto = "server"\nlabel = "{label}"\n'
     return head.replace("{anchors}", json.dumps(anchors)) + arrows
 
 

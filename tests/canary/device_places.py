@@ -13,7 +13,9 @@ def dhcp(options: bytes, name: bytes = b"", file: bytes = b"", operation: int = 
     """RFC 2131 §2."""
     kind = 1 if operation == 1 else 5
     fixed = struct.pack("!4BIHH4s4s4s4s", operation, 1, 6, 0, 9, 0, 0, *[bytes(4)] * 4)
-    fixed += b"\2\0\0\0\0\1".ljust(16, b"\0") + name[:63].ljust(64, b"\0") + file[:127].ljust(128, b"\0")
+    fixed += (
+        b"\2\0\0\0\0\1".ljust(16, b"\0") + name[:63].ljust(64, b"\0") + file[:127].ljust(128, b"\0")
+    )
     return fixed + b"\x63\x82\x53\x63" + bytes((53, 1, kind)) + options + b"\xff"
 
 
@@ -46,7 +48,10 @@ _STRINGS = (17, 18, 40, 43, 47, 60, 62, 64, 66, 67, 77, 86, 90, 94, 97, 98, 100,
 
 
 def _dns(answers: list[tuple[int, bytes]], name: str = "h.test", kind: int = 16) -> bytes:
-    labels = b"".join(bytes((min(len(part), 63),)) + part.encode()[:63] for part in name.split(".")) + b"\0"
+    labels = (
+        b"".join(bytes((min(len(part), 63),)) + part.encode()[:63] for part in name.split("."))
+        + b"\0"
+    )
     head = struct.pack("!6H", 7, 0x8180 if answers else 0x0100, 1, len(answers), 0, 0)
     records = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", k, 1, 60, len(d)) + d for k, d in answers)
     return head + labels + struct.pack("!HH", kind, 1) + records
@@ -55,7 +60,10 @@ def _dns(answers: list[tuple[int, bytes]], name: str = "h.test", kind: int = 16)
 def _txt(prefix: str) -> Build:
     def build(text: str) -> Datagrams:
         value = (prefix + text).encode()
-        data = b"".join(bytes((len(value[i : i + 255]),)) + value[i : i + 255] for i in range(0, len(value), 255))
+        data = b"".join(
+            bytes((len(value[i : i + 255]),)) + value[i : i + 255]
+            for i in range(0, len(value), 255)
+        )
         return [(40001, 53, _dns([])), (40001, 53, _dns([(16, data)]))]
 
     return build
@@ -68,7 +76,9 @@ def _record(kind: int, before: bytes = b"") -> Build:
 def _edns(text: str) -> Datagrams:
     """A cookie (RFC 7873) and an unknown option in the OPT record."""
     value = text.encode()
-    option = struct.pack("!HH", 10, len(value)) + value + struct.pack("!HH", 65001, len(value)) + value
+    option = (
+        struct.pack("!HH", 10, len(value)) + value + struct.pack("!HH", 65001, len(value)) + value
+    )
     head = struct.pack("!6H", 8, 0x0100, 1, 0, 0, 1) + b"\1h\4test\0\0\1\0\1"
     return [(40003, 53, head + b"\0" + struct.pack("!HHIH", 41, 4096, 0, len(option)) + option)]
 
@@ -89,9 +99,17 @@ def _kiss(text: str) -> Datagrams:
 
 def _radius(text: str) -> Datagrams:
     value = text.encode()[:200]
-    attributes = b"\1\5bob" + bytes((2, 2 + len(value))) + value + bytes((26, 8 + len(value))) + b"\0\0\1\x37"
+    attributes = (
+        b"\1\5bob"
+        + bytes((2, 2 + len(value)))
+        + value
+        + bytes((26, 8 + len(value)))
+        + b"\0\0\1\x37"
+    )
     attributes += bytes((10, 2 + len(value))) + value + bytes((18, 2 + len(value))) + value
-    return [(40004, 1812, b"\1\7" + struct.pack("!H", 20 + len(attributes)) + bytes(16) + attributes)]
+    return [
+        (40004, 1812, b"\1\7" + struct.pack("!H", 20 + len(attributes)) + bytes(16) + attributes)
+    ]
 
 
 def _ber(tag: int, value: bytes) -> bytes:
@@ -108,12 +126,27 @@ def ldap_bind(text: str) -> bytes:
 def _stun(text: str) -> Datagrams:
     value = text.encode()
     data = value + bytes(-len(value) % 4)
-    attribute = struct.pack("!HH", 6, len(value)) + data + struct.pack("!HH", 0x8022, len(value)) + data
-    return [(40005, 3478, b"\0\1" + struct.pack("!H", len(attribute)) + b"\x21\x12\xa4\x42" + bytes(12) + attribute)]
+    attribute = (
+        struct.pack("!HH", 6, len(value)) + data + struct.pack("!HH", 0x8022, len(value)) + data
+    )
+    return [
+        (
+            40005,
+            3478,
+            b"\0\1"
+            + struct.pack("!H", len(attribute))
+            + b"\x21\x12\xa4\x42"
+            + bytes(12)
+            + attribute,
+        )
+    ]
 
 
 def _unknown(text: str) -> Datagrams:
-    return [(40006, 40007, b"\0\1" + text.encode()), (40006, 69, b"\0\1" + text.encode() + b"\0octet\0")]
+    return [
+        (40006, 40007, b"\0\1" + text.encode()),
+        (40006, 69, b"\0\1" + text.encode() + b"\0octet\0"),
+    ]
 
 
 PLACES: dict[str, Build] = {
@@ -137,7 +170,9 @@ PLACES: dict[str, Build] = {
     "radius.password": _radius, "stun.username": _stun, "udp.unknown": _unknown,
 }  # fmt: skip
 # A name that is looked up is what the user looks for: it is shown, however it looks.
-PUBLIC: dict[str, str] = {"dns.query.label": "the name that is asked for is the answer to why a lookup failed"}
+PUBLIC: dict[str, str] = {
+    "dns.query.label": "the name that is asked for is the answer to why a lookup failed"
+}
 
 
 def proxy_header(text: str) -> bytes:
@@ -187,7 +222,10 @@ def pcapng(frames: list[bytes], own: dict[str, str]) -> bytes:
     value = {name: own.get(name, "").encode() for name in BLOCK_PLACES}
 
     def options(**codes: int) -> bytes:
-        return b"".join(_text(code, value[name.replace("__", ".").replace("_", "-")]) for name, code in codes.items())
+        return b"".join(
+            _text(code, value[name.replace("__", ".").replace("_", "-")])
+            for name, code in codes.items()
+        )
 
     content = _block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
                      + options(section__comment=1, section__hardware=2, section__application=4))  # fmt: skip

@@ -50,7 +50,13 @@ LOG_SIP: dict[str, tuple[str, str]] = {
     "vvx.sip.contact": ("Contact", "<sip:bob@192.0.2.1;pn-prid={p}>"), "vvx.sip.gssapi": ("Authorization", 'TLS-DSK gssapi-data="{p}'),
 }  # fmt: skip
 PHONE_LOG = (*_ENTRIES, *LOG_SIP)
-SYSLOG = ("syslog.free", "syslog.sip.authorization", "syslog.sip.unknown", "syslog.sip.body", "syslog.sip.password")
+SYSLOG = (
+    "syslog.free",
+    "syslog.sip.authorization",
+    "syslog.sip.unknown",
+    "syslog.sip.body",
+    "syslog.sip.password",
+)
 
 
 def phone_log(own: dict[str, str]) -> bytes:
@@ -91,29 +97,57 @@ def _extension(kind: int, data: bytes) -> bytes:
     return struct.pack("!HH", kind, len(data)) + data
 
 
-HELLO = ("tls.session-id", "tls.ticket", "tls.psk-identity", "tls.cookie", "tls.unknown-extension", "tls.early-data", "tls.random")
+HELLO = (
+    "tls.session-id",
+    "tls.ticket",
+    "tls.psk-identity",
+    "tls.cookie",
+    "tls.unknown-extension",
+    "tls.early-data",
+    "tls.random",
+)
 
 
 def hello(own: dict[str, str]) -> bytes:
     """A ClientHello (RFC 8446 §4.1.2) with secrets in what opens a session again; early data."""
     value = {name: own.get(name, "").encode()[:180] for name in HELLO}
     identity = value["tls.psk-identity"]
-    psk = struct.pack("!H", len(identity) + 6) + struct.pack("!H", len(identity)) + identity + bytes(4)
+    psk = (
+        struct.pack("!H", len(identity) + 6)
+        + struct.pack("!H", len(identity))
+        + identity
+        + bytes(4)
+    )
     psk += struct.pack("!HB", 33, 32) + bytes(32)
     name = b"login.example"
     extensions = _extension(0, struct.pack("!HBH", len(name) + 3, 0, len(name)) + name)
     extensions += _extension(35, value["tls.ticket"]) + _extension(43, b"\x04\3\4\3\3")
     extensions += _extension(44, struct.pack("!H", len(value["tls.cookie"])) + value["tls.cookie"])
-    extensions += _extension(65300, value["tls.unknown-extension"]) + _extension(42, b"") + _extension(41, psk)
+    extensions += (
+        _extension(65300, value["tls.unknown-extension"])
+        + _extension(42, b"")
+        + _extension(41, psk)
+    )
     session = value["tls.session-id"][:32]
     body = b"\3\3" + value["tls.random"][:32].ljust(32, b"r") + bytes((len(session),)) + session
     body += b"\0\2\x13\1\1\0" + struct.pack("!H", len(extensions)) + extensions
     handshake = b"\1" + len(body).to_bytes(3) + body
     early = value["tls.early-data"].ljust(48, b"e")
-    return b"\x16\3\1" + struct.pack("!H", len(handshake)) + handshake + b"\x17\3\3" + struct.pack("!H", len(early)) + early
+    return (
+        b"\x16\3\1"
+        + struct.pack("!H", len(handshake))
+        + handshake
+        + b"\x17\3\3"
+        + struct.pack("!H", len(early))
+        + early
+    )
 
 
-CERTIFICATE = ("tls.certificate.serial-number", "tls.certificate.unknown-extension", "tls.certificate.description")
+CERTIFICATE = (
+    "tls.certificate.serial-number",
+    "tls.certificate.unknown-extension",
+    "tls.certificate.description",
+)
 
 
 def certificate(folder: Path, own: dict[str, str]) -> Path:
@@ -131,7 +165,11 @@ def certificate(folder: Path, own: dict[str, str]) -> Path:
     path = folder / "server.pem"
     path.write_bytes(
         built.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
     return path
 
@@ -139,7 +177,9 @@ def certificate(folder: Path, own: dict[str, str]) -> Path:
 class Tls:
     """Client and server in memory; what each writes is what was on the wire (RFC 8446, RFC 5246)."""
 
-    def __init__(self, folder: Path, version: ssl.TLSVersion, protocol: str, own: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, version: ssl.TLSVersion, protocol: str, own: dict[str, str]
+    ) -> None:
         keys = folder / "peers.keys"
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.load_cert_chain(certificate(folder, own))

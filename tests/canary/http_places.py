@@ -40,8 +40,6 @@ def safe(text: str) -> str:
     return quote(text, safe="%")
 
 
-
-
 SECRET_QUERIES = (
     "q", "zeta", "token", "code", "sig", "X-Amz-Signature", "X-Goog-Signature", "api_key", "key",
     "state", "RelayState", "SAMLart", "ticket", "wctx", "passCode", "user_code", "hash", "h",

@@ -47,7 +47,9 @@ class Watch:
             with contextlib.suppress(OSError):  # gone meanwhile, or a pipe's place
                 if path.is_file():
                     self.removed += 1
-                    self.seen.append(("temporary file", os.fsencode(path) + b"\n" + path.read_bytes()))
+                    self.seen.append(
+                        ("temporary file", os.fsencode(path) + b"\n" + path.read_bytes())
+                    )
 
 
 _WATCHES: list[Watch] = []

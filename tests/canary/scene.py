@@ -48,15 +48,14 @@ class Scene:
     logs: list[str] = field(default_factory=list)
     positions: dict[int, str] = field(default_factory=dict)
     chain: Chain = ()
-    rotate: bool = False  # each position has its own chain
+    rotate: int = 0  # each position has a chain of its own; of which this many are passed over
     shape: str = "word"
-    sent: int = 0
 
     def text(self, position: str) -> str:
         """A new canary of this position, in its layers."""
         number = len(self.positions)
         self.positions[number] = position
-        chain = CHAINS[number % len(CHAINS)] if self.rotate else self.chain
+        chain = CHAINS[(number + self.rotate) % len(CHAINS)] if self.rotate else self.chain
         if self.rotate:
             self.positions[number] += f" ({' in '.join(chain)})"
         return wrapped(SHAPES[self.shape](letters(number)), chain)
@@ -165,11 +164,15 @@ def add_sip(scene: Scene, only: Callable[[int], bool] = lambda i: True) -> None:
         asked = f"GET /ws HTTP/1.1\r\nHost: h.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
         answer = f"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
         said = [(True, asked.encode()), (False, answer.encode())]
-        inside = sip_places.PLACES["request.X-Token"](scene.text(f"websocket {protocol} sip"), 900 + number)
+        inside = sip_places.PLACES["request.X-Token"](
+            scene.text(f"websocket {protocol} sip"), 900 + number
+        )
         said += [(end, wire.websocket(1, data, end)) for end, data in inside]
         for opcode in (1, 2, 9, 8):
             text = scene.text(f"websocket {protocol} opcode {opcode}").encode()
-            said.append((True, wire.websocket(opcode, b"\3\xe8" + text if opcode == 8 else text, True)))
+            said.append(
+                (True, wire.websocket(opcode, b"\3\xe8" + text if opcode == 8 else text, True))
+            )
         frames += wire.tcp(32_100 + number, 80, said)
     scene.add("sip.pcap", frames)
 
@@ -183,7 +186,14 @@ def add_devices(scene: Scene) -> None:
     frames += [build(scene.text(name)) for name, build in device_places.FRAMES.items()]
     frames += wire.tcp(33_000, 389, [(True, device_places.ldap_bind(scene.text("ldap.simple")))])
     header = device_places.proxy_header(scene.text("proxy.tlv"))
-    frames += wire.tcp(33_001, 80, [(True, header + b"GET / HTTP/1.1\r\nHost: h.example\r\n\r\n"), (False, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")])
+    frames += wire.tcp(
+        33_001,
+        80,
+        [
+            (True, header + b"GET / HTTP/1.1\r\nHost: h.example\r\n\r\n"),
+            (False, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        ],
+    )
     unread = scene.text("tcp.unknown").encode()
     frames += wire.tcp(33_002, 9999, [(True, unread + b"\n"), (False, b"\0\1" + unread)])
     path = scene.folder / "devices.pcapng"

@@ -18,7 +18,8 @@ SWEEPS = 6
 LARGEST = 1 << 22  # of one unpacked run
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{10,}")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}[ :]?){6,}")
-_QUOTED = re.compile(rb"(?:=[0-9A-Fa-f]{2}(?:=\r?\n)?|=\r?\n){3,}")
+_QUOTED = re.compile(rb"(?:=[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2})?){3,}")
+_SOFT = re.compile(rb"=\r?\n")  # RFC 2045 §6.7: soft line breaks of quoted-printable
 _ESCAPED = re.compile(rb"\\+u00([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})")
 _ENTITY = re.compile(rb"&#?\w{1,8};")
 _STREAM = re.compile(rb"stream\r?\n")
@@ -57,8 +58,8 @@ class Searcher:
             if line not in self.lines:
                 self.lines[line] = list(self._search(line, "", DEPTH))
             yield from self.lines[line]
-        if _QUOTED.search(content):  # the one encoding that runs over lines
-            yield from self._search(_QUOTED.sub(_bytes, content), "quoted-printable", 1)
+        if _SOFT.search(content):  # the one encoding that runs over lines
+            yield from self._search(_SOFT.sub(b"", content), "quoted-printable", DEPTH)
 
     def _search(self, content: bytes, way: str, depth: int) -> Iterator[Hit]:
         yield from _plain(content, way)

@@ -81,7 +81,9 @@ def _clean(text: str) -> str:
     return text.replace("\r", "").replace("\n", "")
 
 
-def message(start: str, text: str, number: int, extra: str = "", body: bytes = b"", **own: str) -> bytes:
+def message(
+    start: str, text: str, number: int, extra: str = "", body: bytes = b"", **own: str
+) -> bytes:
     """A SIP message; `own` replaces or adds header fields (`_` in names is `-`)."""
     method = start.partition(" ")[0]
     fields = {
@@ -95,7 +97,9 @@ def message(start: str, text: str, number: int, extra: str = "", body: bytes = b
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
-def _pair(request: bytes, number: int, status: str = "403 Forbidden", extra: str = "") -> list[tuple[bool, bytes]]:
+def _pair(
+    request: bytes, number: int, status: str = "403 Forbidden", extra: str = ""
+) -> list[tuple[bool, bytes]]:
     return [(True, request), (False, message(f"SIP/2.0 {status}", "", number, extra))]
 
 
@@ -121,7 +125,9 @@ def _answer(name: str, template: str, status: str = "200 OK") -> Build:
 
 
 def _uri(template: str, method: str) -> Build:
-    return lambda t, n: _pair(message(f"{method} {filled(template, quote(t, safe='%'))} SIP/2.0", t, n), n)
+    return lambda t, n: _pair(
+        message(f"{method} {filled(template, quote(t, safe='%'))} SIP/2.0", t, n), n
+    )
 
 
 def _body(kind: str, template: str, method: str) -> Build:
@@ -137,9 +143,13 @@ def _echo(extra: str, status: str) -> Build:
     """A refusal that repeats what was sent as the credentials' response."""
 
     def build(text: str, number: int) -> list[tuple[bool, bytes]]:
-        own = f'Authorization: Digest username="bob", realm="r", nonce="1", response="{_clean(text)}"'
+        own = (
+            f'Authorization: Digest username="bob", realm="r", nonce="1", response="{_clean(text)}"'
+        )
         request = message("REGISTER sip:a.example SIP/2.0", text, number, own)
-        return _pair(request, number, status.replace("{p}", _clean(text)), extra.replace("{p}", _clean(text)))
+        return _pair(
+            request, number, status.replace("{p}", _clean(text)), extra.replace("{p}", _clean(text))
+        )
 
     return build
 

@@ -36,13 +36,14 @@ def number(text: str) -> int | None:
     return _PAIRS.index(text[:2]) * len(_PAIRS) + _PAIRS.index(text[2:])
 
 
-# What a secret may look like: a word, a token, words, a host's name, a phrase in quotation marks.
+# What a secret may look like: a word, a token, words, two with dots, one in capitals, a host's name.
 SHAPES: dict[str, Callable[[str], str]] = {
     "word": lambda own: HEAD + own + TAIL,
     "token": lambda own: f"{HEAD.title()}{own}7Xq{TAIL.title()}94",
     "words": lambda own: f"{HEAD} {own} {TAIL}",
     "dotted": lambda own: f"{HEAD}.{own}.{TAIL}",
     "upper": lambda own: (HEAD + own + TAIL).upper(),
+    "host": lambda own: f"{HEAD}{own}{TAIL}.example.com",
 }
 
 

@@ -79,17 +79,28 @@ class Http2:
         """GOAWAY with debug data (RFC 9113 §6.8), an opaque PING, an unknown frame."""
         data = text.encode()
         debug = _frame(_GOAWAY, 0, 0, bytes(4) + struct.pack("!I", 0x0B) + data)
-        return [(True, _frame(_PING, 0, 0, data[:8].ljust(8))), (False, _frame(0xBB, 0, 0, data) + debug)]
+        return [
+            (True, _frame(_PING, 0, 0, data[:8].ljust(8))),
+            (False, _frame(0xBB, 0, 0, data) + debug),
+        ]
 
     def exchange(self, one: Exchange, coding: str = "") -> Said:
         self._stream += 2
         target = one.target.partition("#")[0]
         if "://" in target[:9]:
             target = "/" + target.split("/", 3)[3]
-        asked = [(":method", one.method), (":scheme", "https"), (":authority", one.host), (":path", target)]
+        asked = [
+            (":method", one.method),
+            (":scheme", "https"),
+            (":authority", one.host),
+            (":path", target),
+        ]
         asked += _fields(one.fields)
         answer = [(":status", str(one.status)), *_fields(one.answer)]
-        body, content = CODINGS[coding](one.body) if one.body else b"", CODINGS[coding](one.content) if one.content else b""
+        body, content = (
+            CODINGS[coding](one.body) if one.body else b"",
+            CODINGS[coding](one.content) if one.content else b"",
+        )
         for data, fields, kind in ((body, asked, one.kind), (content, answer, one.content_kind)):
             if data and kind:
                 fields.append(("content-type", kind))
@@ -100,7 +111,13 @@ class Http2:
             (False, self._message(False, answer, content, one.trailers)),
         ]
 
-    def _message(self, client: bool, fields: list[tuple[str, str]], body: bytes, trailers: Sequence[tuple[str, str]]) -> bytes:
+    def _message(
+        self,
+        client: bool,
+        fields: list[tuple[str, str]],
+        body: bytes,
+        trailers: Sequence[tuple[str, str]],
+    ) -> bytes:
         more = bool(body or trailers)
         out = self._block(client, fields, 0 if more else _END_STREAM)
         size = max(7, len(body) // 3)
@@ -116,7 +133,12 @@ class Http2:
         block = self._coders[client].encode(fields, huffman=bool(self._stream & 2))
         pieces = [block[at : at + self._cut] for at in range(0, len(block), self._cut)]
         return b"".join(
-            _frame(_CONTINUATION if index else _HEADERS, (0 if index else flags) | (_END_HEADERS if index == len(pieces) - 1 else 0), self._stream, piece)
+            _frame(
+                _CONTINUATION if index else _HEADERS,
+                (0 if index else flags) | (_END_HEADERS if index == len(pieces) - 1 else 0),
+                self._stream,
+                piece,
+            )
             for index, piece in enumerate(pieces)
         )
 
@@ -158,7 +180,9 @@ def pcap(frames: Sequence[bytes]) -> bytes:
     out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
     for number, frame in enumerate(frames):
         seconds, part = divmod(number * 10_000, 1_000_000)
-        out.append(struct.pack("<IIII", 1_700_000_000 + seconds, part, len(frame), len(frame)) + frame)
+        out.append(
+            struct.pack("<IIII", 1_700_000_000 + seconds, part, len(frame), len(frame)) + frame
+        )
     return b"".join(out)
 
 
