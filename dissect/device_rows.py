@@ -8,7 +8,6 @@ from dissect.model import DhcpMessage, NtpMessage
 from dissect.pipeline import Session
 from dissect.render.words import rfc3339
 from dissect.rows import Row, common
-from dissect.signin.provisioning import option_text
 
 
 def dhcp(run: Session) -> Iterator[Row]:
@@ -23,18 +22,22 @@ def dhcp(run: Session) -> Iterator[Row]:
                 hardware=message.hardware,
                 address=message.address,
                 dhcp_server=message.server,
-                host_name=message.host_name,
-                vendor_class=message.vendor_class,
+                host_name=_shown(run, message.host_name),
+                vendor_class=_shown(run, message.vendor_class),
                 asked=list(message.asked),
                 name_servers=list(message.name_servers),
                 time_servers=list(message.time_servers),
                 sip_servers=list(message.sip_servers),
                 options={
-                    place: run.book.show(option_text(bytes(value)))
+                    place: run.policy.show(run.policy.option(place, bytes(value)))
                     for place, value in message.provisioning
                 },
             )
             yield row
+
+
+def _shown(run: Session, text: str | None) -> str | None:
+    return None if text is None else run.policy.show(run.policy.class_identifier(text))
 
 
 def ntp(run: Session) -> Iterator[Row]:

@@ -37,13 +37,17 @@ class Opaque(bytes):
         return format(repr(self), spec)
 
 
+UNKNOWN = "value"  # the kind of a value that nobody knows to be harmless
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
     """A password, token, cookie, code or key. Equal when kind and value are equal.
 
-    `kind` is one of the words of `signin.redaction.KINDS`; `value` is shown by
-    `--reveal` only. The ordinal `‹kind #n›` is given by `redaction.SecretBook`. `wire` is the
-    value as it was sent, where that is encoded, for texts that quote the whole (a URL).
+    `kind` is one of the words of `redaction.kinds.KINDS`, or `UNKNOWN` for what is hidden
+    because nothing says that it is harmless; `value` is shown by `--reveal` only. The ordinal
+    `‹kind #n›` is given by `redaction.book.SecretBook`. `wire` is the value as it was sent,
+    where that is encoded, for texts that quote the whole (a URL).
     """
 
     kind: str
@@ -51,6 +55,9 @@ class Secret:
     wire: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
+        if self.kind == UNKNOWN:
+            size = len(self.value)
+            return f"‹value, {size} character{'' if size == 1 else 's'}›"
         return f"‹{self.kind}›"
 
     __str__ = __repr__

@@ -21,11 +21,11 @@ from dissect.flow.doubts import doubts
 from dissect.flow.match import match
 from dissect.model import Event, Message, Opaque, SequenceChart, TlsConnection
 from dissect.plugins import Registry, registry
+from dissect.redaction.policy import Policy
 from dissect.signin import skew
 from dissect.signin.catalogue import EVENTS
 from dissect.signin.offsets import Offset, estimate
 from dissect.signin.recognise import BUILT_IN, Recogniser
-from dissect.signin.redaction import SecretBook
 
 KEY_LOG_SUFFIXES = (".keys", ".keylog")
 COMPRESSED = (".gz", ".zst", ".lz4")
@@ -39,6 +39,7 @@ class Options:
     add to a capture's times, by its name as given. `roles` are actor by address.
     `rsa_keys` are files of servers' private keys, `rsa_passwords` may open them.
     `decode_as` are Wireshark's selectors (`tcp.port==5070,sip`), for the engine tshark.
+    `opened` are names whose values are shown, unless they are of a known kind of secret.
     """
 
     captures: tuple[str, ...]
@@ -52,6 +53,7 @@ class Options:
     decode_as: tuple[str, ...] = ()
     auto_keys: bool = True
     reveal: bool = False
+    opened: tuple[str, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     clocks: Mapping[str, int] = field(default_factory=dict)
 
@@ -64,7 +66,8 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.book = SecretBook(options.reveal)
+        self.policy = Policy(options.reveal, options.opened)
+        self.book = self.policy.book
         self.diagnostics: list[str] = []
         self._clocks: list[Offset] = []
         self._recognised: tuple[Recogniser, list[Event]] | None = None
@@ -111,7 +114,9 @@ class Session:
         reading.duplicates = moved(reading.duplicates, moves)
 
     def _recognise(self, reading: Reading) -> tuple[Recogniser, list[Event]]:
-        recogniser = Recogniser(self.names, self.book, self.registry.rules, names=reading.names)
+        recogniser = Recogniser(
+            self.names, self.policy, self.registry.rules, names=reading.names
+        )
         for message in reading.messages:
             recogniser.add(message)
         return recogniser, recogniser.finish()
@@ -269,7 +274,7 @@ class Session:
         readers = self.registry.log_readers
         messages = phone_log.read_set(files, year, readers, self.diagnostics)
         logs = len(self.options.phone_logs)
-        recogniser = Recogniser(self.names, self.book, self.registry.rules, logs)
+        recogniser = Recogniser(self.names, self.policy, self.registry.rules, logs)
         for message in messages:
             recogniser.add(message)
         events = recogniser.finish()

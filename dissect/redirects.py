@@ -9,7 +9,6 @@ from dissect.pipeline import Session
 from dissect.render.words import rfc3339
 from dissect.signin.exchange import pair
 from dissect.signin.hops import hops, url_of
-from dissect.signin.redaction import redact_url
 
 Row = dict[str, Any]
 
@@ -43,14 +42,20 @@ def redirects(run: Session) -> Iterator[Row]:
             "to": _shown(run, hop.url),
             "status": hop.exchange.status,
             "kind": hop.kind,
-            "why": [run.book.show(item) for item in hop.why],
-            "cookies": [run.book.show(name) for name in hop.cookies],
+            "why": [_why(run, *item) for item in hop.why],
+            "cookies": [run.policy.show(run.policy.name(name)) for name in hop.cookies],
             "followed": hop.target is not None,
             "to_frame": hop.target.place.span.first_frame if hop.target is not None else None,
         }
 
 
+def _why(run: Session, name: str, value: str) -> str:
+    if not value:
+        return name
+    return f"{name}={run.policy.show(run.policy.value(name, value))}"
+
+
 def _shown(run: Session, url: str) -> str:
     """A URL as far as it is no secret: what it carries is named in `why`."""
     bare = url.partition("#")[0].partition("?")[0]
-    return run.book.show(redact_url(bare))
+    return run.policy.show(run.policy.url(bare))

@@ -19,11 +19,9 @@ from dissect.protocols import sdp
 from dissect.protocols.sip_diagnostics import Diagnostic, diagnostics
 from dissect.protocols.sip_dialogs import Ladder, Position, calls
 from dissect.render.words import rfc3339
-from dissect.report.fields import header
-from dissect.signin import advice, harvest
+from dissect.signin import advice
 from dissect.signin.authentication import SignedIn, legs, schemes
 from dissect.signin.exchange import Exchange, pair
-from dissect.signin.redaction import redact_url
 
 Row = dict[str, Any]
 
@@ -67,10 +65,10 @@ def _http_row(run: Session, exchange: Exchange, signed_in: SignedIn) -> Row:
         method=request.method if request else None,
         scheme=request.scheme if request else None,
         host=request.host if request else None,
-        path=run.book.show(harvest.target(request)) if request else None,
+        path=run.policy.show(run.policy.target(request)) if request else None,
         status=response.status if response else None,
         interim=[item.status for item in exchange.interim],
-        location=run.book.show(redact_url(location)) if location else None,
+        location=run.policy.show(run.policy.url(location)) if location else None,
         request_type=_media_type(exchange.request_header("content-type")),
         response_type=exchange.response_type or None,
         response_size=response.body.wire_size if response else None,
@@ -121,19 +119,21 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         kind=message.kind,
         method=message.method,
         status=message.status,
-        reason=run.book.scrub(message.reason) if message.kind == "response" else None,
+        reason=run.policy.show(run.policy.words(message.reason))
+        if message.kind == "response"
+        else None,
         call_id=message.header("call-id"),
         cseq=message.header("cseq"),
         **{"from": _address(run, message, "from"), "to": _address(run, message, "to")},
         transport=message.transport,
         auth=schemes(found),
-        diagnostics=run.book.scrub(raw) if raw else None,
+        diagnostics=run.policy.show(run.policy.words(raw)) if raw else None,
         retransmission=message.retransmission,
         auth_legs=[str(leg) for leg in found],
         explanation=_explanation(run, message, reasons),
         transaction=position.transaction,
         dialog=position.dialog,
-        media=[run.book.scrub(item) for item in media],
+        media=[run.policy.scrub(item) for item in media],
         problem=message.body.problem,
         sender=str(message.place.sender),
     )
@@ -146,7 +146,7 @@ _DIAGNOSTIC_FIELDS = ("ms-diagnostics", "ms-diagnostics-public", "warning")
 def _address(run: Session, message: SipMessage, name: str) -> str | None:
     """A From or To value; a password in its URI is masked."""
     value = message.header(name)
-    return run.book.show(header(name, value)) if value is not None else None
+    return run.policy.show(run.policy.header(name, value, sip_message=True)) if value is not None else None
 
 
 def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -> str | None:
@@ -157,7 +157,7 @@ def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -
         known = advice.sip(str(message.status), number)
         if known is not None:
             said.append(known.text)
-    return run.book.scrub("; ".join(said)) or None
+    return run.policy.show(run.policy.words("; ".join(said))) or None
 
 
 def sip_dialogs(run: Session) -> Iterator[Row]:
@@ -171,14 +171,14 @@ def sip_dialogs(run: Session) -> Iterator[Row]:
             dialog=dialog.number,
             method=dialog.method,
             call_id=dialog.call_id,
-            **{"from": run.book.scrub(dialog.caller), "to": run.book.scrub(dialog.callee)},
+            **{"from": run.policy.scrub(dialog.caller), "to": run.policy.scrub(dialog.callee)},
             state=dialog.state,
             status=dialog.status,
             answered=rfc3339(dialog.answered_ns) if dialog.answered_ns is not None else None,
             ended=rfc3339(dialog.ended_ns) if dialog.ended_ns is not None else None,
             ended_by=dialog.ended_by,
             messages=dialog.messages,
-            media=[run.book.scrub(item) for item in dialog.media],
+            media=[run.policy.scrub(item) for item in dialog.media],
         )
         row["last_frame"] = dialog.last_frame
         yield row
@@ -262,7 +262,10 @@ def dns(run: Session) -> Iterator[Row]:
                 name=name,
                 type=kind,
                 rcode=message.rcode if message.is_response else None,
-                answers=[f"{kind} {data}" for _, kind, data in message.answers],
+                answers=[
+                    f"{kind} {run.policy.show(run.policy.answer(kind, data))}"
+                    for _, kind, data in message.answers
+                ],
             )
             yield row
 
@@ -271,7 +274,7 @@ def events(run: Session) -> Iterator[Row]:
     """One row an event; its facts without secrets."""
     for event in run.events:
         source = event.source
-        facts = {name: run.book.show(fact) for name, fact in event.facts.items()}
+        facts = {name: run.policy.show(fact) for name, fact in event.facts.items()}
         yield {
             "capture": source.capture,
             "stream": source.stream,

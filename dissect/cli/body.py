@@ -51,15 +51,16 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
 
     Raises UsageError where no message, or more than one, is meant.
     """
+    from dissect.model import HttpRequest
     from dissect.render.escape import json_text, visible
-    from dissect.report.bodies import shown
 
     message = find(run, kind, selector(text))
     content_type = _content_type(message)
     _ = run.events  # the rules have met every secret, so all of them can be masked
-    parts, note = shown(message.body, content_type)
-    body = run.book.show(parts) if parts is not None else None
-    note = run.book.scrub(note)
+    posted = isinstance(message, HttpRequest)
+    parts, note = run.policy.body(message.body, content_type, posted)
+    body = run.policy.show(parts) if parts is not None else None
+    note = run.policy.scrub(note)
     if format_ == "json":
         row = {
             "capture": run.names[message.place.connection.capture],

@@ -237,6 +237,6 @@ def warn(run: Session) -> None:
         if oddity.kind.startswith("capture.")
     ]
     for line in lines[:20]:
-        click.echo(f"dissect: warning: {visible(run.book.scrub(line))}", err=True)
+        click.echo(f"dissect: warning: {visible(run.policy.scrub(line))}", err=True)
     if len(lines) > 20:
         click.echo(f"dissect: warning: and {len(lines) - 20} more like these", err=True)

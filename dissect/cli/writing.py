@@ -42,7 +42,7 @@ class Drawing:
         self.theme = theme
         self.charts: Sequence[SequenceChart] = run.charts
         lines = (*run.reading.warnings, *run.diagnostics)
-        self.lines = tuple(run.book.scrub(line) for line in lines)
+        self.lines = tuple(run.policy.scrub(line) for line in lines)
         self.anonymous: Anonymous | None = None
         if anonymize:
             from dissect.report.anonymous import Anonymous

@@ -15,7 +15,7 @@ from dissect.model import (
     TcpConnection,
     TlsConnection,
 )
-from dissect.signin.redaction import redact_url
+from dissect.redaction.judge import Judge
 
 
 def fields_of(message: Message) -> dict[str, Any]:
@@ -149,13 +149,20 @@ def shown(name: str, one: Any, other: Any) -> tuple[str, str]:
         return _field_names(ours), _field_names(theirs)
     if name == "target":
         return _url(one), _url(other)
+    if name == "reason":
+        return _words(one), _words(other)
     if isinstance(one, bytes):
         return one.decode("latin-1"), other.decode("latin-1")
     return str(one), str(other)
 
 
+def _words(value: bytes | str) -> str:
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return "".join(map(str, Judge().words(text)))
+
+
 def _url(target: bytes) -> str:
-    return str(redact_url(target.decode("latin-1")))
+    return str(Judge().url(target.decode("latin-1")))
 
 
 def _where(one: bytes, other: bytes) -> str:

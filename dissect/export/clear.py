@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 from dissect.export.headers import Span
 from dissect.model import (
+    UNKNOWN,
     Body,
     DhcpMessage,
     HttpRequest,
@@ -26,10 +27,9 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.report import bodies
-from dissect.report.fields import MAX_VALUE, header, words
-from dissect.signin import harvest, redaction
-from dissect.signin.masking import SHORTEST, Masks
+from dissect.redaction.fields import MAX_VALUE
+from dissect.redaction.masking import SHORTEST, Masks
+from dissect.redaction.policy import Policy
 
 SEARCH_LIMIT = 2 << 30
 """Bytes of one stream that are passed over for secrets which no index has, all together."""
@@ -42,23 +42,24 @@ class NotMaskable(Exception):
     """A secret has no place of its own in the bytes; says why."""
 
 
-def secrets_of(message: Message) -> Iterator[Secret]:
-    """Every secret that a message holds, by any rule."""
-    for _, _, text in _fields(message):
+def secrets_of(policy: Policy, message: Message) -> Iterator[Secret]:
+    """Everything that a message holds and that may not be shown, by any rule."""
+    for _, _, text in _fields(policy, message):
         yield from _secrets(text)
     body, kind = _body(message)
     if body.data:
-        shown, _ = bodies.shown(body, kind)
+        posted = isinstance(message, HttpRequest)
+        shown, _ = policy.body(body, kind, posted)
         yield from _secrets(shown)
-        yield from harvest.body(body.text[: harvest.BODY_LIMIT], kind or "")
+        yield from policy.secrets_of_body(body, kind, posted)
 
 
-def in_head(message: Message, text: bytes, search: Search) -> list[Span]:
+def in_head(policy: Policy, message: Message, text: bytes, search: Search) -> list[Span]:
     """Where the secrets of a message's start line and fields are in `text`, which has these
     alone. Raises NotMaskable."""
     fields = Counter(
         (bytes(name), bytes(value), content)
-        for name, value, content in _fields(message)
+        for name, value, content in _fields(policy, message)
         if value.strip() and any(True for _ in _secrets(content))
     )
     lines = _lines(text, {(name, value) for name, value, _ in fields})
@@ -69,14 +70,15 @@ def in_head(message: Message, text: bytes, search: Search) -> list[Span]:
     return found
 
 
-def in_body(message: Message, content: bytes, masks: Masks) -> list[Span]:
+def in_body(policy: Policy, message: Message, content: bytes, masks: Masks) -> list[Span]:
     """Where the secrets of a message's body are in `content`, the body as it was sent; the
     whole of it where it can't be told. `masks` are those of all secrets that are `known`.
     Raises NotMaskable if what was sent is not what was read."""
     body, kind = _body(message)
     if body.data != content:
-        secret = any(True for _ in (*secrets_of(message), *masks.found(_latin(body.data))))
-        if body.problem or secret or not bodies.whole(body, kind) or not _clean(content, body):
+        held = (*secrets_of(policy, message), *masks.found(_latin(body.data)))
+        secret = any(True for _ in held)
+        if body.problem or secret or not policy.whole(body, kind) or not _clean(content, body):
             raise NotMaskable("its body is compressed or not whole")
         return []
     if body.problem:
@@ -84,7 +86,7 @@ def in_body(message: Message, content: bytes, masks: Masks) -> list[Span]:
     placed: dict[bytes, list[Span]] = {}
     for start, end in masks.found(_latin(content)):
         placed.setdefault(content[start:end], []).append((start, end))
-    inside = _in_body(body, kind, placed)
+    inside = _in_body(policy, message, content, placed)
     if inside is None:
         return [(0, len(content))]
     return [*inside, *(span for spans in placed.values() for span in spans)]
@@ -167,29 +169,38 @@ def _secrets(text: Text | None) -> Iterator[Secret]:
 # ------------------------------------------------------------------ fields
 
 
-def _fields(message: Message) -> Iterator[tuple[bytes, bytes, Text]]:
+def _fields(policy: Policy, message: Message) -> Iterator[tuple[bytes, bytes, Text]]:
     """What may hold secrets outside of the body: name (none of a target), value, its parts."""
     if isinstance(message, HttpRequest):
-        yield b"", message.target, redaction.redact_url(wire_text(message.target))
+        yield b"", message.target, policy.target(message)
     elif isinstance(message, SipMessage) and message.kind == "request":
-        yield b"", message.uri, header("to", wire_text(message.uri))
+        yield b"", message.uri, policy.uri(wire_text(message.uri))
     if isinstance(message, HttpResponse):
-        yield b"", message.reason, Text(tuple(words(wire_text(message.reason))))
+        yield b"", message.reason, policy.words(wire_text(message.reason))
     elif isinstance(message, SipMessage) and message.kind == "response":
-        yield b"", message.reason.encode(), Text(tuple(words(message.reason)))
+        yield b"", message.reason.encode(), policy.words(message.reason)
     if isinstance(message, HttpRequest | HttpResponse | SipMessage):
         for name, value in message.headers:
             text = wire_text(value)
             # What is beyond the bound nobody looks at.
-            long = len(text) > MAX_VALUE
-            told = Text((Secret("opaque_value", text),)) if long else header(wire_text(name), text)
+            sip = isinstance(message, SipMessage)
+            told = (
+                Text((Secret("opaque_value", text),))
+                if len(text) > MAX_VALUE
+                else policy.header(wire_text(name), text, sip)
+            )
             yield name, value, told
     elif isinstance(message, DhcpMessage):
-        for _, place in message.provisioning:
-            told = redaction.redact_url(wire_text(place))
-            if not any(True for _ in _secrets(told)):
-                told = Text(tuple(words(wire_text(place))))
-            yield b"", place, told
+        for place, value in message.provisioning:
+            text = value.decode("latin-1")
+            option = policy.option(place, text if text.isascii() else bytes(value))
+            if isinstance(option, str) and option != text:  # bytes that are no text
+                option = Text((Secret(UNKNOWN, text),))
+            yield b"", value, Text((option,)) if isinstance(option, str) else option
+        for word in (message.host_name, message.vendor_class):
+            product = policy.class_identifier(word)
+            if word and isinstance(product, Text):
+                yield b"", word.encode(), product
 
 
 def _of_field(
@@ -247,15 +258,24 @@ def _body(message: Message) -> tuple[Body, str | None]:
     return Body(), None
 
 
-def _in_body(body: Body, kind: str | None, placed: Mapping[bytes, list[Span]]) -> list[Span] | None:
+def _in_body(
+    policy: Policy, message: Message, content: bytes, placed: Mapping[bytes, list[Span]]
+) -> list[Span] | None:
     """Where the secrets of a body are; None: it is one as a whole."""
-    shown, _ = bodies.shown(body, kind)
-    secrets = {*_secrets(shown), *harvest.body(body.text[: harvest.BODY_LIMIT], kind or "")}
-    if not bodies.whole(body, kind) or any(len(secret.value) < SHORTEST for secret in secrets):
+    body, kind = _body(message)
+    posted = isinstance(message, HttpRequest)
+    shown, _ = policy.body(body, kind, posted)
+    secrets = {*_secrets(shown), *policy.secrets_of_body(body, kind, posted)}
+    if not policy.whole(body, kind) or any(len(secret.value) < SHORTEST for secret in secrets):
         return None
+    here: dict[bytes, list[Span]] = {}
+    # What is hidden only because nobody knows it is looked for in its own message alone.
+    for start, end in known(s for s in secrets if s.kind == UNKNOWN).found(_latin(content)):
+        here.setdefault(content[start:end], []).append((start, end))
     found: list[Span] = []
     for secret in secrets:
-        places = [span for spelling in spellings(secret) for span in placed.get(spelling, ())]
+        where = here if secret.kind == UNKNOWN else placed
+        places = [span for spelling in spellings(secret) for span in where.get(spelling, ())]
         if not places:
             return None  # spelled in a way of its own
         found += places

@@ -21,14 +21,15 @@ from dissect.export.segments import Segment, Segments, Text
 from dissect.export.traces import Extent, Oddity, extents
 from dissect.export.units import BLANKS, NOTHING, UNREAD, Fill, Unit, blank, gaps, merged, unit
 from dissect.model import (
+    UNKNOWN,
     Direction,
     HttpRequest,
     HttpResponse,
     Message,
-    Secret,
     SipMessage,
 )
-from dissect.signin.masking import SHORTEST, Masks
+from dissect.redaction.masking import SHORTEST, Masks
+from dissect.redaction.policy import Policy
 
 Packets = Callable[[], Iterable[Packet]]
 
@@ -39,17 +40,19 @@ _LONG = "it is too long to be looked through"
 _UNKNOWN = "its protocol is not known"
 
 
-def masked(index: int, packets: Packets, book: Iterable[Secret]) -> Masked:
+def masked(index: int, packets: Packets, policy: Policy) -> Masked:
     """How the packets of a capture can leave without secrets.
 
-    `packets` gives them as often as it is asked; `book` are the secrets that the session
-    knows from all messages, encrypted ones too.
+    `packets` gives them as often as it is asked; `policy` is that of the session, which
+    knows the secrets of all messages, encrypted ones too.
     """
     places = Segments(index)
     places.feed(packets())
     before = Parsed(index, packets(), places.texts)
-    values = {secret for secret in before.secrets() if len(secret.value) >= SHORTEST}
-    work = _Work(places, before, clear.known([*book, *values]))
+    values = {s for s in before.secrets(policy) if len(s.value) >= SHORTEST}
+    everywhere = [secret for secret in values if secret.kind != UNKNOWN]
+    masks = clear.known([*policy.book.known(), *everywhere])
+    work = _Work(places, before, masks, policy)
     streams: dict[Stream, list[Text]] = {}
     for (stream, _), text in places.texts.items():
         streams.setdefault(stream, []).append(text)
@@ -73,10 +76,11 @@ def masked(index: int, packets: Packets, book: Iterable[Secret]) -> Masked:
 class _Work:
     """Goes through the streams of one capture."""
 
-    def __init__(self, places: Segments, before: Parsed, masks: Masks) -> None:
+    def __init__(self, places: Segments, before: Parsed, masks: Masks, policy: Policy) -> None:
         self.result = Masked(places.heads)
         self._before = before
         self._masks = masks
+        self._policy = policy
         self._kept: dict[Stream, list[Message]] = {}
 
     def leave_out(self, stream: Stream, texts: Iterable[Text], reason: str) -> None:
@@ -137,7 +141,7 @@ class _Work:
             elif any(a - text.base < stop and start < b - text.base for a, b in text.torn):
                 done = blank(data, "some of it came in IP fragments")
             else:
-                done = unit(message, data, self._masks, search)
+                done = unit(self._policy, message, data, self._masks, search)
             yield from self._done(stream, message, done, start)
 
     def _done(self, stream: Stream, message: Message, done: Unit, start: int) -> Iterator[Fill]:
@@ -183,7 +187,7 @@ class _Work:
             return [Fill(a, b, NOTHING, UNREAD) for a, b in gaps(known, data)] if known else None
         if len(messages) != 1:
             return None
-        done = unit(messages[0], data, self._masks, search)
+        done = unit(self._policy, messages[0], data, self._masks, search)
         return list(self._done(stream, messages[0], done, 0))
 
     # ------------------------------------------------------------ frames
@@ -229,7 +233,7 @@ class _Work:
     def same(self, stream: Stream, after: Parsed, hidden: set[str]) -> bool:
         """Whether what was kept is read as before, and no secret is."""
         new = after.clear.get(stream, [])
-        for secret in (secret for message in new for secret in clear.secrets_of(message)):
+        for secret in (secret for message in new for secret in clear.secrets_of(self._policy, message)):
             if secret.value in hidden:
                 return False
         kept = self._kept.get(stream, [])

@@ -27,6 +27,7 @@ from dissect.protocols.base import Layer
 from dissect.protocols.sniff import opener
 from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
+from dissect.redaction.policy import Policy
 from dissect.transport import Assembler
 from dissect.transport.delivery import endpoint
 
@@ -84,10 +85,10 @@ class Parsed:
         elif is_clear(output):
             self.clear.setdefault(stream, []).append(output)
 
-    def secrets(self) -> Iterator[Secret]:
+    def secrets(self, policy: Policy) -> Iterator[Secret]:
         for messages in self.clear.values():
             for message in messages:
-                yield from clear.secrets_of(message)
+                yield from clear.secrets_of(policy, message)
 
 
 def sender(key: bytes) -> Endpoint:

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 
 from dissect.errors import ProtocolError
 from dissect.export.headers import Span
-from dissect.model import Secret
 from dissect.protocols.dhcp import COOKIE, OVERLOAD, PROVISIONING
 from dissect.protocols.dns import read_name
 from dissect.protocols.quic_packets import RETRY, SMALLEST_SHORT, packets
-from dissect.report.fields import words
+from dissect.redaction.judge import Judge
+from dissect.redaction.options import answer
 
 _DNS_HEADER = 12
 # Records (RFC 1035, 2782, 9460) that begin with so many bytes and then have so many names.
@@ -82,8 +82,7 @@ def _rdata(kind: int, data: bytes, start: int, stop: int) -> Iterator[Span]:
         end += _SOA_NUMBERS if kind == _SOA else 0
         yield start, min(end, stop)
     elif kind == _TXT:
-        text = data[start:stop].decode("latin-1")
-        if not any(isinstance(part, Secret) for part in words(text)):
+        if _published(data[start:stop]):
             yield start, stop
     elif kind == _OPT:
         yield from _pairs(data, start, stop, 0)
@@ -91,6 +90,17 @@ def _rdata(kind: int, data: bytes, start: int, stop: int) -> Iterator[Span]:
         end = read_name(data, start + 2)[1]
         yield start, min(end, stop)
         yield from _pairs(data, end, stop, _SVCB_KEYS)
+
+
+def _published(texts: bytes) -> bool:
+    """Whether all strings of a TXT record (RFC 1035 §3.3.14) may be shown."""
+    at = 0
+    while at < len(texts):
+        text = texts[at + 1 : at + 1 + texts[at]].decode("latin-1")
+        if not isinstance(answer(Judge(), "TXT", f'"{text}"'), str):
+            return False
+        at += 1 + texts[at]
+    return True
 
 
 def _pairs(data: bytes, at: int, stop: int, known: int) -> Iterator[Span]:

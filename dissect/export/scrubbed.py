@@ -18,9 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from dissect.export.locate import Stream
 from dissect.model import (
-    Body,
     Endpoint,
-    Headers,
     HttpRequest,
     HttpResponse,
     Place,
@@ -31,10 +29,7 @@ from dissect.model import (
 )
 from dissect.pipeline import Session
 from dissect.render.escape import visible
-from dissect.report import bodies
-from dissect.report.fields import fields, header, named, words
 from dissect.report.shown import Shown
-from dissect.signin import redaction
 
 LINK_TYPE = 252  # LINKTYPE_WIRESHARK_UPPER_PDU
 
@@ -140,7 +135,7 @@ def _http(shown: Shown, message: HttpRequest | HttpResponse) -> Iterator[str]:
     """As HTTP/1.1, whatever version it was."""
     version = message.version if message.version != "2" else "1.1"
     if isinstance(message, HttpRequest):
-        target = _url(shown, redaction.redact_url(wire_text(message.target)))
+        target = _url(shown, shown.policy.target(message))
         yield f"{visible(message.method)} {target} HTTP/{version}"
         if message.headers.get("host") is None and message.host:
             yield f"Host: {visible(shown.show(message.host))}"
@@ -148,50 +143,51 @@ def _http(shown: Shown, message: HttpRequest | HttpResponse) -> Iterator[str]:
         reason = visible(shown.words(wire_text(message.reason)))
         yield f"HTTP/{version} {message.status:03d} {reason}".rstrip()
     kind = message.headers.get("content-type")
-    yield from _rest(shown, message.headers, message.body, kind)
+    yield from _rest(shown, message, kind)
 
 
 def _sip(shown: Shown, message: SipMessage) -> Iterator[str]:
     if message.kind == "request":
-        uri = shown.show(header("to", wire_text(message.uri)))
+        uri = shown.show(shown.policy.uri(wire_text(message.uri)))
         yield f"{visible(message.method)} {visible(uri)} SIP/2.0"
     else:
         yield f"SIP/2.0 {message.status or 0:03d} {visible(shown.words(message.reason))}".rstrip()
-    yield from _rest(shown, message.headers, message.body, message.header("content-type"))
+    yield from _rest(shown, message, message.header("content-type"))
 
 
-def _rest(shown: Shown, headers: Headers, body: Body, kind: str | None) -> Iterator[str]:
-    for name, value in fields(headers):
-        if name.lower() not in _FRAMING:
+def _rest(
+    shown: Shown, message: HttpRequest | HttpResponse | SipMessage, kind: str | None
+) -> Iterator[str]:
+    sip = isinstance(message, SipMessage)
+    for name, value in shown.policy.fields(message.headers, sip):
+        field = shown.show(name)
+        if field.lower() not in _FRAMING:
             # Behind these schemes Wireshark would decode the label as if it were the token.
             text = _TOKEN_SCHEME.sub(r"\1: ", shown.show(value))
-            yield f"{visible(name)}: {visible(text)}"
-    content, note = _content(shown, body, kind)
+            yield f"{visible(field)}: {visible(text)}"
+    content, note = _content(shown, message, kind)
     if note:
         yield f"X-Dissect-Body: {visible(note)}"
     yield content
 
 
-def _content(shown: Shown, body: Body, kind: str | None) -> tuple[str, str]:
+def _content(
+    shown: Shown, message: HttpRequest | HttpResponse | SipMessage, kind: str | None
+) -> tuple[str, str]:
     """The body as far as it may be shown, and what is to be said of it."""
+    body, posted = message.body, isinstance(message, HttpRequest)
     if not body.data:
         return "", ""
     if kind and "urlencoded" in kind.lower():
         items = (
-            f"{quote_plus(name)}={_quoted(shown, name, value)}"
-            for name, value in redaction.pairs(body.text.strip())
+            f"{quote_plus(shown.parts((name,)))}={quote_plus(shown.parts(tuple(value)))}"
+            for _, name, value in shown.policy.form(body.text)
         )
         return "&".join(items), ""
-    text, note = bodies.shown(body, kind)
+    text, note = shown.policy.body(body, kind, posted)
     if text is None:
         return "", note
     return "\n".join(map(visible, shown.show(text).split("\n"))), ""
-
-
-def _quoted(shown: Shown, name: str, value: str) -> str:
-    wrapped = named(name, value)
-    parts = (wrapped,) if isinstance(wrapped, Secret) else tuple(words(value))
-    return quote_plus(shown.show(Text(parts)))
 
 
 def _url(shown: Shown, text: Text) -> str:

@@ -10,7 +10,8 @@ from dissect.export import clear
 from dissect.export.headers import FILLER, Span
 from dissect.export.layouts import Layout, NoLayout, layout
 from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
-from dissect.signin.masking import Masks
+from dissect.redaction.masking import Masks
+from dissect.redaction.policy import Policy
 
 NOTHING = b"\0"  # in place of what nobody read
 UNREAD = "bytes that belong to no message"
@@ -38,12 +39,14 @@ class Unit:
     gone: bool = False
 
 
-def unit(message: Message, data: bytes, masks: Masks, search: clear.Search) -> Unit:
+def unit(
+    policy: Policy, message: Message, data: bytes, masks: Masks, search: clear.Search
+) -> Unit:
     """What to overwrite in `data`, which begins and ends with the message."""
     try:
         found = layout(message, data)
         head = _joined(data, found.head)
-        spans = list(_back(clear.in_head(message, head, search), found.head))
+        spans = list(_back(clear.in_head(policy, message, head, search), found.head))
     except (NoLayout, clear.NotMaskable) as why:
         return blank(data, str(why))
     spans += masks.found(data.decode("latin-1"))
@@ -52,7 +55,7 @@ def unit(message: Message, data: bytes, masks: Masks, search: clear.Search) -> U
     content = _joined(data, found.body)
     if content:
         try:
-            spans += _back(clear.in_body(message, content, masks), found.body)
+            spans += _back(clear.in_body(policy, message, content, masks), found.body)
         except clear.NotMaskable as why:
             result.fills += (Fill(a, b, FILLER, str(why)) for a, b in found.body)
     secrets = merged(spans)

@@ -76,7 +76,7 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
         if with_secrets:
             logs += key_log(inputs[index], index, chosen())
         else:
-            changes[index] = masked(index, chosen, run.book.known())
+            changes[index] = masked(index, chosen, run.policy)
     comments = frame_comments(run, frames)
     added = pdus(run, streams) if scrub else []
     result = Exported(
@@ -138,7 +138,7 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
 
 def _shown(run: Session, capture: str) -> str:
     """The name of a capture as that of an interface."""
-    return visible(run.book.scrub(Path(capture).name))
+    return visible(run.policy.scrub(Path(capture).name))
 
 
 def _partly(capture: str, part: Part) -> str:
@@ -235,7 +235,7 @@ def _verdicts(run: Session) -> str:
         lines.append(f"{chart.title}: {words.verdict(chart)}")
         if chart.cause:
             lines.append(f"{words.sentence(chart.cause.text)} [{chart.cause.code}]")
-    return "\n".join(visible(run.book.scrub(line)) for line in lines)
+    return "\n".join(visible(run.policy.scrub(line)) for line in lines)
 
 
 def frame_comments(
@@ -252,7 +252,7 @@ def frame_comments(
         last = source.last_frame or source.first_frame
         frame = last if last in frames.get(index, ()) else source.first_frame
         known = found.setdefault((index, frame), [])
-        text = run.book.scrub(text)
+        text = run.policy.scrub(text)
         if text not in known and len(known) < MAX_COMMENTS:
             known.append(text)
 
@@ -290,7 +290,7 @@ def _names(run: Session, streams: dict[int, frozenset[Stream]]) -> dict[str, str
     for address, name in run.reading.names.items():
         names.setdefault(address, name)
     return {
-        address: visible(run.book.scrub(names[address]))
+        address: visible(run.policy.scrub(names[address]))
         for address in sorted(addresses)
         if address in names
     }

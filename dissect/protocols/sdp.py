@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dissect.protocols import multipart
+from dissect.redaction import multipart
 
 MAX_LINES = 4096
 MAX_MEDIA = 64

@@ -21,8 +21,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dissect.model import SequenceChart
+from dissect.redaction.shown import mapped
 from dissect.render.details import Details
-from dissect.report.shown import mapped
 
 Value = TypeVar("Value")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

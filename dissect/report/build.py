@@ -22,9 +22,7 @@ from dissect.render.details import (
 from dissect.report.environment import environment, key_logs
 from dissect.report.messages import Views
 from dissect.report.shown import Shown
-from dissect.signin import harvest
 from dissect.signin.exchange import Exchange, pair
-from dissect.signin.redaction import redact_url
 
 MAX_MESSAGES = 6000  # with headers and body
 MAX_CHARACTERS = 12_000_000  # of all headers and bodies
@@ -133,10 +131,10 @@ class _Builder:
                 start_ns=exchange.place.span.first_ns,
                 end_ns=response.place.span.last_ns if response else None,
                 method=self.shown.show(exchange.method),
-                url=self.shown.show(harvest.target(request)) if request else "",
+                url=self.shown.show(self.run.policy.target(request)) if request else "",
                 host=self.shown.show(exchange.host),
                 status=exchange.status,
-                location=self.shown.show(redact_url(location)) if location else "",
+                location=self.shown.show(self.run.policy.url(location)) if location else "",
             )
 
     def _hops(self) -> Iterator[HopView]:
@@ -201,7 +199,7 @@ class _Builder:
 
     def _clocks(self) -> Iterator[str]:
         for line in self.run.diagnostics:
-            yield self.run.book.scrub(line)
+            yield self.run.policy.scrub(line)
 
     def _anomalies(self) -> Iterator[AnomalyView]:
         for item in self.run.reading.anomalies:

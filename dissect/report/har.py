@@ -15,12 +15,11 @@ from urllib.parse import quote
 import dissect
 from dissect.model import Headers, HttpRequest, HttpResponse, Secret, Text, wire_text
 from dissect.pipeline import Session
+from dissect.redaction.fields import cookies, set_cookie
+from dissect.redaction.judge import pairs
 from dissect.render.escape import json_text, visible
-from dissect.report import bodies
 from dissect.report.anonymous import Anonymous
-from dissect.report.fields import fields
 from dissect.report.shown import Shown
-from dissect.signin import harvest, redaction
 from dissect.signin.exchange import Exchange, pair
 
 MAX_ENTRIES = 20_000
@@ -104,14 +103,14 @@ def _url(shown: Shown, text: Text) -> str:
 
 
 def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
-    target = _url(shown, harvest.target(request))
+    target = _url(shown, shown.policy.target(request))
     host = shown.show(request.host or request.server_name or str(request.place.connection.server))
     url = target if "://" in target[:12] else f"{request.scheme}://{visible(host)}{target}"
     if request.method == "CONNECT":
         url = f"https://{target}/"
     query = [
-        {"name": visible(name), "value": visible(shown.show(Text((redaction.wrap(name, value),))))}
-        for name, value in redaction.pairs(request.query)
+        {"name": visible(shown.show(shown.policy.name(name))), "value": visible(shown.show(shown.policy.value(name, value)))}
+        for name, value in pairs(request.query)
     ]
     found: dict[str, Any] = {
         "method": visible(request.method),
@@ -125,9 +124,9 @@ def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
     }
     if request.body.data:
         kind = request.headers.get("content-type")
-        text, note = bodies.shown(request.body, kind)
+        text, note = shown.policy.body(request.body, kind, posted=True)
         found["postData"] = {
-            "mimeType": visible(kind or ""),
+            "mimeType": visible(_mime(shown, kind)),
             "text": _lines(shown.show(text)) if text else "",
             "comment": visible(note),
         }
@@ -143,10 +142,10 @@ def _response(shown: Shown, request: HttpRequest, response: HttpResponse | None)
             "comment": "no response was captured",
         }  # fmt: skip
     kind = response.headers.get("content-type")
-    text, note = bodies.shown(response.body, kind)
+    text, note = shown.policy.body(response.body, kind)
     content: dict[str, Any] = {
         "size": len(response.body.data),
-        "mimeType": visible(kind or ""),
+        "mimeType": visible(_mime(shown, kind)),
         "comment": visible(note),
     }
     if text is not None:
@@ -159,16 +158,20 @@ def _response(shown: Shown, request: HttpRequest, response: HttpResponse | None)
         "cookies": _cookies(shown, response.headers, "set-cookie"),
         "headers": _headers(shown, response.headers),
         "content": content,
-        "redirectURL": _url(shown, redaction.redact_url(location)) if location else "",
+        "redirectURL": _url(shown, shown.policy.url(location)) if location else "",
         "headersSize": -1,
         "bodySize": response.body.wire_size,
     }
 
 
+def _mime(shown: Shown, kind: str | None) -> str:
+    return shown.show(shown.policy.header("content-type", kind, sip_message=True)) if kind else ""
+
+
 def _headers(shown: Shown, headers: Headers) -> list[dict[str, str]]:
     return [
         {"name": visible(shown.show(name)), "value": visible(shown.show(value))}
-        for name, value in fields(headers)
+        for name, value in shown.policy.fields(headers)
     ]
 
 
@@ -176,11 +179,11 @@ def _cookies(shown: Shown, headers: Headers, field: str) -> list[dict[str, str]]
     found: list[tuple[str, Secret]] = []
     for value in headers.all(field):
         if field == "cookie":
-            found += redaction.cookies(value)
-        elif named := redaction.set_cookie(value):
+            found += cookies(value)
+        elif named := set_cookie(value):
             found.append(named)
     return [
-        {"name": visible(shown.show(name)), "value": shown.show(Text((value,)))}
+        {"name": visible(shown.show(shown.policy.name(name))), "value": shown.show(Text((value,)))}
         for name, value in found
     ]
 

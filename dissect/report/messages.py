@@ -14,10 +14,7 @@ from dissect.model import (
     wire_text,
 )
 from dissect.render.details import MessageView, Pair
-from dissect.report import bodies
-from dissect.report.fields import fields, header
 from dissect.report.shown import Shown
-from dissect.signin import harvest
 
 
 class Views:
@@ -25,10 +22,11 @@ class Views:
 
     def __init__(self, shown: Shown) -> None:
         self.shown = shown
+        self.policy = shown.policy
 
     def view(self, message: Message) -> MessageView | None:
         if isinstance(message, HttpRequest):
-            url = self.shown.show(harvest.target(message))
+            url = self.shown.show(self.policy.target(message))
             host = message.host or message.server_name or ""
             whole = url if "://" in url[:12] else f"{message.scheme}://{self.shown.show(host)}{url}"
             title = f"{message.method} {whole}"
@@ -40,7 +38,7 @@ class Views:
         if isinstance(message, SipMessage):
             first = wire_text(message.uri) if message.kind == "request" else ""
             if message.kind == "request":
-                title = f"{message.method} {self.shown.show(header('to', first))}"
+                title = f"{message.method} {self.shown.show(self.policy.uri(first))}"
             else:
                 reason = self.shown.words(message.reason)
                 title = f"{message.status} {reason} ({message.method})"
@@ -61,7 +59,8 @@ class Views:
     def _view(
         self, message: HttpRequest | HttpResponse | SipMessage, title: str, kind: str | None
     ) -> MessageView:
-        body, note = bodies.shown(message.body, kind)
+        posted = isinstance(message, HttpRequest)
+        body, note = self.policy.body(message.body, kind, posted)
         return MessageView(
             title=title,
             source=self.shown.source(message.place),
@@ -69,7 +68,7 @@ class Views:
             facts=tuple(self._facts(message)),
             headers=tuple(
                 (self.shown.show(name), self.shown.show(value))
-                for name, value in fields(message.headers)
+                for name, value in self.policy.fields(message.headers, isinstance(message, SipMessage))
             ),
             body=self.shown.show(body) if body is not None else None,
             body_note=note if message.body.data or message.body.problem else "",

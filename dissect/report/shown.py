@@ -1,65 +1,19 @@
-"""Texts for people: secrets by their number, and those that no rule had met masked too."""
+"""The texts of a session's messages, and where they stand."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus
-
-from dissect.model import Place, Secret, Source, Text
+from dissect.model import Place, Source
 from dissect.pipeline import Session
-from dissect.report.fields import Part, words
-
-MIN_MASKED = 8  # characters of a secret that is looked for in other texts
-_KEPT = frozenset({"source", "environment", "key_logs"})  # fields that no capture fills
-
-Value = TypeVar("Value")
+from dissect.redaction.shown import Shown as Texts
 
 
-class Shown:
-    """Shows what a session read, and remembers each secret that its book doesn't know.
-
-    The numbers of the book stay as the charts have them: an unknown secret is shown without
-    number, and `masked` replaces its value in all texts that were made before it was seen.
-    """
+class Shown(Texts):
+    """Shows what a session read."""
 
     def __init__(self, run: Session) -> None:
+        super().__init__(run.policy)
         self.run = run
         _ = run.charts  # every rule has met its secrets before anything is shown
-        self._unmet: dict[str, str] = {}
-
-    def show(self, text: Text | str | None) -> str:
-        if text is None:
-            return ""
-        if isinstance(text, Text):
-            for part in text.parts:
-                if isinstance(part, Secret):
-                    self._note(part)
-        return self.run.book.show(text)
-
-    def words(self, text: str | None) -> str:
-        """Free text of the wire, whose token-like words are secrets."""
-        return self.show(Text(tuple(words(text)))) if text else ""
-
-    def parts(self, parts: tuple[Part, ...]) -> str:
-        return self.show(Text(parts))
-
-    def _note(self, secret: Secret) -> None:
-        # A label without number: the book doesn't know it.
-        if len(secret.value) < MIN_MASKED or self.run.book.show(secret) != str(secret):
-            return
-        for form in (secret.value, quote(secret.value, safe=""), quote_plus(secret.value)):
-            self._unmet.setdefault(form, str(secret))
-
-    def masked(self, value: Value) -> Value:
-        """A copy of some details with every unknown secret masked in every text."""
-        if self.run.book.reveal or not self._unmet:
-            return value
-        forms = sorted(self._unmet, key=len, reverse=True)
-        pattern = re.compile("|".join(map(re.escape, forms)))
-        return mapped(value, lambda text: pattern.sub(lambda match: self._unmet[match[0]], text))
 
     def source(self, place: Place) -> Source:
         """Where a message was, as the chart's evidence has it."""
@@ -71,29 +25,3 @@ class Shown:
             name, span.first_frame, span.last_frame, connection.stream, connection.transport,
             encrypted=place.encrypted,
         )  # fmt: skip
-
-
-def mapped(value: Value, change: Callable[[str], str]) -> Value:
-    """A copy of details, charts or plain values with every text of a capture changed.
-
-    Evidence (`Source`), fingerprints and names of files stay as they are.
-    """
-    copy: Value = _mapped(value, change)
-    return copy
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, tuple | list):
-        return type(value)(_mapped(item, change) for item in value)
-    if isinstance(value, dict):
-        return {key: _mapped(item, change) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type | Source):
-        changed = {
-            item.name: _mapped(getattr(value, item.name), change)
-            for item in fields(value)
-            if item.name not in _KEPT
-        }
-        return replace(value, **changed)
-    return value

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import Fact, Secret
-from dissect.signin import markup, ntlm, saml
+from dissect.redaction import markup
+from dissect.redaction.fields import set_cookie
+from dissect.signin import ntlm, saml
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import set_cookie
 from dissect.signin.rule import Found, got, sent
 from dissect.signin.wsfed import token_facts
 

@@ -8,9 +8,9 @@ from html import unescape
 from urllib.parse import unquote
 
 from dissect.model import Fact, Secret
-from dissect.signin import markup
+from dissect.redaction import markup
+from dissect.redaction.judge import pairs
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import pairs
 from dissect.signin.rule import Found, got, sent
 
 _AADSTS = re.compile(r"AADSTS(\d{5,7})")

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from dissect.model import EMPTY_BODY, Connection, HttpRequest, HttpResponse, Message, Place
-from dissect.signin.markup import Form, forms
-from dissect.signin.redaction import pairs
+from dissect.redaction.judge import pairs
+from dissect.redaction.markup import Form, forms
 
 JSON_LIMIT = 1 << 20  # a sign-in's JSON is some KB; a megabyte of it is something else
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dissect.model import Fact, Secret
-from dissect.signin import authentication, jwt, markup, pin
+from dissect.redaction import markup
+from dissect.redaction.book import secret
+from dissect.signin import authentication, jwt, pin
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import secret
 from dissect.signin.rule import Found, got, sent
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from dissect.model import Fact, Secret
-from dissect.signin import jwt, markup
+from dissect.redaction import markup
+from dissect.redaction.judge import pairs
+from dissect.signin import jwt
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import pairs
 from dissect.signin.rule import Found, got, sent
 from dissect.signin.services import application, resource_of
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dissect.model import Fact, Secret
-from dissect.signin import markup
+from dissect.redaction import markup
 from dissect.signin.exchange import Exchange
 
 if TYPE_CHECKING:

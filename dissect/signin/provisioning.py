@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dissect.model import DhcpMessage, Fact, NtpMessage, Text
-from dissect.signin import redaction
+from dissect.model import DhcpMessage, Fact, NtpMessage
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 
@@ -66,25 +65,20 @@ def dhcp(message: DhcpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
     }
     facts: dict[str, Fact] = {key: value for key, value in said.items() if value}
     for place, value in message.provisioning:
-        facts[f"option {_OPTIONS.get(place, place)}"] = option_text(bytes(value))
+        facts[f"option {_OPTIONS.get(place, place)}"] = _option_text(bytes(value))
     pool = facts.get("option 43.3 (web server)") or next(iter(message.sip_servers), None)
     if pool and name == "dhcp.offered":
         facts["pool"] = pool  # where a phone of Skype for Business signs in
     yield name, facts
 
 
-def option_text(value: bytes) -> Text | str:
-    """An option's value as text; a URL's password is wrapped, bytes that are no text counted."""
+def _option_text(value: bytes) -> str:
+    """An option's value as text, of which the policy says what is shown; other bytes are counted."""
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         return f"{len(value)} bytes"
-    if not text.isprintable():
-        return f"{len(value)} bytes"
-    # "user:password@host" is read as a URL by phones, with and without its scheme.
-    if "://" not in text and "@" in text:
-        return Text(redaction.redact_url("x://" + text).parts[1:])
-    return redaction.redact_url(text) if "://" in text else text
+    return text if text.isprintable() else f"{len(value)} bytes"
 
 
 def ntp(message: NtpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:

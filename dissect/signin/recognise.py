@@ -25,13 +25,14 @@ from dissect.model import (
     TcpConnection,
     TlsConnection,
 )
+from dissect.redaction.book import SecretBook
+from dissect.redaction.policy import Policy
 from dissect.signin import (
     adfs,
     advice,
     azuread,
     clock,
     findings,
-    harvest,
     lync,
     network,
     oauth,
@@ -49,7 +50,6 @@ from dissect.signin import (
     wstrust,
 )
 from dissect.signin.exchange import Exchange, Pairer
-from dissect.signin.redaction import SecretBook
 from dissect.signin.registration import Transactions
 from dissect.signin.rule import Rule
 
@@ -79,14 +79,15 @@ class Recogniser:
     """Feed it the messages of all captures in order; `finish` gives the events.
 
     `captures` are the files' names by index, `logs` how many of the last are phone logs
-    (their frames are lines). Every secret met goes into `book`. `names` are host names by
+    (their frames are lines). What is met and what
+    may be shown of it is the policy's affair (a book stands for a policy of its own). `names` are host names by
     address that the captures give (name resolution blocks); DNS answers go before them.
     """
 
     def __init__(
         self,
         captures: Sequence[str],
-        book: SecretBook,
+        policy: Policy | SecretBook,
         rules: Iterable[Rule] = BUILT_IN,
         logs: int = 0,
         names: Mapping[str, str] | None = None,
@@ -94,7 +95,8 @@ class Recogniser:
         self._given = {address: name.lower() for address, name in (names or {}).items()}
         self._captures = captures
         self._first_log = len(captures) - logs
-        self._book = book
+        self._policy = policy if isinstance(policy, Policy) else Policy(book=policy)
+        self._book = self._policy.book
         self._rules = tuple(rules)
         self._pairer = Pairer(self._exchange)
         self._sip = Transactions()
@@ -112,10 +114,10 @@ class Recogniser:
     def add(self, message: Message) -> None:
         """Take one message."""
         if isinstance(message, HttpRequest | HttpResponse):
-            harvest.http(message, self._book)
+            self._policy.learn(message)
             self._pairer.add(message)
         elif isinstance(message, SipMessage):
-            harvest.sip(message, self._book)
+            self._policy.learn(message)
             for found in self._sip.events(message):
                 self._emit(found.name, message.place, None, found.facts)
             skew = clock.sip(message)
@@ -140,7 +142,7 @@ class Recogniser:
         elif isinstance(message, TlsConnection):
             self._tls(message)
         elif isinstance(message, PluginMessage):
-            self._emit(message.event, message.place, None, message.facts)
+            self._emit(message.event, message.place, None, message.facts, own=True)
         elif isinstance(message, ProxyHeader):
             self._behind[_key(message.place.connection)] = message.client
         elif isinstance(message, LogEntry):
@@ -175,12 +177,11 @@ class Recogniser:
                     facts = {**self._target(exchange), **found.facts}
                     self._emit(found.name, message.place, exchange.host, facts)
 
-    @staticmethod
-    def _target(exchange: Exchange) -> Mapping[str, Fact]:
+    def _target(self, exchange: Exchange) -> Mapping[str, Fact]:
         facts: dict[str, Fact] = {}
         if exchange.request is not None:
             facts["method"] = exchange.method
-            facts["path"] = harvest.path(exchange.request)
+            facts["path"] = self._policy.path(exchange.request)
         if exchange.response is not None:
             facts["http_status"] = exchange.status
         return facts
@@ -235,9 +236,19 @@ class Recogniser:
             encrypted=place.encrypted,
         )
 
-    def _emit(self, name: str, place: Place, host: str | None, facts: Mapping[str, Fact]) -> None:
+    def _emit(
+        self,
+        name: str,
+        place: Place,
+        host: str | None,
+        facts: Mapping[str, Fact],
+        own: bool = False,
+    ) -> None:
+        """One more event. `own`: a plugin says itself what is secret in its facts."""
         connection = place.connection
         facts = {**facts, **advice.of_event(name, facts), **facts}
+        if not own:
+            facts = {key: self._policy.fact(key, fact) for key, fact in facts.items()}
         front, ends = self._behind.get(_key(connection)), [place.sender, place.receiver]
         if front is not None:
             facts["balancer"] = connection.client.address

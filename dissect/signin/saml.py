@@ -6,50 +6,21 @@ artifact binding: a reference only (SAML bindings 3.4, 3.5, 3.6). Nothing is ver
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dissect.model import Fact
-from dissect.signin import markup
-from dissect.signin.redaction import secret
+from dissect.redaction import layers, markup
+from dissect.redaction.book import secret
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-MESSAGE_LIMIT = 1 << 20  # of an inflated message; a bomb is cut there
 SKEW_S = 300
 
 _STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 _USER_CLAIMS = ("upn", "emailaddress", "mail", "userprincipalname", "name")
-
-
-def decode(value: str, deflated: bool | None = None) -> str | None:
-    """The XML of a SAMLRequest or SAMLResponse; None where it is neither base64 nor XML.
-
-    `deflated` None tries both: senders mix the bindings up.
-    """
-    compact = re.sub(r"\s+", "", value)
-    if not compact or len(compact) > 2 * MESSAGE_LIMIT:
-        return None
-    try:
-        raw = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    if deflated is not False:
-        try:
-            # 15 bits of window, no zlib header: RFC 1951, as the redirect binding demands.
-            inflated = zlib.decompressobj(-15).decompress(raw, MESSAGE_LIMIT)
-        except zlib.error:
-            inflated = b""
-        if inflated.lstrip()[:1] == b"<":
-            return inflated.decode("utf-8", "replace")
-    return (
-        raw.decode("utf-8", "replace") if raw.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<" else None
-    )
 
 
 def message_facts(text: str, at_ns: int) -> dict[str, Fact]:
@@ -206,7 +177,7 @@ def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Fact]:
     """The facts of a SAMLRequest or SAMLResponse parameter, the value itself as a secret."""
     kind = "saml_request" if name == "samlrequest" else "saml_response"
     facts: dict[str, Fact] = {kind: secret(kind, value), "binding": binding}
-    text = decode(value)
+    text = layers.saml(value)
     if text is None:
         facts["problem"] = "not base64 of a SAML message"
         return facts

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import Fact, Secret
-from dissect.signin import markup, saml
+from dissect.redaction import markup
+from dissect.redaction.judge import pairs
+from dissect.signin import saml
 from dissect.signin.azuread import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import pairs
 from dissect.signin.rule import Found, got, sent
 
 

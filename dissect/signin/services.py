@@ -12,7 +12,8 @@ from functools import lru_cache
 from importlib.resources import files
 
 from dissect.model import Fact, Secret
-from dissect.signin import jwt, markup
+from dissect.redaction import markup
+from dissect.signin import jwt
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 

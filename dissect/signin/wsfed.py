@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dissect.model import Fact
-from dissect.signin import markup, saml
+from dissect.redaction import markup
+from dissect.redaction.book import secret
+from dissect.signin import saml
 from dissect.signin.azuread import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import secret
 from dissect.signin.rule import Found, got, sent
 
 

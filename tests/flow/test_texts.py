@@ -6,7 +6,7 @@ import pytest
 
 from dissect.flow.texts import fill
 from dissect.model import Event, Fact, Source
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dissect.flow.definition import parse
 from dissect.flow.match import match
 from dissect.flow.schema import Worded
 from dissect.model import Endpoint, Event, Fact, SequenceChart, Source
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 
 SECOND = 1_000_000_000
 FLOW = """

@@ -16,7 +16,7 @@ from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Endpoint, Event, Fact, SequenceChart, Source
 from dissect.pipeline import Options, Session
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 from tests.certainty import LESS
 from tests.lab import ALL, scenario
 

@@ -14,7 +14,7 @@ from dissect.model import Event, SequenceChart
 from dissect.pipeline import Options, Session
 from dissect.signin import clock
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 from tests.lab import tshark_fields
 from tests.signin import build
 from tests.signin.build import exchange, play

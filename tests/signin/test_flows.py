@@ -15,7 +15,7 @@ from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Event, Fact, Place, SequenceChart, Source
 from dissect.signin.exchange import Exchange
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 from tests.signin.build import CONNECTION, exchange, jwt, play
 
 LOGIN = "https://login.microsoftonline.com"

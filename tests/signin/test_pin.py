@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dissect.model import Fact, Secret
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 from tests.signin.build import exchange, play
 
 POOL = "https://pool.x.test/WebTicket/WebTicketService.svc"

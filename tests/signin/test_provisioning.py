@@ -12,7 +12,7 @@ from dissect.report import bodies
 from dissect.signin import harvest
 from dissect.signin.catalogue import EVENTS
 from dissect.signin.recognise import Recogniser
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 from tests.protocols.drive import UDP
 from tests.protocols.test_dhcp import UC, URL, packet
 

@@ -17,7 +17,8 @@ from dissect.model import Secret
 from dissect.signin import saml
 from dissect.signin.catalogue import EVENTS
 from dissect.signin.hops import hops
-from dissect.signin.redaction import KINDS, SecretBook
+from dissect.redaction.book import SecretBook
+from dissect.redaction.kinds import KINDS
 from tests.signin import build
 from tests.signin.build import exchange, play
 

@@ -330,7 +330,7 @@ def test_xml_with_entities_is_not_expanded() -> None:
         '<!DOCTYPE x [<!ENTITY a "AAAAAAAAAA"><!ENTITY b "&a;&a;&a;&a;">'
         '<!ENTITY f SYSTEM "file:///etc/hostname">]><x><Reason>&b;&f;</Reason></x>'
     )
-    from dissect.signin import markup
+    from dissect.redaction import markup
 
     text = markup.text_of(markup.xml(bomb), "Reason")
     assert "A" not in text

@@ -197,7 +197,7 @@ def test_a_bomb_is_cut() -> None:
 
 
 def test_no_secret_of_a_saml_message_stays_readable() -> None:
-    from dissect.signin.redaction import SecretBook
+    from dissect.redaction.book import SecretBook
 
     book = SecretBook()
     value = lines(GOOD)

@@ -11,7 +11,7 @@ from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Event, NtpMessage, Secret, Source
 from dissect.signin import provisioning, skew
-from dissect.signin.redaction import SecretBook
+from dissect.redaction.book import SecretBook
 from tests.signin.build import CONNECTION, exchange, place, play
 
 DAY = 86400

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissect.signin import masking
-from dissect.signin.masking import SHORTEST, Masks
+from dissect.redaction import masking
+from dissect.redaction.masking import SHORTEST, Masks
 
 
 def covered(text: str, values: list[str]) -> list[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissect.protocols.multipart import MAX_PARTS, parts
+from dissect.redaction.multipart import MAX_PARTS, parts
 
 EXAMPLE = (
     "This is the preamble.  It is to be ignored.\r\n"

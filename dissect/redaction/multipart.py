@@ -15,6 +15,15 @@ def parts(content_type: str | None, body: str) -> list[tuple[str, str]]:
 
     A part that names no type is text/plain (RFC 2046 §5.2). Never raises.
     """
+    found = []
+    for head, inner in _pieces(content_type, body):
+        named = _TYPE.search(head)
+        found.append((named[1].strip() if named else "text/plain", inner))
+    return found
+
+
+def _pieces(content_type: str | None, body: str) -> list[tuple[str, str]]:
+    """Header section and content of each part."""
     kind = (content_type or "").partition(";")[0].strip().lower()
     match = _BOUNDARY.search(content_type or "")
     if not kind.startswith("multipart/") or match is None:
@@ -26,6 +35,22 @@ def parts(content_type: str | None, body: str) -> list[tuple[str, str]]:
         content = piece.replace("\r\n", "\n").removeprefix("\n")
         # The line end before the next delimiter belongs to that.
         head, _, inner = ("\n" + content).partition("\n\n")
-        named = _TYPE.search(head)
-        found.append((named[1].strip() if named else "text/plain", inner.removesuffix("\n")))
+        found.append((head, inner.removesuffix("\n")))
+    return found
+
+
+_FIELD_NAME = re.compile(
+    r"^content-disposition[ \t]*:[^\n]{0,400}?;\s{0,4}name=(?:\"([^\"\n]{1,200})\"|([^\s;]{1,200}))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def fields(content_type: str | None, body: str) -> list[tuple[str, str]]:
+    """Name and value of each field of multipart/form-data (RFC 7578), bounded; empty for others."""
+    if not (content_type or "").strip().lower().startswith("multipart/form-data"):
+        return []
+    found = []
+    for head, inner in _pieces(content_type, body):
+        named = _FIELD_NAME.search(head)
+        found.append(((named[1] or named[2]) if named else "", inner))
     return found

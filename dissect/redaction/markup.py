@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -138,6 +139,22 @@ def texts(root: _Element | None, name: str) -> list[str]:
     return [text for text in found if text]
 
 
+_NUMBERED = re.compile(r"&#(?=[0-9])0*+([0-9]*+)")
+
+
+def html_unescaped(text: str) -> str:
+    """A text with HTML's character references resolved; never raises.
+
+    `html.unescape` reads a number with `int`, which refuses more than 4300 digits; one that is
+    beyond Unicode is U+FFFD all the same (WHATWG HTML §13.2.5.80).
+    """
+    if "&" not in text:
+        return text
+    if "&#" in text:
+        text = _NUMBERED.sub(lambda m: f"&#{m[1][:8] or '0'}", text)
+    return unescape(text)
+
+
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.)", re.S)
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
@@ -174,3 +191,52 @@ def text_of(root: _Element | None, name: str) -> str:
     return (
         "".join(str(piece) for piece in element.itertext()).strip() if element is not None else ""
     )
+
+
+# What a page shows in one of these is meant for whoever has a problem with it.
+_ERROR_ROLES = frozenset({"alert", "alertdialog", "status"})
+_LIVE = frozenset({"assertive", "polite"})
+_ERROR_WORDS = re.compile(
+    r"error|alert|message|validation|warning|exception|invalid|problem|fault|notice|feedback"
+    r"|failure|denied|msg(?![a-z])",
+    re.I,
+)
+_HEADINGS = ("title", "h1", "h2", "h3")
+MAX_SAID = 40  # elements of a page that are quoted
+MAX_QUOTE = 500  # characters of one of them
+
+
+def said(html: str) -> list[str]:
+    """What a page says in its title, headings and error elements, blanks folded, in order."""
+    if len(html) > HTML_LIMIT:
+        return []
+    root = _html(html)
+    if root is None:
+        return []
+    for item in list(root.iter("script", "style", "noscript", "template", "textarea", "select")):
+        item.drop_tree()  # type: ignore[attr-defined]
+    found: dict[str, None] = {}
+    inside: set[_Element] = set()
+    for element in root.iter():
+        if len(found) >= MAX_SAID:
+            break
+        parent = element.getparent()
+        if parent is not None and parent in inside:
+            inside.add(element)  # its text was quoted with its parent's
+        elif isinstance(element.tag, str) and _speaks(element):
+            inside.add(element)
+            text = re.sub(r"\s+", " ", "".join(map(str, element.itertext()))).strip()
+            if text:
+                found.setdefault(text[:MAX_QUOTE])
+    return list(found)
+
+
+def _speaks(element: _Element) -> bool:
+    if element.tag in _HEADINGS:
+        return True
+    if element.tag in ("html", "body", "form", "main", "head"):
+        return False
+    if element.get("role") in _ERROR_ROLES or element.get("aria-live") in _LIVE:
+        return True
+    named = f"{element.get('id') or ''} {element.get('class') or ''}"
+    return len(named) > 1 and _ERROR_WORDS.search(named[:400]) is not None

@@ -1,0 +1,121 @@
+"""The secrets that were met, and how each is shown.
+
+`SecretBook` gives each value its ordinal, in order of (capture, frame) of first sight, so that
+"the same token again" stays visible and nothing can be guessed from what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from dissect.model import UNKNOWN, Fact, Secret, Text
+from dissect.redaction.forms import TOKEN_LENGTH
+from dissect.redaction.masking import SHORTEST, Masks
+
+MIN_SCRUBBED = SHORTEST  # 6: a shorter value would blank half the words of a sentence
+
+
+def secret(kind: str, value: str) -> Secret:
+    """A secret in its comparable form: a browser sends CRLF where a page has a line feed."""
+    return Secret(kind, value.replace("\r\n", "\n"))
+
+
+class SecretBook:
+    """Knows every secret that was met, and how to show one: `‹kind #n›`, or as it is.
+
+    `learn` in any order; ordinals follow (capture, frame) of first sight. `reveal` shows
+    values: only the user's `--reveal` may set it.
+    """
+
+    def __init__(self, reveal: bool = False) -> None:
+        self.reveal = reveal
+        self._seen: dict[Secret, tuple[int, int]] = {}
+        self._labels: dict[Secret, str] | None = None
+        self._masks = Masks({})
+
+    def learn(self, secret: Secret, capture: int, frame: int) -> Secret:
+        """Note a secret and where it was seen; returns it, for use in expressions."""
+        if secret.kind == UNKNOWN:
+            return secret  # shown by its length alone
+        place = (capture, frame)
+        known = self._seen.get(secret)
+        if known is None or place < known:
+            self._seen[secret] = place
+            self._labels = None
+        return secret
+
+    def learn_fact(self, fact: Fact, capture: int, frame: int) -> None:
+        """Note every secret in a fact."""
+        if isinstance(fact, Secret):
+            self.learn(fact, capture, frame)
+        elif isinstance(fact, Text):
+            for part in fact.parts:
+                if isinstance(part, Secret):
+                    self.learn(part, capture, frame)
+
+    def known(self) -> Iterator[Secret]:
+        """The secrets that can be looked for in other texts: no short ones, no plain words."""
+        return (secret for secret in self._seen if _worth_masking(secret))
+
+    def show(self, fact: Fact | None) -> str:
+        """A fact as text: secrets by ordinal, everything else scrubbed of known values."""
+        if fact is None:
+            return ""
+        if isinstance(fact, Secret):
+            return fact.value if self.reveal else self._label(fact)
+        if isinstance(fact, Text):
+            return "".join(self._quoted(part) for part in fact.parts)
+        if isinstance(fact, tuple):
+            return ", ".join(self.show(item) for item in fact)
+        if isinstance(fact, bool):
+            return "yes" if fact else "no"
+        return self.scrub(str(fact))
+
+    def _quoted(self, part: str | Secret) -> str:
+        if isinstance(part, Secret) and self.reveal:
+            return part.wire or part.value
+        return self.show(part)
+
+    def scrub(self, text: str) -> str:
+        """`text` with each known secret value in it, plain or percent-encoded, masked.
+
+        The second line of defence: the first is that secrets are `Secret`s.
+        """
+        if self.reveal or len(text) < MIN_SCRUBBED:
+            return text
+        self._number()
+        return self._masks.apply(text)
+
+    def _label(self, secret: Secret) -> str:
+        return self._number().get(secret) or str(secret)
+
+    def _number(self) -> dict[Secret, str]:
+        if self._labels is not None:
+            return self._labels
+        counts: dict[str, int] = {}
+        labels: dict[Secret, str] = {}
+        masks: dict[str, str] = {}
+        for secret, _ in sorted(self._seen.items(), key=lambda item: item[1]):
+            counts[secret.kind] = counts.get(secret.kind, 0) + 1
+            labels[secret] = f"‹{secret.kind} #{counts[secret.kind]}›"
+            if _worth_masking(secret):
+                # JSON may escape half a surrogate pair, which can't be encoded.
+                value = secret.value
+                encoded = quote(value, safe="", errors="replace")
+                for form in (value, encoded, encoded.replace("%20", "+")):
+                    masks.setdefault(form, labels[secret])
+        self._labels = labels
+        self._masks = Masks(masks)
+        return labels
+
+
+def _worth_masking(secret: Secret) -> bool:
+    """Whether masking this value in free text can't blank ordinary words of it."""
+    if len(secret.value) < MIN_SCRUBBED:
+        return False
+    return (
+        secret.kind in ("password", "user_code", "one_time_code")
+        or not secret.value.isalpha()
+        or (len(secret.value) >= TOKEN_LENGTH)
+    )

@@ -1,0 +1,279 @@
+"""Header fields of HTTP and SIP: which of a field's parts are shown.
+
+Fields that carry credentials are taken apart by their grammar, and of those only what is known to
+be harmless stays; the others are shown if `field_names` has them, else by the form of their values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dissect.model import UNKNOWN, Headers, Secret, Text, wire_text
+from dissect.redaction import field_names, forms, sip
+from dissect.redaction.judge import Judge, Part, texts
+from dissect.redaction.kinds import kind_by_words, kind_of
+
+MAX_VALUE = 4096  # characters shown of one value
+
+_PARAMETER = re.compile(
+    r"(?<![\w.-])([\w.-]{1,100})\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.)*+)\"?|([^\s,;\"]*+))"
+)
+# RFC 9110 §11.2; its padding must not be taken for the sign after a parameter's name.
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]++=*+")
+_SCHEME = re.compile(r"\s*+([A-Za-z][\w.-]{0,30})(?:\s++|$)")
+_ITEM = re.compile(r"[^,;]++|[,;]")
+
+
+def header(judge: Judge, name: str, value: str, sip_message: bool = False) -> Text:
+    """A field's value, what is not known to be harmless in it wrapped."""
+    field = name.lower()
+    value, rest = value[:MAX_VALUE], len(value) - MAX_VALUE
+    parts = list(_opened(judge, name, field, value, sip_message))
+    if rest > 0:
+        parts.append(f" … and {rest} more characters")
+    return texts(parts)
+
+
+def fields(judge: Judge, headers: Headers, sip_message: bool = False) -> Iterator[tuple[str, Text]]:
+    """Name and value of each field in wire order."""
+    for raw_name, raw_value in headers:
+        name = wire_text(raw_name)
+        yield name, header(judge, name, wire_text(raw_value), sip_message)
+
+
+def _opened(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterator[Part]:
+    if field not in judge.opened:
+        yield from _header(judge, name, field, value, sip_message)
+    elif _known_kind(name, field):
+        judge.kept.add(field)
+        yield from _header(judge, name, field, value, sip_message)
+    else:
+        yield value
+
+
+def _known_kind(name: str, field: str) -> bool:
+    if field in field_names.CREDENTIALS or field in ("cookie", "set-cookie"):
+        return True
+    return kind_of(name) is not None or kind_by_words(name) is not None
+
+
+def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterator[Part]:
+    if field in field_names.CREDENTIALS or field == "authentication":
+        yield from credentials(judge, value, challenge="authenticate" in field)
+    elif field == "cookie":
+        yield from _cookie(value)
+    elif field in ("set-cookie", "set-cookie2"):
+        yield from _set_cookie(judge, value)
+    elif field == "sec-websocket-protocol":
+        yield from subprotocols(value)
+    elif sip_message and field in field_names.ADDRESSES:
+        yield from sip.addresses(judge, value)
+    elif field in field_names.URLS:
+        yield from _urls(judge, field, value)
+    elif field in field_names.PLAIN or (sip_message and field in field_names.SIP_PLAIN):
+        yield from _plain(value)
+    elif field in field_names.SENTENCES or (sip_message and field in field_names.SIP_SENTENCES):
+        yield from judge.words(value)
+    else:
+        yield from _unknown(judge, name, value)
+
+
+def _plain(value: str) -> Iterator[Part]:
+    guarded = "eyJ" in value or forms.PEM in value
+    yield Secret("opaque_value", value) if guarded and forms.JWT.search(value) else value
+
+
+def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:
+    if field == "link":  # RFC 8288 §3
+        for item in re.split(r"(<[^<>]{0,4096}>)", value):
+            if item[:1] == "<" and item[-1:] == ">":
+                yield from ("<", *judge.url(item[1:-1]).parts, ">")
+            else:
+                yield from _items(judge, "link", item)
+    elif field == "refresh":
+        delay, url, address = re.split(r"((?i:url\s{0,4}=\s{0,4})|$)", value, maxsplit=1)
+        yield delay if re.fullmatch(r"[\s\d.;,]{0,20}", delay) else Secret(UNKNOWN, delay)
+        yield from (url, *judge.url(address).parts)
+    else:
+        yield from judge.url(value).parts
+
+
+def _unknown(judge: Judge, name: str, value: str) -> Iterator[Part]:
+    """A field that nobody knows: by the form of its value, or of each of its parts."""
+    kind = kind_of(name) or kind_by_words(name)
+    if kind is not None and not forms.by_last_word(name, value):
+        yield Secret(kind, value) if value else ""
+    elif "=" not in value or forms.is_url(value):
+        yield from judge.value("field", name, value)
+    else:
+        yield from _items(judge, name, value)
+
+
+def _items(judge: Judge, name: str, value: str) -> Iterator[Part]:
+    """Words, and parameters with values, between commas and semicolons."""
+    for match in _ITEM.finditer(value):
+        item = match[0]
+        bare = item.strip()
+        parameter, equals, content = bare.partition("=")
+        lead, tail = (
+            item[: len(item) - len(item.lstrip())],
+            item[len(item.rstrip()) :] if bare else "",
+        )
+        yield lead
+        if bare in ("", ",", ";"):
+            yield bare
+        elif equals and re.fullmatch(r"[\w.*-]{1,60}", parameter):
+            quote = '"' if content[:1] == '"' and content[-1:] == '"' and len(content) > 1 else ""
+            inner = content[1:-1] if quote else content
+            yield from (judge.name(parameter), "=", quote)
+            yield from judge.value("query", parameter, inner)
+            yield quote
+        else:
+            yield from judge.value("field", name, bare)
+        yield tail
+
+
+def _cookie(value: str) -> Iterator[Part]:
+    for index, item in enumerate(value.split(";")):
+        name, equals, content = item.strip().partition("=")
+        yield "; " if index else ""
+        if equals:
+            yield name + "="
+            yield Secret("cookie", content) if content else ""
+        elif name:
+            yield Secret("cookie", name)
+
+
+def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
+    first, semicolon, attributes = value.partition(";")
+    name, _, content = first.strip().partition("=")
+    yield name + "="
+    yield Secret("cookie", content) if content else ""
+    yield semicolon
+    for index, item in enumerate(attributes.split(";") if attributes else ()):
+        yield ";" if index else ""
+        attribute, equals, inner = item.partition("=")
+        known = attribute.strip().lower()
+        yield attribute + equals
+        if known == "path":
+            yield from judge.path(inner)
+        elif known not in field_names.COOKIE_ATTRIBUTES and inner:
+            yield Secret(UNKNOWN, inner)
+        else:
+            yield inner
+
+
+def subprotocols(value: str) -> Iterator[Part]:
+    """Sec-WebSocket-Protocol (RFC 6455 §11.3.4): the protocols that are known. Browsers can set no
+    Authorization, so programs carry tokens here, as a member or behind a word and a dot."""
+    before = ""
+    for index, item in enumerate(value.split(",")):
+        yield "," if index else ""
+        bare = item.strip()
+        start = item.find(bare)
+        yield item[:start]
+        yield subprotocol(bare, before)
+        yield item[start + len(bare) :]
+        before = bare
+
+
+def subprotocol(word: str, before: str = "") -> Part:
+    """One member, and the one before it, which may be the name of a pair."""
+    lower = word.lower()
+    if not word or lower in field_names.SUBPROTOCOLS or lower in _PAIR_NAMES:
+        return word
+    token = before.lower() in _PAIR_NAMES or any(name in lower for name in _PAIR_NAMES)
+    return Secret("bearer_token" if token or forms.looks_like_token(word) else UNKNOWN, word)
+
+
+_PAIR_NAMES = frozenset(
+    {"bearer", "authorization", "access_token", "token", "auth", "jwt", "id_token", "access-token"}
+)
+
+
+def credentials(judge: Judge, value: str, challenge: bool = False) -> Iterator[Part]:
+    """Scheme and harmless parameters of a challenge or of credentials; the rest is secret."""
+    scheme = _SCHEME.match(value)
+    start, known = 0, False
+    if scheme is not None and value[scheme.end() : scheme.end() + 1] != "=":
+        known = is_scheme(scheme[1], challenge)
+        if known:
+            yield scheme[0]
+            start = scheme.end()
+    rest = value[start:]
+    found = list(_PARAMETER.finditer(rest))
+    if not known or not found or found[0].start() > 2 or _TOKEN68.fullmatch(rest.strip()):
+        # The whole is the credential, as in Bearer, Basic, NTLM.
+        yield authorization(value) if rest.strip() else ""
+        return
+    end = 0
+    for match in found:
+        between = rest[end : match.start()]
+        yield between if _between(between) else Secret("authorization", between)
+        name = match[1]
+        group = 2 if match[2] is not None else 3
+        content = match[group]
+        yield rest[match.start() : match.start(group)]
+        if content and name.lower() in field_names.AUTHENTICATION:
+            yield from judge.words(content) if group == 2 else judge.value("text", name, content)
+        elif content:
+            yield from _parameter(judge, name, content)
+        yield rest[match.end(group) : match.end()]
+        end = match.end()
+    yield Secret("authorization", rest[end:]) if rest[end:].strip(" ,;") else rest[end:]
+
+
+def _between(text: str) -> bool:
+    """What may stand between parameters: a comma, and the scheme of the next challenge."""
+    words = text.replace(",", " ").replace(";", " ").split()
+    return all(word.lower() in field_names.SCHEMES for word in words)
+
+
+def _parameter(judge: Judge, name: str, content: str) -> Iterator[Part]:
+    if name.lower() in judge.opened and kind_of(name) is None and kind_by_words(name) is None:
+        yield content
+    else:
+        yield Secret(kind_of(name) or "authorization", content)
+
+
+def is_scheme(word: str, challenge: bool = False) -> bool:
+    """Whether a word is the name of an authentication scheme, and not a credential by itself. A
+    server's challenge holds none: there any word without digits may name one."""
+    lower = word.lower()
+    return lower in field_names.SCHEMES or (
+        challenge and re.fullmatch(r"[a-z-]{2,30}", lower) is not None
+    )
+
+
+def authorization(value: str) -> Secret:
+    """The credentials of an Authorization field, its scheme, if it has one, left out."""
+    scheme, _, rest = value.strip().partition(" ")
+    if not is_scheme(scheme):
+        return Secret("authorization", value.strip())
+    kind = {"bearer": "bearer_token", "basic": "basic_credentials"}.get(scheme.lower())
+    return Secret(kind or "authorization", rest.strip() or scheme)
+
+
+def challenge(value: str) -> Secret | None:
+    """The blob of a WWW-Authenticate field (NTLM, Negotiate), which answers can be tried on
+    offline; None where the field only names a scheme or has parameters."""
+    scheme, _, rest = value.strip().partition(" ")
+    blob = rest.strip()
+    if scheme.lower() in ("ntlm", "negotiate", "kerberos") and len(blob) > 8 and " " not in blob:
+        return Secret("authorization", blob)
+    return None
+
+
+def cookies(value: str) -> Iterator[tuple[str, Secret]]:
+    """Name and value of each cookie in a Cookie field; the value is always secret."""
+    for item in value.split(";"):
+        name, equals, content = item.strip().partition("=")
+        if equals and content:
+            yield name, Secret("cookie", content)
+
+
+def set_cookie(value: str) -> tuple[str, Secret] | None:
+    """Name and value of a Set-Cookie field, attributes dropped; None where it clears one."""
+    name, equals, content = value.partition(";")[0].strip().partition("=")
+    return (name, Secret("cookie", content)) if equals and content else None

@@ -1,0 +1,318 @@
+"""Forms of values: which look like tokens, and which can't be a secret's.
+
+Every pattern is anchored and possessive or bounded: it takes linear time on any text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from dissect.redaction.kinds import words
+
+JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?")
+GUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
+PEM = "-----BEGIN "
+TOKEN_LENGTH = 20  # shorter values of unknown name are words, numbers and paths
+
+# A phone's own file, named by its MAC address ("0004f2c05a17-user.cfg").
+_DEVICE_FILE = re.compile(r"[0-9a-fA-F]{12}-[a-z]{2,20}\.[a-z]{2,4}")
+_TOKEN_CHARS = re.compile(r"[A-Za-z0-9+/=_.~!*-]++")
+_CASE_CHANGE = re.compile(r"[a-z](?=[A-Z])|[A-Z]{2}(?=[a-z])")
+_RUNS = re.compile(r"[-_.~/=+!*]")
+_DIGITS = re.compile(r"\d++")
+
+
+def looks_like_token(value: str) -> bool:
+    """Whether a value of unknown name could be a token: long, dense, and not made of words."""
+    if len(value) < TOKEN_LENGTH:
+        return False
+    if "eyJ" in value and JWT.search(value):
+        return True
+    if GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
+        return False
+    if _DEVICE_FILE.fullmatch(value):
+        return False
+    return any(_dense(run) for run in _RUNS.split(value)) or value.endswith("=")
+
+
+def _dense(run: str) -> bool:
+    """Whether a run of letters and digits is none that people write: no word, no number."""
+    if len(run) < 8 or run.isdigit():
+        return False
+    if run.isalpha():
+        # Case changes with the start of a word in names, with every third letter in base64.
+        return len(run) >= TOKEN_LENGTH and len(_CASE_CHANGE.findall(run)) * 5 > len(run)
+    return len(_DIGITS.findall(run)) > 1 or len(run) >= TOKEN_LENGTH
+
+
+# ------------------------------------------------------------------ that can't be a secret's
+
+BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none", "undefined"})
+_NUMBER = re.compile(r"[+-]?\d{1,3}(?:\.\d{1,3})?")
+_MEASURE = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,9})?(?:[a-z]{1,2}|%)?")
+_VERSION = re.compile(r"[vV]?\d{1,3}(?:\.\d{1,5}){1,4}")
+_MEDIA = re.compile(
+    r"(?:application|audio|font|image|message|model|multipart|text|video)/"
+    r"(?:\*|[A-Za-z0-9][A-Za-z0-9.+-]{0,79})(?:\s?;\s?charset=\"?[A-Za-z0-9-]{1,20}\"?)?"
+)
+_DATE = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}, ?)?\d{1,2}[ -]"
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ -]\d{2,4} \d\d:\d\d:\d\d(?: [A-Z]{3}| [+-]\d{4})?"
+)
+_LANGUAGE = re.compile(r"[a-z]{2}(?:-[A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|[a-z]{2}|419))?")
+_HOST = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.){1,8}([a-z]{2,18})\.?(?::\d{1,5})?"
+)
+_HOST_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"\[?[0-9A-Fa-f:.]{3,45}\]?(?:%[a-z0-9]{1,15})?(?::\d{1,5})?(?:/\d{1,3})?")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}")
+_MAIL = re.compile(r"(?:sips?:)?[A-Za-z0-9_.+'-]{1,64}@([A-Za-z0-9.-]{3,200})")
+_URN = re.compile(
+    r"urn:(?:oasis|ietf|federation|uuid|microsoft|ms|schemas-upnp-org|xmlsoap|nz|amr|sharepoint"
+    r"|mace|openid|x-|3gpp|gsma|cisco)[A-Za-z0-9:._/+-]{1,200}"
+)
+_WORD = re.compile(r"[A-Za-z][A-Za-z_. :-]{0,59}")
+_TOP = frozenset(
+    [
+        "com",
+        "org",
+        "net",
+        "edu",
+        "gov",
+        "mil",
+        "int",
+        "info",
+        "biz",
+        "name",
+        "pro",
+        "io",
+        "dev",
+        "app",
+        "cloud",
+        "online",
+        "tech",
+        "site",
+        "ai",
+        "co",
+        "me",
+        "tv",
+        "example",
+        "test",
+        "local",
+        "localhost",
+        "internal",
+        "intranet",
+        "lan",
+        "corp",
+        "home",
+        "private",
+        "invalid",
+        "onion",
+        "arpa",
+        "localdomain",
+        "domain",
+        "msft",
+        "zone",
+        "email",
+        "network",
+        "systems",
+        "solutions",
+        "services",
+        "group",
+        "gmbh",
+        "berlin",
+        "swiss",
+        "nrw",
+        "bayern",
+        "hamburg",
+        "koeln",
+        "cologne",
+        "global",
+        "digital",
+        "company",
+        "software",
+    ]
+)
+_WEB = ("http://", "https://", "sip:", "sips:", "ldap://", "ldaps://", "wss://", "ws://", "tftp://",
+        "ftp://", "ftps://", "urn:", "api://", "ms-app://", "spn:")  # fmt: skip
+
+# What protocols say themselves (RFC 6749, 7591, 8628, 8693, OpenID Connect, SAML, WS-Federation,
+# HTTP); a value that is one of these tells nothing that a stranger would not know.
+DOCUMENTED = frozenset(
+    word
+    for line in (
+        "authorization_code implicit refresh_token client_credentials device_code password",
+        "code token id_token query fragment form_post web_message jwt query.jwt fragment.jwt",
+        "form_post.jwt openid profile email address phone offline_access user_impersonation",
+        "login consent select_account create page popup touch wap plain S256 S384 S512 RS256 RS384",
+        "RS512 ES256 ES384 ES512 PS256 PS384 PS512 HS256 HS384 HS512 EdDSA none A256GCM A128GCM",
+        "A128CBC-HS256 RSA-OAEP RSA-OAEP-256 RSA EC OKP sig enc Bearer bearer DPoP MAC pop Basic",
+        "Digest NTLM Negotiate Kerberos TLS-DSK public pairwise normal aggregated distributed",
+        "client_secret_basic client_secret_post client_secret_jwt private_key_jwt tls_client_auth",
+        "self_signed_tls_client_auth authorization_pending slow_down expired_token access_denied",
+        "invalid_request invalid_client invalid_grant unauthorized_client unsupported_grant_type",
+        "unsupported_response_type invalid_scope invalid_token insufficient_scope server_error",
+        "temporarily_unavailable interaction_required login_required consent_required on_behalf_of",
+        "account_selection_required invalid_target code_expired authorization_declined bad_token",
+        "wsignin1.0 wsignout1.0 wsignoutcleanup1.0 wattr1.0 wpseudo1.0 FormsAuthentication",
+        "WindowsAuthentication CertificateAuthentication MultiFactorAuthentication Managed Federated",
+        "Unknown WSTrust WSFed SAML SAML20 OAuth2 OpenIdConnect success Success failure error ok OK",
+        "Ok SUCCESS FAILED ERROR GET POST PUT PATCH DELETE HEAD OPTIONS CONNECT TRACE UTF-8 utf-8",
+        "gzip deflate br zstd identity chunked close keep-alive upgrade websocket XMLHttpRequest",
+        "redirect follow manual lax strict Lax Strict None none secure default auto basic digest",
+        "ntlm negotiate kerberos bearer en_US external internal anonymous desktop mobile windows",
+        "web native spa confidential user admin guest member standard json xml html text urlencoded",
+        "sendrecv sendonly recvonly inactive active passive actpass holdconn tls tcp udp ws wss sctp",
+        "sip sips h2 http/1.1 h3 http https ldap ftp tftp required optional preferred",
+    )
+    for word in line.split()
+)  # fmt: skip
+_SETS = re.compile(r"[A-Za-z0-9_.+-]{1,40}(?:[ ,]{1,2}[A-Za-z0-9_.+-]{1,40}){1,12}")
+
+
+def harmless(value: str, typed: bool = False) -> bool:
+    """Whether a value of unknown name can't be a secret by its form. `typed`: it stands where a
+    person may have typed it, so that it may be a short number, or look like a host."""
+    if value in BOOLEANS or value.lower() in BOOLEANS:
+        return True
+    if typed:
+        return len(value) == 1
+    if len(value) > 300:
+        return False
+    if value in DOCUMENTED or _NUMBER.fullmatch(value) or _LANGUAGE.fullmatch(value):
+        return True
+    first = value[0] if value else ""
+    if first.isdigit() and (_VERSION.fullmatch(value) or _DATE.fullmatch(value)):
+        return True
+    return (
+        host(value)
+        or is_address(value)
+        or _MEDIA.fullmatch(value) is not None
+        or (_SETS.fullmatch(value) is not None and _documented(value))
+        or (first.isalpha() and _DATE.fullmatch(value) is not None)
+        or (value.startswith("urn:") and _URN.fullmatch(value) is not None and not _odd(value))
+        or mail(value)
+    )
+
+
+def _documented(value: str) -> bool:
+    return all(word in DOCUMENTED for word in re.split(r"[ ,]+", value))
+
+
+def _odd(value: str) -> bool:
+    """Whether a part of a name in a namespace is a token."""
+    parts = re.split(r"[:/]", value)
+    return any(looks_like_token(part) or _dense(part) for part in parts)
+
+
+def host(value: str) -> bool:
+    """A host name of at least two labels under a known top level, none of them a token."""
+    found = _HOST.fullmatch(value) if "." in value else None
+    if found is None:
+        return value == "localhost"
+    if found[1] not in _TOP and len(found[1]) != 2:
+        return False
+    return not any(len(label) >= TOKEN_LENGTH and _dense(label) for label in value.split("."))
+
+
+def host_word(value: str) -> bool:
+    """A host name where one is expected: a single label, too."""
+    return host(value.lower()) or (
+        _HOST_WORD.fullmatch(value) is not None and not looks_like_token(value)
+    )
+
+
+def is_address(value: str) -> bool:
+    """An IP address (with port or prefix length), or a hardware address."""
+    if _MAC.fullmatch(value):
+        return True
+    if not _ADDRESS.fullmatch(value) or not ("." in value or ":" in value):
+        return False
+    bare = value.partition("/")[0].partition("%")[0]
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        return False  # digits and dots, and yet no address
+    return True
+
+
+def mail(value: str) -> bool:
+    """An address of a person or a SIP user, of a domain that can be one."""
+    found = _MAIL.fullmatch(value) if "@" in value else None
+    if found is None or looks_like_token(value.partition("@")[0]):
+        return False
+    return host(found[1].lower()) or is_address(found[1])
+
+
+def is_url(value: str) -> bool:
+    """What `urls.redact_url` takes apart."""
+    return value.lower().startswith(_WEB) or "://" in value[:24]
+
+
+def is_pem_key(value: str) -> bool:
+    return PEM in value and "PRIVATE KEY" in value
+
+
+# The last word of a name says which form its value has, whatever stands before.
+_BY_WORD: dict[str, str] = {
+    **dict.fromkeys(
+        ["port", "ports", "size", "length", "count", "total", "timeout", "interval", "expires", "expire", "expiry", "expiration", "lifetime", "ttl", "age", "maxage", "limit", "offset", "duration", "delay", "width", "height", "timestamp", "iat", "exp", "nbf", "status", "version", "ver", "level", "seconds", "ms", "minutes", "days", "hours", "retries", "attempts", "index", "step", "priority", "weight", "bytes", "number_of", "build", "qos", "dscp", "vlan", "rate", "page", "max", "min", "in", "before", "after", "on", "at", "until"],
+        "measure",
+    ),
+    **dict.fromkeys(
+        ["type", "types", "mode", "method", "methods", "format", "kind", "version", "language", "locale", "lang", "protocol", "protocols", "action", "result", "reason", "status", "error", "errors", "alg", "algorithm", "algorithms", "enc", "supported", "binding", "policy", "category", "severity", "level", "event", "encoding", "charset", "platform", "os", "browser", "model", "vendor", "country", "region", "timezone", "scheme", "schemes", "provider"],
+        "word",
+    ),
+    **dict.fromkeys(["endpoint", "endpoints", "url", "urls", "uri", "uris", "href", "link", "location"], "url"),
+    **dict.fromkeys(["host", "hostname", "server", "servers", "domain", "fqdn", "realm", "authority", "issuer", "address", "ip", "proxy", "gateway", "registrar"], "host"),
+    **dict.fromkeys(["id", "ids", "uuid", "guid"], "guid"),
+    **dict.fromkeys(["enabled", "disabled", "required", "allowed", "supported", "active", "hidden", "visible", "secure", "verified"], "boolean"),
+    **dict.fromkeys(["email", "mail", "upn", "username"], "mail"),
+}  # fmt: skip
+_BOTH = frozenset({"status", "version", "level", "error", "errors"})
+
+
+def by_last_word(name: str, value: str, typed: bool = False) -> bool:
+    """Whether a value has the form that the last word of its name speaks of: `pageSize`,
+    `redirect_url`, `authMethod`. A secret's name does not end so."""
+    found = words(name)
+    form = _BY_WORD.get(found[-1]) if found else None
+    if form is None or not value:
+        return False
+    if form == "boolean":
+        return value.lower() in BOOLEANS
+    if typed:
+        return form == "word" and value in DOCUMENTED
+    if form == "measure" or found[-1] in _BOTH:
+        if _MEASURE.fullmatch(value) or _VERSION.fullmatch(value) or _DATE.fullmatch(value):
+            return not (found[-1] in ("on", "in", "at", "before", "after") and len(found) < 2)
+        if form == "measure":
+            return False
+    if form == "word":
+        return _WORD.fullmatch(value) is not None or (
+            _SETS.fullmatch(value) is not None
+            and (
+                not any(_dense(part) for part in re.split(r"[ ,.+-]+", value))
+                and not _has_digits(value)
+            )
+        )
+    if form == "host":
+        return host_word(value) and not _has_odd_digits(value)
+    if form == "guid":
+        return GUID.fullmatch(value) is not None and "session" not in found
+    return form == "mail" and mail(value)
+
+
+def _has_digits(value: str) -> bool:
+    return any(char.isdigit() for char in value)
+
+
+def _has_odd_digits(value: str) -> bool:
+    """Digits amid a single label: a host's number stands at its end."""
+    return "." not in value and not re.fullmatch(r"[A-Za-z-]{1,40}\d{0,3}", value)

@@ -1,0 +1,252 @@
+"""Decides on one value by its name, its place and its form, and on URLs and sentences.
+
+What is shown comes back as text, what is not as a `Secret` of its kind; the parts of a value,
+put together, are the value as it was sent (but for URLs that were encoded inside of another).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from urllib.parse import unquote_plus
+
+from dissect.model import UNKNOWN, Secret, Text
+from dissect.redaction import forms, layers, sentences
+from dissect.redaction.harmless import HARMLESS, NOT_TYPED, TEXT, Place, known, no_secret
+from dissect.redaction.kinds import kind_by_words
+
+Part = str | Secret
+
+MAX_URL = 64 * 1024  # characters of a URL that is taken apart
+
+# What these lead is no address: anything may be in it.
+_OPENING = ("data:", "javascript:", "blob:", "vbscript:")
+
+
+def pairs(query: str) -> Iterator[tuple[str, str]]:
+    """Names and values of a query or form, percent-decoded, order kept, never raising."""
+    for item in query.split("&") if query else ():
+        name, _, value = item.partition("=")
+        yield unquote_plus(name), unquote_plus(value)
+
+
+class Judge:
+    """Says of each value what may be shown. `opened` are names that the user wants to see, in any
+    place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden."""
+
+    def __init__(self, opened: Iterable[str] = ()) -> None:
+        self.opened = frozenset(name.lower() for name in opened)
+        self.kept: set[str] = set()
+
+    # ------------------------------------------------------------- values
+
+    def value(
+        self,
+        place: Place,
+        name: str,
+        value: str,
+        wire: str = "",
+        typed: bool = False,
+        depth: int = 0,
+    ) -> list[Part]:
+        """The parts of one value. `wire` is the value as it was sent, if that is encoded;
+        `typed`: it stands where a person may have typed it."""
+        raw = wire or value
+        if not value:
+            return [raw]
+        lower = name.lower()
+        kind, flags = known(place, lower)
+        if self.opened and lower in self.opened:
+            if kind is None and kind_by_words(name) is None:
+                return [raw]
+            self.kept.add(lower)
+        if kind is not None:
+            if no_secret(kind, lower, value, place, typed):
+                return [raw]
+            return [Secret(kind, value.replace("\r\n", "\n"), wire)]
+        if flags & HARMLESS and not (typed and lower in NOT_TYPED):
+            return self._harmless(flags, value, raw, wire, depth)
+        return self._unnamed(name, value, raw, wire, typed, depth)
+
+    def _harmless(self, flags: int, value: str, raw: str, wire: str, depth: int) -> list[Part]:
+        if forms.is_url(value) or (value[0] == "/" and "?" in value):
+            return self.inner_url(value, raw, wire, depth)
+        if flags & TEXT:
+            found = list(self.words(value, depth))
+            return found if any(isinstance(part, Secret) for part in found) else [raw]
+        if len(value) > forms.TOKEN_LENGTH and (forms.JWT.search(value) or forms.PEM in value):
+            return [Secret("opaque_value", value, wire)]
+        if "%" in value and self.inside(value, depth + 1):
+            return [Secret(UNKNOWN, value, wire)]
+        return [raw]
+
+    def _unnamed(
+        self, name: str, value: str, raw: str, wire: str, typed: bool, depth: int
+    ) -> list[Part]:
+        """By the form of a value whose name is on no list."""
+        if forms.by_last_word(name, value, typed):
+            return [raw]
+        if forms.is_pem_key(value):
+            return [Secret("private_key", value, wire)]
+        kind = kind_by_words(name)
+        url = forms.is_url(value) or (value[0] == "/" and "/" in value[1:] and " " not in value)
+        if url and not typed and kind in (None, "token", "session", "authorization"):
+            return self.inner_url(value, raw, wire, depth)
+        if kind is not None:
+            if value.lower() in forms.BOOLEANS:
+                return [raw]
+            return [Secret(kind, value.replace("\r\n", "\n"), wire)]
+        if forms.harmless(value, typed):
+            return [raw]
+        if forms.looks_like_token(value):
+            return [Secret("opaque_value", value, wire)]
+        return [Secret(UNKNOWN, value, wire)]
+
+    def inner_url(self, value: str, raw: str, wire: str, depth: int) -> list[Part]:
+        """A URL inside a value (a return address, say) may hold secrets of its own."""
+        if depth >= layers.DEPTH or len(value) > MAX_URL:
+            return [Secret(UNKNOWN, value, wire)]
+        inner = self.url(value, depth + 1).parts
+        return list(inner) if any(isinstance(part, Secret) for part in inner) else [raw]
+
+    def inside(self, value: str, depth: int = 0) -> bool:
+        """Whether a layer of a value, taken off, shows a secret of a known kind."""
+        return next(self.found_inside(value, depth), None) is not None
+
+    def found_inside(self, value: str, depth: int = 0) -> Iterator[Secret]:
+        """The secrets of known kinds in what is encoded inside a value; none where nothing is."""
+        if depth > layers.DEPTH:
+            return
+        for text in layers.inner(value):
+            yield from self._structured(text, depth + 1)
+            if text != value:
+                yield from self.found_inside(text, depth + 1)
+
+    def _structured(self, text: str, depth: int) -> Iterator[Secret]:
+        found: Iterable[Part] = ()
+        kind = layers.structured(text)
+        if kind == "url":
+            found = self.url(text, depth).parts
+        elif kind == "form" or "&" in text:
+            found = self.query(text, depth).parts
+        elif "=" in text:
+            found = self.words(text, depth)
+        yield from (part for part in found if isinstance(part, Secret) and part.kind != UNKNOWN)
+
+    # ------------------------------------------------------------- URLs
+
+    def query(self, query: str, depth: int = 0, place: Place = "query") -> Text:
+        """A query or form with the values in it judged; names stay as they were sent."""
+        parts: list[Part] = []
+        hashed = "code_challenge_method=S256" in query
+        for index, item in enumerate(query.split("&")) if query else ():
+            name, equals, raw = item.partition("=")
+            parts.append("&" if index else "")
+            decoded = unquote_plus(name) if "%" in name or "+" in name else name
+            if not equals and decoded != name and "=" in decoded:
+                inner = (
+                    self.query(decoded, depth + 1).parts
+                    if depth < layers.DEPTH
+                    else (Secret(UNKNOWN, item),)
+                )
+                whole = Secret(UNKNOWN, decoded, item)
+                parts.append(whole if any(isinstance(part, Secret) for part in inner) else item)
+                continue
+            parts += [self.name(decoded, name), equals]
+            value = unquote_plus(raw) if "%" in raw or "+" in raw else raw
+            if hashed and decoded == "code_challenge":
+                parts.append(raw)  # RFC 7636 §4.2: a hash, no secret
+            else:
+                parts += self.value(place, decoded, value, raw if raw != value else "", depth=depth)
+        return Text(tuple(part for part in parts if part != ""))
+
+    def name(self, name: str, wire: str = "") -> Part:
+        """A name; one that looks like a token is none."""
+        if len(name) >= forms.TOKEN_LENGTH and forms.looks_like_token(name):
+            return Secret("opaque_value", name, wire if wire != name else "")
+        return wire or name
+
+    def path(self, path: str, depth: int = 0) -> list[Part]:
+        """A path whose token-like segments and parameters are judged (RFC 3986 section 3.3: some
+        services put tokens there, or `;jsessionid=`)."""
+        parts: list[Part] = []
+        for index, segment in enumerate(path.split("/")):
+            parts.append("/" if index else "")
+            for place, item in enumerate(segment.split(";")):
+                parts.append(";" if place else "")
+                name, equals, raw = item.partition("=")
+                value = unquote_plus(raw) if "%" in raw else raw
+                if equals:
+                    wire = raw if value != raw else ""
+                    parts += [
+                        self.name(name),
+                        "=",
+                        *self.value("query", name, value, wire, depth=depth),
+                    ]
+                else:
+                    parts.append(self._segment(item, depth))
+        return [part for part in parts if part != ""]
+
+    def _segment(self, item: str, depth: int) -> Part:
+        if len(item) < forms.TOKEN_LENGTH and "%" not in item:
+            return item
+        if forms.looks_like_token(item):
+            return Secret("opaque_value", item)
+        if "%" in item and self.inside(item, depth):
+            return Secret(UNKNOWN, item)
+        return item
+
+    def url(self, url: str, depth: int = 0) -> Text:
+        """A URL or request target with user info, path, query and fragment made safe."""
+        if url[:12].lower().lstrip().startswith(_OPENING) or len(url) > MAX_URL:
+            return Text((Secret(UNKNOWN, url),))
+        if url[:5].lower() in ("sip:", "sips:") or url[:4].lower() in ("sip:", "tel:"):
+            from dissect.redaction.sip import uri
+
+            return Text(tuple(uri(self, url)))
+        rest, hash_, fragment = url.partition("#")
+        rest, mark, query = rest.partition("?")
+        parts: list[Part] = []
+        scheme, separator, after = rest.partition("://")
+        if separator:
+            authority, slash, path = after.partition("/")
+            user, at, host = authority.rpartition("@")
+            parts.append(scheme + separator)
+            if at:
+                parts += [Secret("basic_credentials", user), "@"]
+            parts += [*self._host(host), *self.path(slash + path, depth)]
+        else:
+            parts += self.path(rest, depth)
+        if mark:
+            parts += ["?", *self.query(query, depth).parts]
+        if hash_:
+            parts += ["#", *self._fragment(fragment, depth)]
+        return Text(tuple(parts))
+
+    def _host(self, host: str) -> list[Part]:
+        long = len(host) >= forms.TOKEN_LENGTH
+        odd = long and any(forms.looks_like_token(label) for label in host.split("."))
+        return [Secret("opaque_value", host) if odd else host]
+
+    def _fragment(self, fragment: str, depth: int) -> Iterable[Part]:
+        if "?" in fragment:  # the address of a page inside of a page (RFC 3986 has one query)
+            path, _, query = fragment.partition("?")
+            return [*self.path(path, depth), "?", *self.query(query, depth).parts]
+        return self.query(fragment, depth).parts if "=" in fragment else self.path(fragment, depth)
+
+    def words(self, value: str, depth: int = 0) -> Iterator[Part]:
+        """A server's own words, as `sentences.words`."""
+        return sentences.words(self, value, depth)
+
+
+def texts(found: Iterable[Part]) -> Text:
+    return Text(tuple(part for part in found if part != ""))
+
+
+def as_sent(part: Part) -> str:
+    """A part as it was on the wire."""
+    return (part.wire or part.value) if isinstance(part, Secret) else part
+
+
+def rewired(part: Part, wire: str) -> Part:
+    return replace(part, wire=wire) if isinstance(part, Secret) else part

@@ -1,0 +1,103 @@
+"""What is encoded inside a value: percent-encoding, base64, DEFLATE, JSON in a string, XML in text.
+
+A value may be wrapped more than once (RFC 3986 §2.4: each layer is decoded once). At most `DEPTH`
+layers are taken off; what is left then is no text that anybody could judge.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from html import unescape
+from urllib.parse import unquote, unquote_plus
+
+DEPTH = 3
+MESSAGE_LIMIT = 1 << 20  # characters of a decoded layer; a bomb is cut there
+SMALLEST = 8  # characters of base64 that could hold a name and a value
+
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}+={0,2}")
+_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
+
+
+def saml(value: str, deflated: bool | None = None) -> str | None:
+    """The XML of a SAMLRequest or SAMLResponse; None where it is neither base64 nor XML.
+
+    `deflated` None tries both: senders mix the bindings up.
+    """
+    compact = re.sub(r"\s+", "", value)
+    if not compact or len(compact) > 2 * MESSAGE_LIMIT:
+        return None
+    try:
+        raw = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    if deflated is not False:
+        try:
+            # 15 bits of window, no zlib header: RFC 1951, as the redirect binding demands.
+            inflated = zlib.decompressobj(-15).decompress(raw, MESSAGE_LIMIT)
+        except zlib.error:
+            inflated = b""
+        if inflated.lstrip()[:1] == b"<":
+            return inflated.decode("utf-8", "replace")
+    return (
+        raw.decode("utf-8", "replace") if raw.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<" else None
+    )
+
+
+def inner(value: str) -> Iterator[str]:
+    """What a value is once one layer is taken off, by each layer that it can have."""
+    if len(value) > 2 * MESSAGE_LIMIT:
+        return
+    if "%" in value and _PERCENT.search(value):
+        yield unquote_plus(value)
+        if "+" in value:
+            yield unquote(value)
+    if "&" in value and _ENTITY.search(value):
+        yield unescape(value)
+    if value[:1] == '"' and value[-1:] == '"':
+        try:
+            text = json.loads(value)
+        except (ValueError, RecursionError):
+            text = None
+        if isinstance(text, str) and text != value:
+            yield text
+    text = _base64(value)
+    if text is not None:
+        yield text
+
+
+def _base64(value: str) -> str | None:
+    compact = value.strip()
+    if len(compact) < SMALLEST or not _BASE64.fullmatch(compact):
+        return None
+    plain = compact.rstrip("=").replace("-", "+").replace("_", "/")
+    if len(plain) % 4 == 1:
+        return None
+    try:
+        raw = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return saml(value) if len(compact) > 40 else None
+    return text if text.isprintable() or text.lstrip()[:1] in ("{", "[", "<") else None
+
+
+def structured(value: str) -> str | None:
+    """What kind of container a text is: "json", "xml", "form" or "url"; None for none."""
+    start = value[:64].lstrip("\ufeff \t\r\n")
+    if start[:1] in ("{", "["):
+        return "json"
+    if start[:1] == "<":
+        return "xml"
+    if "://" in start or (start[:1] == "/" and "?" in value):
+        return "url"
+    if re.match(r"[\w.$\[\]-]{1,64}=", start):
+        return "form"
+    return None

@@ -1,0 +1,147 @@
+"""The policy of one run: what may be shown of its messages, and what was met so far.
+
+Everything that shows something of a capture asks it: tables, bodies, charts, HAR, reports,
+exports, diagnostics. It knows nothing of files or commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dissect.model import (
+    Body,
+    Fact,
+    Headers,
+    HttpRequest,
+    HttpResponse,
+    Secret,
+    SipMessage,
+    Text,
+    wire_text,
+)
+from dissect.redaction import facts, fields, options, sip
+from dissect.redaction.bodies import Bodies
+from dissect.redaction.book import SecretBook
+from dissect.redaction.harvest import BODY_LIMIT, Harvest
+from dissect.redaction.judge import Judge, Part, texts
+from dissect.redaction.typed import Served
+
+
+class Policy:
+    """`opened` are names whose values the user wants to see (`--show-value`); `reveal` shows
+    everything."""
+
+    def __init__(
+        self, reveal: bool = False, opened: Iterable[str] = (), book: SecretBook | None = None
+    ) -> None:
+        self.book = SecretBook(reveal) if book is None else book
+        self.judge = Judge(opened)
+        self.served = Served()
+        self._bodies = Bodies(self.judge, self.served)
+        self._harvest = Harvest(self.judge, self.served)
+
+    # ------------------------------------------------------------- what is met
+
+    def learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
+        """Note the secrets of a message, and what the forms in it ask for."""
+        capture = message.place.connection.capture
+        frame = message.place.span.first_frame
+        found = (
+            self._harvest.sip(message)
+            if isinstance(message, SipMessage)
+            else self._harvest.http(message)
+        )
+        for secret in list(found):
+            self.book.learn(secret, capture, frame)
+
+    def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
+        """The secrets of known kinds in a body, whatever encodes them."""
+        return list(self._harvest.body(body.text[:BODY_LIMIT], content_type or "", posted))
+
+    # ------------------------------------------------------------- what is shown of it
+
+    def url(self, url: str) -> Text:
+        """A URL or request target."""
+        return self.judge.url(url)
+
+    def target(self, request: HttpRequest) -> Text:
+        """The request target with its query; absolute form as sent."""
+        return self.judge.url(wire_text(request.target))
+
+    def path(self, request: HttpRequest) -> Text:
+        """The request's path without its query."""
+        return texts(self.judge.path(request.path))
+
+    def uri(self, uri: str) -> Text:
+        """A SIP request URI."""
+        return texts(sip.uri(self.judge, uri))
+
+    def name(self, name: str) -> Text:
+        """A name, of a cookie, say; one that looks like a token is hidden."""
+        return texts([self.judge.name(name)])
+
+    def value(self, name: str, value: str) -> Text:
+        """The value of a query parameter."""
+        return texts(self.judge.value("query", name, value))
+
+    def header(self, name: str, value: str, sip_message: bool = False) -> Text:
+        return fields.header(self.judge, name, value, sip_message)
+
+    def fields(self, headers: Headers, sip_message: bool = False) -> Iterator[tuple[Text, Text]]:
+        """Name and value of each field in wire order."""
+        for name, value in fields.fields(self.judge, headers, sip_message):
+            yield texts([self.judge.name(name)]), value
+
+    def words(self, text: str) -> Text:
+        """A server's own words."""
+        return texts(self.judge.words(text))
+
+    def body(
+        self, body: Body, content_type: str | None, posted: bool = False
+    ) -> tuple[Text | None, str]:
+        """A body and a note on it; `posted`: a client sent it. None: nothing may be shown."""
+        return self._bodies.shown(body, content_type, posted)
+
+    def whole(self, body: Body, content_type: str | None) -> bool:
+        """Whether `body` tells of every byte of a body."""
+        return self._bodies.whole(body, content_type)
+
+    def form(self, content: str) -> list[tuple[str, Part, list[Part]]]:
+        """The fields of a urlencoded form: name, name as it may be shown, value."""
+        return self._bodies.form(content)
+
+    def option(self, place: str, value: bytes | str) -> Text | str:
+        """A DHCP option by its code."""
+        return options.option(self.judge, place, value)
+
+    def class_identifier(self, text: str | None) -> Text | str | None:
+        """A DHCP client's product or host name."""
+        found = options.class_identifier(text) if text is not None else None
+        return Text((found,)) if isinstance(found, Secret) else found
+
+    def answer(self, kind: str, data: str) -> Text | str:
+        """The data of a DNS record."""
+        return options.answer(self.judge, kind, data)
+
+    def fact(self, name: str, value: Fact) -> Fact:
+        """A fact of an event that was copied from a message."""
+        return facts.fact(self.judge, name, value)
+
+    # ------------------------------------------------------------- as text
+
+    @property
+    def reveal(self) -> bool:
+        return self.book.reveal
+
+    @property
+    def kept(self) -> list[str]:
+        """Names that the user wanted to see and that stay hidden: a known kind of secret."""
+        return sorted(self.judge.kept)
+
+    def show(self, fact: Fact | None) -> str:
+        """A fact or text: secrets by number, everything else scrubbed of known values."""
+        return self.book.show(fact)
+
+    def scrub(self, text: str) -> str:
+        """Text with each known secret value in it masked."""
+        return self.book.scrub(text)

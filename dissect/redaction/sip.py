@@ -1,0 +1,292 @@
+"""SIP addresses, URIs and their parameters (RFC 3261 §20, §19.1), and session descriptions.
+
+Display names, users and hosts are shown; of parameters those that `harmless.SIP` has. A password
+in a URI, the push id of RFC 8599 and keys of media streams (RFC 4568, 8839) never are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from dissect.model import UNKNOWN, Secret
+from dissect.redaction import forms
+from dissect.redaction.harmless import SIP
+from dissect.redaction.kinds import kind_by_words, kind_of
+
+if TYPE_CHECKING:
+    from dissect.redaction.judge import Judge, Part
+
+# A quoted string, an address in angle brackets, a separator, anything else.
+_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|<[^<>]*+>?|[;,]|[^\";,<]++")
+_BARE_URI = re.compile(r"\s*+(?:sips?|tel|im|pres|https?|cid|urn):", re.I)
+_KEYED = frozenset({"crypto", "ice-pwd", "key-mgmt", "zrtp-hash", "ekt", "3ge2ae", "psk"})
+_ATTRIBUTES = frozenset(
+    [
+        "rtpmap",
+        "fmtp",
+        "ptime",
+        "maxptime",
+        "minptime",
+        "sendrecv",
+        "sendonly",
+        "recvonly",
+        "inactive",
+        "orient",
+        "type",
+        "charset",
+        "sdplang",
+        "lang",
+        "framerate",
+        "quality",
+        "rtcp",
+        "rtcp-mux",
+        "rtcp-mux-only",
+        "rtcp-rsize",
+        "rtcp-fb",
+        "rtcp-xr",
+        "candidate",
+        "remote-candidates",
+        "ice-ufrag",
+        "ice-lite",
+        "ice-options",
+        "ice-mismatch",
+        "end-of-candidates",
+        "fingerprint",
+        "setup",
+        "connection",
+        "mid",
+        "group",
+        "bundle-only",
+        "ssrc",
+        "ssrc-group",
+        "msid",
+        "msid-semantic",
+        "extmap",
+        "extmap-allow-mixed",
+        "label",
+        "content",
+        "imageattr",
+        "simulcast",
+        "rid",
+        "sctpmap",
+        "sctp-port",
+        "max-message-size",
+        "curr",
+        "des",
+        "conf",
+        "cat",
+        "keywds",
+        "tool",
+        "cliprect",
+        "encryption",
+        "x-caps",
+        "x-ssrc-range",
+        "x-sourceid",
+        "x-mediabw",
+        "x-devicecaps",
+        "x-bypassid",
+        "x-bypass",
+        "x-mediasettings",
+        "x-candidate-ipv6",
+        "x-candidate-info",
+        "x-media-settings",
+        "x-ms-sdp-diagnostics",
+        "silencesupp",
+        "direction",
+        "nortpproxy",
+        "direct-media",
+        "t38faxversion",
+        "t38maxbitrate",
+        "t38faxfillbitremoval",
+        "t38faxtranscodingmmr",
+        "t38faxtranscodingjbig",
+        "t38faxratemanagement",
+        "t38faxmaxbuffer",
+        "t38faxmaxdatagram",
+        "t38faxudpec",
+        "floorctrl",
+        "confid",
+        "userid",
+        "floorid",
+        "source-filter",
+        "bandwidth",
+        "maxprate",
+        "ts-refclk",
+        "mediaclk",
+        "altc",
+        "acap",
+        "pcap",
+        "tcap",
+        "pcfg",
+        "acfg",
+        "csup",
+        "creq",
+        "path",
+        "accept-types",
+        "accept-wrapped-types",
+        "max-size",
+        "file-transfer-id",
+        "file-disposition",
+        "msrp-cema",
+        "range",
+        "control",
+        "etag",
+        "rtcp-unicast",
+        "sqn",
+        "cdsc",
+        "cpar",
+        "x-nat",
+        "openmcu",
+        "ssrc-audio",
+        "recorder",
+        "record",
+    ]
+)
+# Lines of a description that only tell of the session (RFC 8866 §5).
+_LINES = frozenset("vostrzbmce")
+
+
+def addresses(judge: Judge, value: str) -> Iterator[Part]:
+    """A list of addresses, or of words, with parameters; lossless."""
+    fresh = True  # what comes next is an address or the first word of a member
+    for match in _TOKEN.finditer(value):
+        token = match[0]
+        if token in (";", ","):
+            yield token
+            fresh = token == ","
+        elif token[0] == "<":
+            closed = token[-1:] == ">"
+            yield from ("<", *uri(judge, token[1 : -1 if closed else None]), ">" if closed else "")
+        elif token[0] == '"' or fresh:
+            bare = token.strip()
+            if fresh and _BARE_URI.match(token):
+                start = token.find(bare)
+                yield from (token[:start], *uri(judge, bare), token[start + len(bare) :])
+            elif "=" in bare and token[0] != '"':
+                yield from _parameter(judge, token)
+            else:
+                yield from judge.words(token) if len(bare) > 40 and " " in bare else [_word(token)]
+            fresh = fresh and token[0] == '"'
+        else:
+            yield from _parameter(judge, token)
+
+
+def _word(token: str) -> Part:
+    """A display name, a transport and sent-by, an event package, a dialog's id."""
+    return Secret("opaque_value", token) if forms.JWT.search(token) else token
+
+
+def _parameter(judge: Judge, token: str) -> Iterator[Part]:
+    """`name`, or `name=value`, the value maybe behind it in a quoted string of its own."""
+    name, equals, value = token.partition("=")
+    if not equals:
+        yield judge.name(token)
+        return
+    bare = name.strip().lower()
+    content = value.strip()
+    start = value.find(content) if content else 0
+    yield from (name + equals, value[:start])
+    if content:
+        yield from parameter(judge, bare, content)
+    yield value[start + len(content) :]
+
+
+def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
+    """The value of a parameter of a URI or a header field."""
+    if name == "opaque" and value.lower().startswith(("user:epid:", "app:", "srvr:")):
+        yield value  # [MS-SIPRE] 2.2.1: which of a user's endpoints, as in a GRUU
+        return
+    kind = kind_of(name)
+    if kind is None and name in SIP:
+        if forms.is_url(value):
+            yield from judge.url(value).parts
+        elif forms.JWT.search(value) or ("%" in value and judge.inside(value)):
+            yield Secret("opaque_value", value)
+        else:
+            yield value
+    else:
+        yield from judge.value("sip", name, unquote(value) if "%" in value else value, value)
+
+
+def uri(judge: Judge, text: str) -> Iterator[Part]:
+    """A SIP, SIPS, TEL or other URI with its parameters and headers (RFC 3261 §19.1)."""
+    scheme, colon, rest = text.partition(":")
+    if scheme.lower() not in ("sip", "sips", "tel", "im", "pres"):
+        if "://" in text:
+            yield from judge.url(text).parts
+        else:
+            yield _word(text)
+        return
+    yield scheme + colon
+    body, mark, headers = _split_headers(rest)
+    user, at, where = body.rpartition("@")
+    if at:
+        name, separator, password = user.partition(":")
+        yield from _user(judge, name)
+        yield separator
+        yield Secret("password", password) if password else ""
+        yield at
+    host, *parameters = where.split(";")
+    yield host
+    for item in parameters:
+        yield ";"
+        yield from _parameter(judge, item) if item else ("",)
+    if mark:
+        yield from (mark, *judge.query(headers, 1).parts)
+
+
+def _split_headers(rest: str) -> tuple[str, str, str]:
+    """A question mark belongs to the user part if an @ comes behind it (RFC 3261 §25.1)."""
+    at = rest.find("@")
+    mark = rest.find("?", at + 1 if at >= 0 else 0)
+    return (rest, "", "") if mark < 0 else (rest[:mark], "?", rest[mark + 1 :])
+
+
+def _user(judge: Judge, name: str) -> Iterator[Part]:
+    """The user part; a telephone number may have parameters."""
+    if ";" not in name:
+        yield Secret("opaque_value", name) if forms.JWT.search(name) else name
+        return
+    first, *parameters = name.split(";")
+    yield first
+    for item in parameters:
+        yield ";"
+        yield from _parameter(judge, item)
+
+
+def sdp(judge: Judge, content: str) -> Iterator[Part]:
+    """A session description (RFC 8866): what it says of media; keys and unknown values wrapped."""
+    for line in content.splitlines():
+        kind, equals, value = line.partition("=")
+        if not equals or len(kind) != 1:
+            yield Secret(UNKNOWN, line) if line else ""
+        elif kind == "k":
+            yield from (kind + equals, Secret("token", value))
+        elif kind == "a":
+            yield from _attribute(judge, value)
+        elif kind in _LINES:
+            yield from (kind + equals, *judge.words(value)) if kind in "se" else (line,)
+        elif kind == "u":
+            yield from (kind + equals, *judge.url(value).parts)
+        elif kind in "ip":
+            yield from (kind + equals, *judge.words(value))
+        else:
+            yield from (kind + equals, Secret(UNKNOWN, value))
+        yield "\n"
+
+
+def _attribute(judge: Judge, value: str) -> Iterator[Part]:
+    name, colon, content = value.partition(":")
+    lower = name.lower()
+    yield from ("a=", judge.name(name), colon)
+    if not content:
+        return
+    if lower in _KEYED or kind_of(name):
+        yield Secret(kind_of(name) or "token", content)
+    elif lower in _ATTRIBUTES and kind_by_words(name) is None:
+        yield content
+    else:
+        yield from judge.value("sip", name, content)
