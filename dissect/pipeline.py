@@ -114,9 +114,7 @@ class Session:
         reading.duplicates = moved(reading.duplicates, moves)
 
     def _recognise(self, reading: Reading) -> tuple[Recogniser, list[Event]]:
-        recogniser = Recogniser(
-            self.names, self.policy, self.registry.rules, names=reading.names
-        )
+        recogniser = Recogniser(self.names, self.policy, self.registry.rules, names=reading.names)
         for message in reading.messages:
             recogniser.add(message)
         return recogniser, recogniser.finish()

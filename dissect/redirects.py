@@ -42,17 +42,11 @@ def redirects(run: Session) -> Iterator[Row]:
             "to": _shown(run, hop.url),
             "status": hop.exchange.status,
             "kind": hop.kind,
-            "why": [_why(run, *item) for item in hop.why],
+            "why": [run.policy.scrub(item) for item in hop.why],
             "cookies": [run.policy.show(run.policy.name(name)) for name in hop.cookies],
             "followed": hop.target is not None,
             "to_frame": hop.target.place.span.first_frame if hop.target is not None else None,
         }
-
-
-def _why(run: Session, name: str, value: str) -> str:
-    if not value:
-        return name
-    return f"{name}={run.policy.show(run.policy.value(name, value))}"
 
 
 def _shown(run: Session, url: str) -> str:

@@ -146,7 +146,11 @@ _DIAGNOSTIC_FIELDS = ("ms-diagnostics", "ms-diagnostics-public", "warning")
 def _address(run: Session, message: SipMessage, name: str) -> str | None:
     """A From or To value; a password in its URI is masked."""
     value = message.header(name)
-    return run.policy.show(run.policy.header(name, value, sip_message=True)) if value is not None else None
+    return (
+        run.policy.show(run.policy.header(name, value, sip_message=True))
+        if value is not None
+        else None
+    )
 
 
 def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -> str | None:

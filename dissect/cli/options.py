@@ -94,10 +94,20 @@ _REVEAL = click.option(
 )
 
 
+_SHOW_VALUE = click.option(
+    "--show-value",
+    "opened",
+    multiple=True,
+    metavar="NAME",
+    help="Show the values of this parameter, field or key, unless they are of a known kind of "
+    "secret.",
+)
+
+
 def inputs(required: bool = True) -> Callable[[F], F]:
-    """CAPTURE..., key logs and keys, engine, --clock, --plugin, --reveal."""
+    """CAPTURE..., key logs and keys, engine, --clock, --plugin, --reveal, --show-value."""
     captures = click.argument("captures", nargs=-1, required=required, metavar="CAPTURE...")
-    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, _PLUGINS, _REVEAL)
+    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, _PLUGINS, _REVEAL, _SHOW_VALUE)
 
 
 def sources(function: F) -> F:
@@ -129,6 +139,7 @@ def session(
     rsa_password: str | None = None,
     engine: Literal["embedded", "tshark"] = "embedded",
     decode_as: Sequence[str] = (),
+    opened: Sequence[str] = (),
 ) -> Session:
     """A session for these options. Raises UsageError for those that can't be read."""
     from dissect.cli.passwords import passwords
@@ -140,6 +151,7 @@ def session(
         _check_binding(item, captures)
     if reveal:
         click.echo("dissect: --reveal: secrets are shown in what follows", err=True)
+    _say_opened(opened)
     run = Session(
         Options(
             captures=tuple(captures),
@@ -153,12 +165,29 @@ def session(
             decode_as=tuple(decode_as),
             auto_keys=not no_auto_keys,
             reveal=reveal,
+            opened=tuple(opened),
             roles=dict(_role(item) for item in roles),
             clocks=dict(_clock(item, captures) for item in clocks),
         )
     )
     _check_actors(run)
     return run
+
+
+def _say_opened(opened: Sequence[str]) -> None:
+    """What --show-value opens, and what it can't, on standard error."""
+    if not opened:
+        return
+    from dissect.redaction.fields import known_kind
+    from dissect.render.escape import visible
+
+    for name in dict.fromkeys(opened):
+        kind = known_kind(name)
+        if kind is None:
+            said = "its values are shown in what follows, unless they are of a known kind of secret"
+        else:
+            said = f"stays hidden: it names a secret ({kind}); only --reveal shows those"
+        click.echo(f"dissect: --show-value {visible(name)}: {said}", err=True)
 
 
 def _check_binding(item: str, captures: Sequence[str]) -> None:
@@ -227,6 +256,7 @@ def offset(text: str) -> int:
 
 def warn(run: Session) -> None:
     """Warnings and oddities of the container on standard error, one line each, bounded."""
+    from dissect.redaction.fields import known_kind
     from dissect.render.escape import visible
 
     reading = run.reading
@@ -236,6 +266,10 @@ def warn(run: Session) -> None:
         for oddity in reading.anomalies
         if oddity.kind.startswith("capture.")
     ]
+    for name in run.policy.kept:
+        if known_kind(name) is None:
+            said = f"--show-value {name}: a person typed a secret there, which stays hidden"
+            click.echo(f"dissect: {visible(said)}", err=True)
     for line in lines[:20]:
         click.echo(f"dissect: warning: {visible(run.policy.scrub(line))}", err=True)
     if len(lines) > 20:

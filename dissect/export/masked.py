@@ -233,7 +233,9 @@ class _Work:
     def same(self, stream: Stream, after: Parsed, hidden: set[str]) -> bool:
         """Whether what was kept is read as before, and no secret is."""
         new = after.clear.get(stream, [])
-        for secret in (secret for message in new for secret in clear.secrets_of(self._policy, message)):
+        for secret in (
+            secret for message in new for secret in clear.secrets_of(self._policy, message)
+        ):
             if secret.value in hidden:
                 return False
         kept = self._kept.get(stream, [])

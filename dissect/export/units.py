@@ -39,9 +39,7 @@ class Unit:
     gone: bool = False
 
 
-def unit(
-    policy: Policy, message: Message, data: bytes, masks: Masks, search: clear.Search
-) -> Unit:
+def unit(policy: Policy, message: Message, data: bytes, masks: Masks, search: clear.Search) -> Unit:
     """What to overwrite in `data`, which begins and ends with the message."""
     try:
         found = layout(message, data)

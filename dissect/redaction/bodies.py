@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
-from dissect.model import Body, Secret, Text
+from dissect.model import Body, Text
 from dissect.redaction import forms, jsons, markup, multipart, pages, sip, typed, xmls
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Item, Served
@@ -66,13 +66,13 @@ class Bodies:
 
     def form(self, content: str) -> list[tuple[str, Part, list[Part]]]:
         """The fields of a urlencoded form: name, name as it may be shown, value."""
-        return self._fields(_items(content), "form")
+        return self._fields(items(content))
 
-    def _fields(self, items: list[Item], place: str) -> list[tuple[str, Part, list[Part]]]:
-        values = typed.form(self.judge, self.served, items, "form")
+    def _fields(self, found: list[Item]) -> list[tuple[str, Part, list[Part]]]:
+        values = typed.form(self.judge, self.served, found, "form")
         return [
             (item.name, self.judge.name(item.name), value)
-            for item, value in zip(items, values, strict=True)
+            for item, value in zip(found, values, strict=True)
         ]
 
     def _parts(self, content: str, kind: str, posted: bool) -> Iterator[Part] | None:
@@ -114,8 +114,8 @@ class Bodies:
 
     def _named(self, found: list[tuple[str, str]]) -> Iterator[Part]:
         """multipart/form-data (RFC 7578)."""
-        items = [Item(name, value) for name, value in found]
-        for index, (_, name, value) in enumerate(self._fields(items, "form")):
+        found_items = [Item(name, value) for name, value in found]
+        for index, (_, name, value) in enumerate(self._fields(found_items)):
             yield "\n" if index else ""
             yield from (name, " = ", *value)
 
@@ -125,7 +125,8 @@ class Bodies:
             yield ("\n" if index else "") + f"Part {index + 1}, {_plain(kind)}"
             parts = self._parts(inner, kind, posted)
             if parts is None:
-                yield f": {len(inner)} characters, not shown: no kind of which the secrets are known\n"
+                size = len(inner)
+                yield f": {size} characters, not shown: no kind of which the secrets are known\n"
                 continue
             yield ":\n"
             yield from parts
@@ -141,29 +142,22 @@ def _plain(kind: str) -> str:
     return kind if forms.harmless(kind) else "an unknown type"
 
 
-def _items(content: str) -> list[Item]:
+def items(content: str) -> list[Item]:
+    """The items of a urlencoded form, decoded once."""
     found = []
     for item in content.strip().split("&"):
         name, equals, raw = item.partition("=")
         if item and not equals and "%" in name and "=" in unquote_plus(name):
             name, _, raw = unquote_plus(name).partition("=")  # a form that was encoded as a whole
-            found.append(Item(name, raw, item))
-            continue
-        value = unquote_plus(raw) if "%" in raw or "+" in raw else raw
-        found.append(Item(unquote_plus(name), value, raw if value != raw else ""))
+        found.append(Item(unquote_plus(name), unquote_plus(raw)))
     return found
-
-
-def items(content: str) -> list[Item]:
-    """The items of a urlencoded form, decoded once."""
-    return _items(content)
 
 
 def _bounded(parts: Iterator[Part]) -> tuple[list[Part], bool]:
     kept: list[Part] = []
     used = 0
     for part in parts:
-        length = 16 if isinstance(part, Secret) else len(part)
+        length = len(str(part))
         if used + length > MAX_SHOWN:
             if isinstance(part, str):
                 kept.append(part[: MAX_SHOWN - used])

@@ -6,6 +6,8 @@ it. Facts whose names are in no list are dissect's own words, or numbers.
 
 from __future__ import annotations
 
+import re
+
 from dissect.model import Fact, Secret, Text
 from dissect.redaction import fields, forms, options
 from dissect.redaction.judge import Judge, Part, texts
@@ -16,8 +18,7 @@ def _set(*lines: str) -> frozenset[str]:
 
 
 SENTENCES = _set(
-    "text reason fault error error_sent suberror problem relying_party app_name brand code",
-    "status_code substatus ms_error trusted_issuers rcode",
+    "text reason fault error error_sent suberror problem relying_party app_name brand",
 )
 URLS = _set(
     "website autodiscover authority verification consumer destination realm resource audience iss",
@@ -28,11 +29,13 @@ PLAIN = _set(
     "access_location action activity_id app_id appid application auth_method auth_wanted",
     "authn_context authn_method azp binding binding_wanted call call_id callee client_id cseq",
     "correlation_id deviceid digest domain epid federation_protocol file forwarded_for",
-    "fresh_within grant issued_scope leg links message method name name_id_format namespace number",
-    "oid ports preferred_username prompt protocol proxy redirect_user request_id response_mode",
-    "response_type roles scope scp server_date signature tid token_type trace_id unique_name upn",
-    "user user_agent amr alg server_name certificate code_challenge vendor_class_id",
+    "fresh_within grant issued_scope leg links message method name name_id_format namespace",
+    "number oid ports preferred_username prompt protocol proxy redirect_user request_id",
+    "response_mode response_type roles scope scp server_date signature tid token_type trace_id",
+    "unique_name upn code status_code substatus ms_error trusted_issuers rcode user user_agent",
+    "amr alg server_name certificate code_challenge",
 )
+_COUNTED = re.compile(r"\d{1,9} bytes")  # what stands for an option that is no text
 _SCHEMES = _set("scheme schemes")
 
 
@@ -63,12 +66,16 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
     if name in PLAIN:
         return _kept(value, texts(_guarded(value)))
     if name in _SCHEMES:
-        return value if fields.is_scheme(value, challenge=True) else "unknown"
+        return value if fields.is_scheme(value) else "unknown"
     if name == "offered" or name == "protocol":
         part = fields.subprotocol(value)
         return part
     if name.startswith("option "):
+        if _COUNTED.fullmatch(value):
+            return value
         return options.option(judge, name.split()[1], value)
+    if name == "pool":
+        return options.option(judge, "43.3", value)
     if name in ("vendor_class", "host_name"):
         return options.class_identifier(value)
     if name == "answers":
@@ -88,6 +95,6 @@ def _kept(value: str, found: Text) -> str | Text:
 
 def _guarded(value: str) -> list[Part]:
     """Whole, unless a token stands where an id or a name is expected."""
-    if len(value) > forms.TOKEN_LENGTH and (forms.JWT.search(value) or forms.PEM in value):
+    if len(value) > forms.TOKEN_LENGTH and (forms.has_jwt(value) or forms.PEM in value):
         return [Secret("opaque_value", value)]
     return [value]

@@ -24,11 +24,12 @@ URLS = _set(
 )
 # As they are: words, numbers and ids that a support desk asks for.
 PLAIN = _set(
+    "hpgid x-client-dm x-ms-webticketsupported",
     "accept accept-charset accept-encoding accept-language accept-ranges age allow alt-svc",
-    "cache-control connection content-disposition content-encoding content-language content-length",
-    "content-range content-type date date-modified etag expect expires from host if-match",
-    "if-modified-since if-none-match if-range if-unmodified-since keep-alive last-modified",
-    "max-forwards mime-version pragma priority range retry-after server te trailer",
+    "cache-control connection content-disposition content-encoding content-language",
+    "content-length content-range content-type date date-modified etag expect expires from host",
+    "if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive",
+    "last-modified max-forwards mime-version pragma priority range retry-after server te trailer",
     "transfer-encoding upgrade upgrade-insecure-requests user-agent vary via proxy-connection",
     "access-control-allow-credentials access-control-allow-headers access-control-allow-methods",
     "access-control-expose-headers access-control-max-age access-control-request-headers",
@@ -37,20 +38,19 @@ PLAIN = _set(
     "strict-transport-security x-content-type-options x-frame-options x-xss-protection",
     "x-permitted-cross-domain-policies x-download-options x-ua-compatible x-powered-by",
     "x-aspnet-version x-aspnetmvc-version x-dns-prefetch-control referrer-policy expect-ct dnt",
-    "sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-ch-ua-arch sec-ch-ua-model",
-    "sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc save-data ect rtt downlink",
-    "sec-websocket-version sec-websocket-extensions http2-settings nel_type x-robots-tag p3p",
+    "sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-ch-ua-arch sec-ch-ua-model sec-fetch-dest",
+    "sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc save-data ect rtt downlink",
+    "sec-websocket-version sec-websocket-extensions http2-settings x-robots-tag p3p",
     "x-requested-with x-cache x-cache-hits x-served-by x-timer x-varnish content-dpr",
     "client-request-id return-client-request-id request-id x-request-id x-correlation-id",
     "x-ms-request-id x-ms-correlation-id x-ms-correlation-request-id x-ms-client-request-id",
     "x-ms-activity-id x-ms-gateway-requestid x-ms-ests-server x-ms-clitelem x-ms-version",
     "x-ms-server x-ms-server-fqdn x-ms-srs x-ms-invalid-url x-ms-forwarded-client-ip x-ms-proxy",
-    "x-ms-user-agent x-ms-client-application x-ms-client-user-agent x-ms-original-url_type",
-    "x-ms-origin x-ms-namespace x-ms-suberror_type x-ms-pkeyauth x-ms-httpver x-ms-ratelimit",
-    "x-ms-keep-alive x-ms-exception_type x-ms-flighting x-ms-routing-name x-ms-edge-ref",
-    "x-msedge-ref x-feserver x-beserver x-calculatedbetarget x-calculatedfetarget x-diaginfo",
-    "x-backend-server x-backendhttpstatus x-responseorigin x-servername x-mailboxguid_type",
-    "x-owa-version x-rum-validated x-proxy-backendserverstatus x-azure-ref x-okta-request-id",
+    "x-ms-user-agent x-ms-client-application x-ms-client-user-agent x-ms-origin x-ms-namespace",
+    "x-ms-pkeyauth x-ms-httpver x-ms-ratelimit x-ms-keep-alive x-ms-flighting x-ms-routing-name",
+    "x-ms-edge-ref x-msedge-ref x-feserver x-beserver x-calculatedbetarget x-calculatedfetarget",
+    "x-diaginfo x-backend-server x-backendhttpstatus x-responseorigin x-servername x-owa-version",
+    "x-rum-validated x-proxy-backendserverstatus x-azure-ref x-okta-request-id",
     "x-okta-user-agent-extended x-rate-limit-limit x-rate-limit-remaining x-rate-limit-reset",
     "x-github-request-id x-github-media-type x-oauth-scopes x-accepted-oauth-scopes cf-ray",
     "x-client-sku x-client-ver x-client-os x-client-cpu x-app-name x-app-ver x-client-brkrver",
@@ -58,12 +58,12 @@ PLAIN = _set(
     "x-original-host x-envoy-upstream-service-time x-runtime x-server x-version x-api-version",
     "x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-ratelimit-used",
     "x-ratelimit-resource sforce-limit-info trace-id traceparent x-b3-traceid x-b3-spanid",
-    "x-amzn-requestid x-amz-request-id x-amz-cf-id x-amz-cf-pop x-amzn-trace-id x-guploader-uploadid",
-    "x-ms-machinename x-machine x-datacenter x-polycom-model x-polycom-fw x-cisco-device_type",
-    "x-device-type x-os-version sunset deprecation dav ms-author-via allow-events_type",
-    "sec-purpose purpose depth overwrite preference-applied prefer oData-version odata-version",
-    "odata-maxversion x-content-duration x-dissect-body origin-agent-cluster accept-patch",
-    "accept-post client-ip true-client-ip x-client-ip x-cluster-client-ip ms-cv",
+    "x-amzn-requestid x-amz-request-id x-amz-cf-id x-amz-cf-pop x-amzn-trace-id",
+    "x-guploader-uploadid x-ms-machinename x-machine x-datacenter x-polycom-model x-polycom-fw",
+    "x-device-type x-os-version sunset deprecation dav ms-author-via sec-purpose purpose depth",
+    "overwrite preference-applied prefer oData-version odata-version odata-maxversion",
+    "x-content-duration x-dissect-body origin-agent-cluster accept-patch accept-post client-ip",
+    "true-client-ip x-client-ip x-cluster-client-ip ms-cv",
 )
 # Sentences, in which only what looks like a secret is hidden.
 SENTENCES = _set(
@@ -72,55 +72,55 @@ SENTENCES = _set(
     "x-exception-message x-ms-diagnostics-public server-timing content-security-policy",
     "content-security-policy-report-only permissions-policy feature-policy report-to nel",
     "reporting-endpoints clear-site-data x-ms-passive-auth-info reason subject organization",
-    "ms-diagnostics ms-diagnostics-public error-info x-ms-aad-error",
+    "ms-diagnostics ms-diagnostics-public error-info",
 )
 SIP_SENTENCES = _set("s subject")
 # SIP: addresses and URIs with parameters, in a list.
 ADDRESSES = _set(
     "from f to t contact m route record-route path service-route p-asserted-identity",
     "p-preferred-identity p-associated-uri p-called-party-id remote-party-id diversion",
-    "history-info refer-to r referred-by b reply-to replaces_type call-info alert-info",
-    "p-asserted-service_type geolocation p-profile-key identity-info x-ms-sip-uri",
-    "ms-conversation-uri rpid-privacy p-charging-vector p-charging-function-addresses",
-    "p-access-network-info security-client security-server security-verify via v",
-    "session-expires x min-se event o subscription-state reason_type join replaces target-dialog",
-    "content-disposition accept accept-encoding accept-language e allow-events u user-to-user_type",
-    "p-media-authorization_type feature-caps geolocation-routing retry-after accept-contact a",
-    "reject-contact j request-disposition d",
+    "history-info refer-to r referred-by b reply-to call-info alert-info geolocation",
+    "p-profile-key identity-info x-ms-sip-uri ms-conversation-uri rpid-privacy p-charging-vector",
+    "p-charging-function-addresses p-access-network-info security-client security-server",
+    "security-verify via v session-expires x min-se event o subscription-state join replaces",
+    "target-dialog content-disposition accept accept-encoding accept-language e allow-events u",
+    "feature-caps geolocation-routing retry-after accept-contact a reject-contact j",
+    "request-disposition d",
 )
 # SIP's other fields.
 SIP_PLAIN = _set(
+    "hpgid x-client-dm x-ms-webticketsupported",
     "call-id i cseq max-forwards user-agent server date content-type c content-length l allow",
     "supported k require proxy-require unsupported expires min-expires mime-version",
-    "content-language timestamp priority organization privacy p-early-media accept-resource-priority",
-    "resource-priority rack rseq in-reply-to answer-mode priv-answer-mode sip-etag sip-if-match",
-    "sip-if-none-match content-encoding e suppress-if-match flow-timer history",
-    "ms-client-diagnostics_type ms-keep-alive ms-user-logon-data ms-application-via_type",
-    "ms-subnet ms-endpoint-location-data ms-call-source ms-transparent-mode ms-asserted-verification-level",
-    "ms-forking ms-im-format_type ms-text-format_type p-dcs-trace-party-id_type x-cisco-call-id",
-    "x-grandstream-pbx ms-conversation-id conversation-id ms-correlation-id ms-edge-proxy-message-trust",
-    "ms-server-version ms-skip-rnl ms-expires-keepalive session-id remotecc cisco-guid recv-info",
-    "x-serialnumber mac x-mac ms-telemetry-id allow-x ms-dialog-route-set-tag",
+    "content-language timestamp priority organization privacy p-early-media",
+    "accept-resource-priority resource-priority rack rseq in-reply-to answer-mode",
+    "priv-answer-mode sip-etag sip-if-match sip-if-none-match content-encoding e",
+    "suppress-if-match flow-timer ms-keep-alive ms-user-logon-data ms-subnet",
+    "ms-endpoint-location-data ms-call-source ms-transparent-mode ms-asserted-verification-level",
+    "ms-forking x-cisco-call-id x-grandstream-pbx ms-conversation-id conversation-id",
+    "ms-correlation-id ms-edge-proxy-message-trust ms-server-version ms-skip-rnl",
+    "ms-expires-keepalive session-id cisco-guid recv-info x-serialnumber mac x-mac",
+    "ms-telemetry-id ms-dialog-route-set-tag",
 )
 # Attributes of Set-Cookie (RFC 6265 §4.1, RFC 6265bis).
 COOKIE_ATTRIBUTES = _set(
-    "expires max-age domain secure httponly samesite partitioned priority version"
+    "expires max-age domain secure httponly samesite partitioned priority version",
 )
 
 # Parameters of challenges and credentials that open no door (RFC 7235, 7616, 6750, [MS-SIPAE]).
 AUTHENTICATION = _set(
     "realm qop algorithm charset error error_description error_codes scope stale client_id",
     "targetname version username authorization_uri trusted_issuers sts-uri snum cnum nc uri type",
-    "grant_type resource_id resource issuer issuer_kind authorization acr_values max_age claims_type",
-    "domain srand_type crand_type auth-param userhash",
+    "grant_type resource_id resource issuer authorization acr_values max_age domain auth-param",
+    "userhash",
 )
 # Schemes (IANA's registry, and what Microsoft's, Amazon's and SIP's servers use besides).
 SCHEMES = _set(
     "basic bearer digest dpop gnap hoba mutual negotiate oauth privatetoken scram-sha-1",
     "scram-sha-256 vapid concealed ntlm kerberos tls-dsk aws aws4-hmac-sha256 sharedkey",
     "sharedkeylite sharedaccesssignature wrap passport1.4 msoidcrp signature hawk token apikey",
-    "api-key key goog1 x-amz aws3-https genie-key ssws atbasic msal livesignin pkeyauth pop msauth1.0",
-    "msauth1.1 fxa splunk httpsig x-ms-webticket anonymous digest-md5 form xbl3.0",
+    "api-key key goog1 x-amz aws3-https genie-key ssws atbasic msal livesignin pkeyauth pop",
+    "msauth1.0 msauth1.1 fxa splunk httpsig x-ms-webticket anonymous digest-md5 form xbl3.0",
 )
 # WebSocket subprotocols (IANA's registry, and those that are in common use).
 SUBPROTOCOLS = _set(
@@ -130,6 +130,23 @@ SUBPROTOCOLS = _set(
     "base64.binary.k8s.io v4.base64.channel.k8s.io v4.channel.k8s.io v5.channel.k8s.io",
     "channel.k8s.io base64.channel.k8s.io chat superchat binary text json protobuf signalr",
     "actioncable-v1-json actioncable-unsupported socket.io echo-protocol xmpp-framing jmap",
-    "opcua+uacp opcua+uajson coap http vnc ship v1.usp v12.usp 3gpp.org mbws.huawei.com mbws",
-    "tap bitcoin ietf.ocpp vrmmp openid.connect amqp amqpwsb10 ws-sip wss",
+    "opcua+uacp opcua+uajson coap http vnc ship v1.usp v12.usp 3gpp.org mbws.huawei.com mbws tap",
+    "bitcoin ietf.ocpp vrmmp openid.connect amqp amqpwsb10 ws-sip wss",
+)
+# Attributes of session descriptions (IANA, "SDP parameters"; [MS-SDPEXT]) that tell no keys.
+SDP_ATTRIBUTES = _set(
+    "rtpmap fmtp ptime maxptime minptime sendrecv sendonly recvonly inactive orient type",
+    "charset sdplang lang framerate quality rtcp rtcp-mux rtcp-mux-only rtcp-rsize rtcp-fb",
+    "rtcp-xr candidate remote-candidates ice-ufrag ice-lite ice-options ice-mismatch",
+    "end-of-candidates fingerprint setup connection mid group bundle-only ssrc ssrc-group",
+    "msid msid-semantic extmap extmap-allow-mixed label content imageattr simulcast rid",
+    "sctpmap sctp-port max-message-size curr des conf cat keywds tool cliprect encryption",
+    "x-caps x-ssrc-range x-sourceid x-mediabw x-devicecaps x-bypassid x-bypass",
+    "x-mediasettings x-candidate-ipv6 x-candidate-info x-media-settings x-ms-sdp-diagnostics",
+    "silencesupp direction nortpproxy direct-media t38faxversion t38maxbitrate",
+    "t38faxfillbitremoval t38faxtranscodingmmr t38faxtranscodingjbig t38faxratemanagement",
+    "t38faxmaxbuffer t38faxmaxdatagram t38faxudpec floorctrl confid userid floorid",
+    "source-filter bandwidth maxprate ts-refclk mediaclk altc acap pcap tcap pcfg acfg csup",
+    "creq path accept-types accept-wrapped-types max-size file-transfer-id file-disposition",
+    "msrp-cema range control etag rtcp-unicast sqn cdsc cpar x-nat recorder record",
 )

@@ -45,17 +45,21 @@ def fields(judge: Judge, headers: Headers, sip_message: bool = False) -> Iterato
 def _opened(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterator[Part]:
     if field not in judge.opened:
         yield from _header(judge, name, field, value, sip_message)
-    elif _known_kind(name, field):
+    elif known_kind(name) is not None:
         judge.kept.add(field)
         yield from _header(judge, name, field, value, sip_message)
     else:
         yield value
 
 
-def _known_kind(name: str, field: str) -> bool:
-    if field in field_names.CREDENTIALS or field in ("cookie", "set-cookie"):
-        return True
-    return kind_of(name) is not None or kind_by_words(name) is not None
+def known_kind(name: str) -> str | None:
+    """The kind of secret that a name is known to be of, in whatever place; None for none."""
+    lower = name.lower()
+    if lower in field_names.CREDENTIALS:
+        return "authorization"
+    if lower in ("cookie", "set-cookie", "set-cookie2"):
+        return "cookie"
+    return kind_of(name) or kind_by_words(name)
 
 
 def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterator[Part]:
@@ -81,7 +85,7 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
 
 def _plain(value: str) -> Iterator[Part]:
     guarded = "eyJ" in value or forms.PEM in value
-    yield Secret("opaque_value", value) if guarded and forms.JWT.search(value) else value
+    yield Secret("opaque_value", value) if guarded and forms.has_jwt(value) else value
 
 
 def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:
@@ -216,7 +220,7 @@ def credentials(judge: Judge, value: str, challenge: bool = False) -> Iterator[P
         content = match[group]
         yield rest[match.start() : match.start(group)]
         if content and name.lower() in field_names.AUTHENTICATION:
-            yield from judge.words(content) if group == 2 else judge.value("text", name, content)
+            yield from judge.words(content)
         elif content:
             yield from _parameter(judge, name, content)
         yield rest[match.end(group) : match.end()]

@@ -9,8 +9,11 @@ import ipaddress
 import re
 
 from dissect.redaction.kinds import words
+from dissect.redaction.words import BOOLEANS as BOOLEANS
+from dissect.redaction.words import BY_LAST, TOP
+from dissect.redaction.words import DOCUMENTED as DOCUMENTED
 
-JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?")
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+(\.[A-Za-z0-9_-]{5,}+)?")
 GUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 PEM = "-----BEGIN "
 TOKEN_LENGTH = 20  # shorter values of unknown name are words, numbers and paths
@@ -23,11 +26,16 @@ _RUNS = re.compile(r"[-_.~/=+!*]")
 _DIGITS = re.compile(r"\d++")
 
 
+def has_jwt(value: str) -> bool:
+    """Whether a JSON Web Token is anywhere in a text."""
+    return "eyJ" in value and any(match[1] for match in _JWT.finditer(value))
+
+
 def looks_like_token(value: str) -> bool:
     """Whether a value of unknown name could be a token: long, dense, and not made of words."""
     if len(value) < TOKEN_LENGTH:
         return False
-    if "eyJ" in value and JWT.search(value):
+    if has_jwt(value):
         return True
     if GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
         return False
@@ -48,7 +56,6 @@ def _dense(run: str) -> bool:
 
 # ------------------------------------------------------------------ that can't be a secret's
 
-BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "none", "undefined"})
 _NUMBER = re.compile(r"[+-]?\d{1,3}(?:\.\d{1,3})?")
 _MEASURE = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,9})?(?:[a-z]{1,2}|%)?")
 _VERSION = re.compile(r"[vV]?\d{1,3}(?:\.\d{1,5}){1,4}")
@@ -59,7 +66,8 @@ _MEDIA = re.compile(
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}, ?)?\d{1,2}[ -]"
-    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ -]\d{2,4} \d\d:\d\d:\d\d(?: [A-Z]{3}| [+-]\d{4})?"
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ -]\d{2,4}"
+    r" \d\d:\d\d:\d\d(?: [A-Z]{3}| [+-]\d{4})?"
 )
 _LANGUAGE = re.compile(r"[a-z]{2}(?:-[A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|[a-z]{2}|419))?")
 _HOST = re.compile(
@@ -74,101 +82,9 @@ _URN = re.compile(
     r"|mace|openid|x-|3gpp|gsma|cisco)[A-Za-z0-9:._/+-]{1,200}"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z_. :-]{0,59}")
-_TOP = frozenset(
-    [
-        "com",
-        "org",
-        "net",
-        "edu",
-        "gov",
-        "mil",
-        "int",
-        "info",
-        "biz",
-        "name",
-        "pro",
-        "io",
-        "dev",
-        "app",
-        "cloud",
-        "online",
-        "tech",
-        "site",
-        "ai",
-        "co",
-        "me",
-        "tv",
-        "example",
-        "test",
-        "local",
-        "localhost",
-        "internal",
-        "intranet",
-        "lan",
-        "corp",
-        "home",
-        "private",
-        "invalid",
-        "onion",
-        "arpa",
-        "localdomain",
-        "domain",
-        "msft",
-        "zone",
-        "email",
-        "network",
-        "systems",
-        "solutions",
-        "services",
-        "group",
-        "gmbh",
-        "berlin",
-        "swiss",
-        "nrw",
-        "bayern",
-        "hamburg",
-        "koeln",
-        "cologne",
-        "global",
-        "digital",
-        "company",
-        "software",
-    ]
-)
 _WEB = ("http://", "https://", "sip:", "sips:", "ldap://", "ldaps://", "wss://", "ws://", "tftp://",
         "ftp://", "ftps://", "urn:", "api://", "ms-app://", "spn:")  # fmt: skip
 
-# What protocols say themselves (RFC 6749, 7591, 8628, 8693, OpenID Connect, SAML, WS-Federation,
-# HTTP); a value that is one of these tells nothing that a stranger would not know.
-DOCUMENTED = frozenset(
-    word
-    for line in (
-        "authorization_code implicit refresh_token client_credentials device_code password",
-        "code token id_token query fragment form_post web_message jwt query.jwt fragment.jwt",
-        "form_post.jwt openid profile email address phone offline_access user_impersonation",
-        "login consent select_account create page popup touch wap plain S256 S384 S512 RS256 RS384",
-        "RS512 ES256 ES384 ES512 PS256 PS384 PS512 HS256 HS384 HS512 EdDSA none A256GCM A128GCM",
-        "A128CBC-HS256 RSA-OAEP RSA-OAEP-256 RSA EC OKP sig enc Bearer bearer DPoP MAC pop Basic",
-        "Digest NTLM Negotiate Kerberos TLS-DSK public pairwise normal aggregated distributed",
-        "client_secret_basic client_secret_post client_secret_jwt private_key_jwt tls_client_auth",
-        "self_signed_tls_client_auth authorization_pending slow_down expired_token access_denied",
-        "invalid_request invalid_client invalid_grant unauthorized_client unsupported_grant_type",
-        "unsupported_response_type invalid_scope invalid_token insufficient_scope server_error",
-        "temporarily_unavailable interaction_required login_required consent_required on_behalf_of",
-        "account_selection_required invalid_target code_expired authorization_declined bad_token",
-        "wsignin1.0 wsignout1.0 wsignoutcleanup1.0 wattr1.0 wpseudo1.0 FormsAuthentication",
-        "WindowsAuthentication CertificateAuthentication MultiFactorAuthentication Managed Federated",
-        "Unknown WSTrust WSFed SAML SAML20 OAuth2 OpenIdConnect success Success failure error ok OK",
-        "Ok SUCCESS FAILED ERROR GET POST PUT PATCH DELETE HEAD OPTIONS CONNECT TRACE UTF-8 utf-8",
-        "gzip deflate br zstd identity chunked close keep-alive upgrade websocket XMLHttpRequest",
-        "redirect follow manual lax strict Lax Strict None none secure default auto basic digest",
-        "ntlm negotiate kerberos bearer en_US external internal anonymous desktop mobile windows",
-        "web native spa confidential user admin guest member standard json xml html text urlencoded",
-        "sendrecv sendonly recvonly inactive active passive actpass holdconn tls tcp udp ws wss sctp",
-        "sip sips h2 http/1.1 h3 http https ldap ftp tftp required optional preferred",
-    )
-    for word in line.split()
-)  # fmt: skip
 _SETS = re.compile(r"[A-Za-z0-9_.+-]{1,40}(?:[ ,]{1,2}[A-Za-z0-9_.+-]{1,40}){1,12}")
 
 
@@ -212,7 +128,7 @@ def host(value: str) -> bool:
     found = _HOST.fullmatch(value) if "." in value else None
     if found is None:
         return value == "localhost"
-    if found[1] not in _TOP and len(found[1]) != 2:
+    if found[1] not in TOP and len(found[1]) != 2:
         return False
     return not any(len(label) >= TOKEN_LENGTH and _dense(label) for label in value.split("."))
 
@@ -259,22 +175,6 @@ def is_pem_key(value: str) -> bool:
     return PEM in value and "PRIVATE KEY" in value
 
 
-# The last word of a name says which form its value has, whatever stands before.
-_BY_WORD: dict[str, str] = {
-    **dict.fromkeys(
-        ["port", "ports", "size", "length", "count", "total", "timeout", "interval", "expires", "expire", "expiry", "expiration", "lifetime", "ttl", "age", "maxage", "limit", "offset", "duration", "delay", "width", "height", "timestamp", "iat", "exp", "nbf", "status", "version", "ver", "level", "seconds", "ms", "minutes", "days", "hours", "retries", "attempts", "index", "step", "priority", "weight", "bytes", "number_of", "build", "qos", "dscp", "vlan", "rate", "page", "max", "min", "in", "before", "after", "on", "at", "until"],
-        "measure",
-    ),
-    **dict.fromkeys(
-        ["type", "types", "mode", "method", "methods", "format", "kind", "version", "language", "locale", "lang", "protocol", "protocols", "action", "result", "reason", "status", "error", "errors", "alg", "algorithm", "algorithms", "enc", "supported", "binding", "policy", "category", "severity", "level", "event", "encoding", "charset", "platform", "os", "browser", "model", "vendor", "country", "region", "timezone", "scheme", "schemes", "provider"],
-        "word",
-    ),
-    **dict.fromkeys(["endpoint", "endpoints", "url", "urls", "uri", "uris", "href", "link", "location"], "url"),
-    **dict.fromkeys(["host", "hostname", "server", "servers", "domain", "fqdn", "realm", "authority", "issuer", "address", "ip", "proxy", "gateway", "registrar"], "host"),
-    **dict.fromkeys(["id", "ids", "uuid", "guid"], "guid"),
-    **dict.fromkeys(["enabled", "disabled", "required", "allowed", "supported", "active", "hidden", "visible", "secure", "verified"], "boolean"),
-    **dict.fromkeys(["email", "mail", "upn", "username"], "mail"),
-}  # fmt: skip
 _BOTH = frozenset({"status", "version", "level", "error", "errors"})
 
 
@@ -282,7 +182,7 @@ def by_last_word(name: str, value: str, typed: bool = False) -> bool:
     """Whether a value has the form that the last word of its name speaks of: `pageSize`,
     `redirect_url`, `authMethod`. A secret's name does not end so."""
     found = words(name)
-    form = _BY_WORD.get(found[-1]) if found else None
+    form = BY_LAST.get(found[-1]) if found else None
     if form is None or not value:
         return False
     if form == "boolean":

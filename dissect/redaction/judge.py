@@ -74,7 +74,7 @@ class Judge:
         if flags & TEXT:
             found = list(self.words(value, depth))
             return found if any(isinstance(part, Secret) for part in found) else [raw]
-        if len(value) > forms.TOKEN_LENGTH and (forms.JWT.search(value) or forms.PEM in value):
+        if len(value) > forms.TOKEN_LENGTH and (forms.has_jwt(value) or forms.PEM in value):
             return [Secret("opaque_value", value, wire)]
         if "%" in value and self.inside(value, depth + 1):
             return [Secret(UNKNOWN, value, wire)]

@@ -105,6 +105,13 @@ SETTING = re.compile(
     r"|admin_(?:mode_)?passw(?:or)?d|user_password)$",
     re.I,
 )
+# Of the settings of accounts: names, and where they count, that open nothing by themselves.
+USER_SETTING = re.compile(
+    r"(?:^|[._])(?:auth|login|ssh|prov)?_?user(?:_?(?:id|name))?(?:_[0-9]{1,2}_)?$"
+    r"|(?:^|[._])auth_?name$|^auth_id_[0-9]{1,2}_$|\.auth\.(?:domain|realm)$"
+    r"|^(?:reg|voipprot)\.[\w.]{1,60}\.(?:address|displayname|label|transport)$",
+    re.I,
+)
 # Kinds that no parameter names: they come from a value's shape or place.
 SHAPED_KINDS = (
     "bearer_token", "basic_credentials", "cookie", "opaque_value", "csr", "private_key", "api_key",
@@ -117,12 +124,14 @@ _WORDS = re.compile(r"[A-Z]{1,30}(?![a-z])|[A-Z]?[^\W\d_A-Z]++|[A-Z]|\d++")
 # Words of a name, in the languages of sign-in pages, that say what kind its value is of.
 _PASSWORD_WORDS = frozenset(
     {
-        "pass", "password", "passwd", "passwort", "kennwort", "losung", "pwd", "pw", "psw", "passcode",
-        "passphrase", "passwrd", "passkey", "contrasena", "contraseña", "contrasenya", "clave",
+        "pass", "password", "passwd", "passwort", "kennwort", "losung", "pwd", "pw", "psw",
+        "passcode", "passphrase", "passwrd", "passkey", "contrasena",
+        "contraseña", "contrasenya", "clave",
         "senha", "palavra", "mdp", "motdepasse", "wachtwoord", "haslo", "hasło", "losenord",
         "lösenord", "passord", "adgangskode", "kodeord", "salasana", "heslo", "jelszo", "jelszó",
         "parola", "parole", "sifre", "şifre", "pin", "pincode", "passwords", "psk", "secretanswer",
-        "geslo", "lozinka", "slaptazodis", "parool", "пароль", "密码", "密碼", "パスワード", "비밀번호",
+        "geslo", "lozinka", "slaptazodis", "parool",
+        "пароль", "密码", "密碼", "パスワード", "비밀번호",
     }
 )  # fmt: skip
 _CODE_WORDS = frozenset(
@@ -167,7 +176,8 @@ _ENDINGS: tuple[tuple[str, str], ...] = (
         "wachtwoord",
     )),
     *((word, "one_time_code") for word in sorted(_CODE_WORDS) if word.endswith("code")),
-    ("pincode", "password"), ("privatekey", "private_key"), ("apikey", "api_key"), ("subscriptionkey", "api_key"),
+    ("pincode", "password"), ("privatekey", "private_key"), ("apikey", "api_key"),
+    ("subscriptionkey", "api_key"),
     ("accesskey", "api_key"), ("secretkey", "api_key"), ("sharedkey", "api_key"),
     ("secret", "client_secret"), ("token", "token"), ("credentials", "authorization"),
     ("signature", "signature"), ("sessionid", "session"),

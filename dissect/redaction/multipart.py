@@ -40,7 +40,8 @@ def _pieces(content_type: str | None, body: str) -> list[tuple[str, str]]:
 
 
 _FIELD_NAME = re.compile(
-    r"^content-disposition[ \t]*:[^\n]{0,400}?;\s{0,4}name=(?:\"([^\"\n]{1,200})\"|([^\s;]{1,200}))",
+    r"^content-disposition[ \t]*:[^\n]{0,400}?;\s{0,4}name="
+    r"(?:\"([^\"\n]{1,200})\"|([^\s;]{1,200}))",
     re.IGNORECASE | re.MULTILINE,
 )
 

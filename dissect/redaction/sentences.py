@@ -38,6 +38,8 @@ _CONTAINERS = ("{", "[", "<")
 _USER_CODE = re.compile(
     r"(?=[A-Z0-9-]{0,8}\d)(?=[A-Z0-9-]{0,8}[A-Z])(?:[A-Z0-9]{8,9}|[A-Z0-9]{4}-[A-Z0-9]{4})"
 )
+# Numbers of errors, by the products that have them (ADFS, its libraries, Azure AD, B2C, HTTP).
+_ERROR_NUMBER = re.compile(r"(?:MSIS|IDX|AADSTS|AADB2C|ID|SQL|ORA|ADAL|MSAL|WS|TF|JBAS|E)\d{3,7}")
 # A server's name, such as ms-diagnostics has; tokens with dots have longer parts.
 _SERVER = re.compile(r"(?:[A-Za-z0-9-]{1,24}\.){2,6}[A-Za-z]{2,12}")
 
@@ -94,7 +96,7 @@ def _plain(kind: str, lower: str, name: str, value: str) -> bool:
 
 def word(judge: Judge, text: str, depth: int = 0) -> Part:
     """A word of a sentence."""
-    if _USER_CODE.fullmatch(text):
+    if _USER_CODE.fullmatch(text) and not _ERROR_NUMBER.fullmatch(text):
         return Secret("user_code", text)
     if len(text) < 8 or _SERVER.fullmatch(text) or forms.host(text.lower()):
         return text

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from dissect.model import UNKNOWN, Secret
 from dissect.redaction import forms
+from dissect.redaction.field_names import SDP_ATTRIBUTES
 from dissect.redaction.harmless import SIP
 from dissect.redaction.kinds import kind_by_words, kind_of
 
@@ -23,128 +24,6 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|<[^<>]*+>?|[;,]|[^\";,<]++")
 _BARE_URI = re.compile(r"\s*+(?:sips?|tel|im|pres|https?|cid|urn):", re.I)
 _KEYED = frozenset({"crypto", "ice-pwd", "key-mgmt", "zrtp-hash", "ekt", "3ge2ae", "psk"})
-_ATTRIBUTES = frozenset(
-    [
-        "rtpmap",
-        "fmtp",
-        "ptime",
-        "maxptime",
-        "minptime",
-        "sendrecv",
-        "sendonly",
-        "recvonly",
-        "inactive",
-        "orient",
-        "type",
-        "charset",
-        "sdplang",
-        "lang",
-        "framerate",
-        "quality",
-        "rtcp",
-        "rtcp-mux",
-        "rtcp-mux-only",
-        "rtcp-rsize",
-        "rtcp-fb",
-        "rtcp-xr",
-        "candidate",
-        "remote-candidates",
-        "ice-ufrag",
-        "ice-lite",
-        "ice-options",
-        "ice-mismatch",
-        "end-of-candidates",
-        "fingerprint",
-        "setup",
-        "connection",
-        "mid",
-        "group",
-        "bundle-only",
-        "ssrc",
-        "ssrc-group",
-        "msid",
-        "msid-semantic",
-        "extmap",
-        "extmap-allow-mixed",
-        "label",
-        "content",
-        "imageattr",
-        "simulcast",
-        "rid",
-        "sctpmap",
-        "sctp-port",
-        "max-message-size",
-        "curr",
-        "des",
-        "conf",
-        "cat",
-        "keywds",
-        "tool",
-        "cliprect",
-        "encryption",
-        "x-caps",
-        "x-ssrc-range",
-        "x-sourceid",
-        "x-mediabw",
-        "x-devicecaps",
-        "x-bypassid",
-        "x-bypass",
-        "x-mediasettings",
-        "x-candidate-ipv6",
-        "x-candidate-info",
-        "x-media-settings",
-        "x-ms-sdp-diagnostics",
-        "silencesupp",
-        "direction",
-        "nortpproxy",
-        "direct-media",
-        "t38faxversion",
-        "t38maxbitrate",
-        "t38faxfillbitremoval",
-        "t38faxtranscodingmmr",
-        "t38faxtranscodingjbig",
-        "t38faxratemanagement",
-        "t38faxmaxbuffer",
-        "t38faxmaxdatagram",
-        "t38faxudpec",
-        "floorctrl",
-        "confid",
-        "userid",
-        "floorid",
-        "source-filter",
-        "bandwidth",
-        "maxprate",
-        "ts-refclk",
-        "mediaclk",
-        "altc",
-        "acap",
-        "pcap",
-        "tcap",
-        "pcfg",
-        "acfg",
-        "csup",
-        "creq",
-        "path",
-        "accept-types",
-        "accept-wrapped-types",
-        "max-size",
-        "file-transfer-id",
-        "file-disposition",
-        "msrp-cema",
-        "range",
-        "control",
-        "etag",
-        "rtcp-unicast",
-        "sqn",
-        "cdsc",
-        "cpar",
-        "x-nat",
-        "openmcu",
-        "ssrc-audio",
-        "recorder",
-        "record",
-    ]
-)
 # Lines of a description that only tell of the session (RFC 8866 §5).
 _LINES = frozenset("vostrzbmce")
 
@@ -152,8 +31,14 @@ _LINES = frozenset("vostrzbmce")
 def addresses(judge: Judge, value: str) -> Iterator[Part]:
     """A list of addresses, or of words, with parameters; lossless."""
     fresh = True  # what comes next is an address or the first word of a member
+    named = ""  # the parameter whose quoted value comes next
     for match in _TOKEN.finditer(value):
         token = match[0]
+        if named and token[0] in '"<':
+            yield from _quoted(judge, named, token)
+            named = ""
+            continue
+        named = token.rstrip()[:-1].strip() if token.rstrip()[-1:] == "=" else ""
         if token in (";", ","):
             yield token
             fresh = token == ","
@@ -174,9 +59,20 @@ def addresses(judge: Judge, value: str) -> Iterator[Part]:
             yield from _parameter(judge, token)
 
 
+def _quoted(judge: Judge, name: str, token: str) -> Iterator[Part]:
+    """The value of a parameter in quotation marks."""
+    closing = {'"': '"', "<": ">"}[token[0]]
+    closed = len(token) > 1 and token[-1] == closing
+    inner = token[1:-1] if closed else token[1:]
+    yield token[0]
+    if inner:
+        yield from parameter(judge, name.lower(), inner)
+    yield closing if closed else ""
+
+
 def _word(token: str) -> Part:
     """A display name, a transport and sent-by, an event package, a dialog's id."""
-    return Secret("opaque_value", token) if forms.JWT.search(token) else token
+    return Secret("opaque_value", token) if forms.has_jwt(token) else token
 
 
 def _parameter(judge: Judge, token: str) -> Iterator[Part]:
@@ -194,6 +90,9 @@ def _parameter(judge: Judge, token: str) -> Iterator[Part]:
     yield value[start + len(content) :]
 
 
+_SAID = frozenset({"text", "reason", "source", "description"})
+
+
 def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
     """The value of a parameter of a URI or a header field."""
     if name == "opaque" and value.lower().startswith(("user:epid:", "app:", "srvr:")):
@@ -201,9 +100,11 @@ def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
         return
     kind = kind_of(name)
     if kind is None and name in SIP:
-        if forms.is_url(value):
+        if name in _SAID:
+            yield from judge.words(value)
+        elif forms.is_url(value):
             yield from judge.url(value).parts
-        elif forms.JWT.search(value) or ("%" in value and judge.inside(value)):
+        elif forms.has_jwt(value) or ("%" in value and judge.inside(value)):
             yield Secret("opaque_value", value)
         else:
             yield value
@@ -248,7 +149,7 @@ def _split_headers(rest: str) -> tuple[str, str, str]:
 def _user(judge: Judge, name: str) -> Iterator[Part]:
     """The user part; a telephone number may have parameters."""
     if ";" not in name:
-        yield Secret("opaque_value", name) if forms.JWT.search(name) else name
+        yield Secret("opaque_value", name) if forms.has_jwt(name) else name
         return
     first, *parameters = name.split(";")
     yield first
@@ -286,7 +187,7 @@ def _attribute(judge: Judge, value: str) -> Iterator[Part]:
         return
     if lower in _KEYED or kind_of(name):
         yield Secret(kind_of(name) or "token", content)
-    elif lower in _ATTRIBUTES and kind_by_words(name) is None:
+    elif lower in SDP_ATTRIBUTES and kind_by_words(name) is None:
         yield content
     else:
         yield from judge.value("sip", name, content)

@@ -32,7 +32,8 @@ _SERVER_MADE = frozenset(
         "state", "handle", "csrf", "xsrf", "token", "nonce", "session", "flow", "viewstate",
         "execution", "lt", "request", "requestverificationtoken", "context", "ctx", "tab", "event",
         "target", "canary", "transaction", "tx", "generator", "validation", "signature", "id",
-        "hpgrequestid", "original", "redirect", "return", "returnurl", "continue", "relay", "client",
+        "hpgrequestid", "original", "redirect", "return", "returnurl", "continue", "relay",
+        "client",
         "correlation", "device", "fingerprint", "timestamp", "time", "version", "type", "stage",
         "header", "template", "argument", "focus", "scroll", "utf8", "authid",
     }
@@ -161,7 +162,7 @@ def form(judge: Judge, served: Served, items: Sequence[Item], place: Place) -> l
 
 
 def _is_name(value: str) -> bool:
-    return len(value) <= 256 and not forms.JWT.search(value) and forms.PEM not in value
+    return len(value) <= 256 and not forms.has_jwt(value) and forms.PEM not in value
 
 
 def _field(judge: Judge, item: Item, role: Role | None, place: Place, beside: bool) -> list[Part]:

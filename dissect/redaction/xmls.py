@@ -112,7 +112,7 @@ def _attribute(
     if lower in _IDS and len(value) >= 16:
         yield Secret("web_ticket", value)
     elif lower in _NAMING or (lower == "token" and element == "Link"):
-        plain = len(value) <= 200 and forms.JWT.search(value) is None and forms.PEM not in value
+        plain = len(value) <= 200 and not forms.has_jwt(value) and forms.PEM not in value
         if (
             plain
             and (named or lower in ("name", "attributename", "token"))

@@ -109,7 +109,10 @@ def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
     if request.method == "CONNECT":
         url = f"https://{target}/"
     query = [
-        {"name": visible(shown.show(shown.policy.name(name))), "value": visible(shown.show(shown.policy.value(name, value)))}
+        {
+            "name": visible(shown.show(shown.policy.name(name))),
+            "value": visible(shown.show(shown.policy.value(name, value))),
+        }
         for name, value in pairs(request.query)
     ]
     found: dict[str, Any] = {

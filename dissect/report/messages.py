@@ -68,7 +68,9 @@ class Views:
             facts=tuple(self._facts(message)),
             headers=tuple(
                 (self.shown.show(name), self.shown.show(value))
-                for name, value in self.policy.fields(message.headers, isinstance(message, SipMessage))
+                for name, value in self.policy.fields(
+                    message.headers, isinstance(message, SipMessage)
+                )
             ),
             body=self.shown.show(body) if body is not None else None,
             body_note=note if message.body.data or message.body.problem else "",

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from dissect.model import Connection, Headers
+from dissect.redaction.fields import is_scheme
 
 MAX_FIELD = 64 * 1024  # bytes of one field that are read
 MAX_CONNECTIONS = 4096  # remembered as signed in
@@ -26,6 +27,8 @@ _PARAMETER = re.compile(
     r"[\s,]*([A-Za-z0-9_.*-]{1,64})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^\s,\"]*)(?=[\s,]|\Z))"
 )
 _TOKEN68 = re.compile(r"[ \t]+([A-Za-z0-9._~+/-]+=*)[ \t]*(?=,|\Z)")
+
+UNKNOWN_SCHEME = "unknown"  # in place of a word that is no scheme's name: it may be the secret
 
 _NTLMSSP = b"NTLMSSP\0"
 _NTLM_LEGS = {1: "negotiate", 2: "challenge", 3: "authenticate"}
@@ -110,6 +113,9 @@ def schemes(found: Iterable[Leg]) -> list[str]:
 def leg(item: Credentials, challenge: bool, tls_dsk: tuple[str, ...] = ()) -> Leg:
     """What one challenge (or set of credentials) is a step of."""
     scheme = item.scheme.lower()
+    if not is_scheme(scheme, challenge):
+        # Credentials that stand there without a scheme, or behind one that nobody knows.
+        return Leg(UNKNOWN_SCHEME, "offer" if challenge else "credentials")
     data = _decoded(item.token or item.parameters.get("gssapi-data", ""))
     if scheme in ("ntlm", "negotiate", "kerberos") and data:
         mechanism, step = _gss(data)

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from dissect.model import wire_text
 from dissect.redaction import markup
 from dissect.redaction.fields import set_cookie
-from dissect.redaction.judge import pairs
+from dissect.redaction.judge import Judge, pairs
 from dissect.signin.exchange import Exchange
 
 Kind = Literal["location", "refresh", "meta", "form", "script"]
@@ -55,8 +55,8 @@ class Hop:
     number: int = 0
 
     @property
-    def why(self) -> list[tuple[str, str]]:
-        """What the hop carries, by name: `wa` with its value, `SAMLRequest`, `code` without."""
+    def why(self) -> list[str]:
+        """What the hop carries, by name: `wa=wsignin1.0`, `SAMLRequest`, `code`."""
         address, _, fragment = self.url.partition("#")
         given = [
             *pairs(address.partition("?")[2]), *pairs(fragment), *self.fields.items()
@@ -67,7 +67,7 @@ class Hop:
             if wanted.lstrip("*") in values:
                 name, value = values[wanted.lstrip("*")]
                 spelt = _SPELT.get(name.lower(), name)
-                found.append((spelt, value[:60] if wanted.startswith("*") else ""))
+                found.append(_with_value(spelt, value) if wanted.startswith("*") else spelt)
         if not found and self.kind == "location":
             found = _plain(self)
         return found
@@ -84,11 +84,16 @@ class Hop:
 _SPELT = {"samlrequest": "SAMLRequest", "samlresponse": "SAMLResponse", "samlart": "SAMLart"}
 
 
-def _plain(hop: Hop) -> list[tuple[str, str]]:
+def _with_value(name: str, value: str) -> str:
+    shown = Judge().value("query", name, value[:60])
+    return f"{name}={''.join(map(str, shown))}"
+
+
+def _plain(hop: Hop) -> list[str]:
     old, new = urlsplit(url_of(hop.exchange)), urlsplit(hop.url)
     if old.scheme == "http" and new.scheme == "https" and old.hostname == new.hostname:
-        return [("to https", "")]
-    return [("moved for good", "")] if hop.exchange.status in (301, 308) else []
+        return ["to https"]
+    return ["moved for good"] if hop.exchange.status in (301, 308) else []
 
 
 def url_of(exchange: Exchange) -> str:

@@ -73,7 +73,7 @@ def dhcp(message: DhcpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
 
 
 def _option_text(value: bytes) -> str:
-    """An option's value as text, of which the policy says what is shown; other bytes are counted."""
+    """An option's value as text (the policy says what of it is shown); other bytes are counted."""
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:

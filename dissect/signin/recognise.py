@@ -79,9 +79,9 @@ class Recogniser:
     """Feed it the messages of all captures in order; `finish` gives the events.
 
     `captures` are the files' names by index, `logs` how many of the last are phone logs
-    (their frames are lines). What is met and what
-    may be shown of it is the policy's affair (a book stands for a policy of its own). `names` are host names by
-    address that the captures give (name resolution blocks); DNS answers go before them.
+    (their frames are lines). What is met, and what may be shown of it, is the policy's affair (a
+    book stands for a policy of its own). `names` are host names by address that the captures
+    give (name resolution blocks); DNS answers go before them.
     """
 
     def __init__(

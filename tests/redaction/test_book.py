@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dissect.model import Secret, Text
-from dissect.signin.redaction import (
-    SecretBook,
-    looks_like_token,
-    pairs,
-    redact_query,
-    redact_url,
-    secret,
-    set_cookie,
-)
+from dissect.redaction.book import SecretBook, secret
+from dissect.redaction.fields import set_cookie
+from dissect.redaction.forms import looks_like_token
+from dissect.redaction.judge import Judge, pairs
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL3gudGVzdCJ9.c2lnbmF0dXJl"
 
@@ -47,7 +42,7 @@ def test_words_are_not(value: str) -> None:
 
 
 def test_url_inside_a_url() -> None:
-    text = redact_url(
+    text = Judge().url(
         f"https://a.test/cb?next=https%3A%2F%2Fb.test%2F%3Fcode%3DSECRET-1234&lc=1033#id_token={JWT}"
     )
     shown = str(text)
@@ -58,14 +53,14 @@ def test_url_inside_a_url() -> None:
 
 def test_user_info_of_a_url() -> None:
     assert (
-        str(redact_url("https://vera:hunter2@a.test/x")) == "https://‹basic_credentials›@a.test/x"
+        str(Judge().url("https://vera:hunter2@a.test/x")) == "https://‹basic_credentials›@a.test/x"
     )
 
 
 def test_parameters_of_a_path_are_looked_at() -> None:
     """RFC 3986 section 3.3; servlet containers put the session there."""
     assert (
-        str(redact_url("http://a.test/list;jsessionid=A1B2C3;v=2/x"))
+        str(Judge().url("http://a.test/list;jsessionid=A1B2C3;v=2/x"))
         == "http://a.test/list;jsessionid=‹session›;v=2/x"
     )
 
@@ -97,7 +92,7 @@ def test_values_are_masked_in_free_text_longest_first() -> None:
 def test_reveal_is_verbatim() -> None:
     book = SecretBook(reveal=True)
     url = "https://a.test/?state=a%2Fb%3D1&redirect_uri=https%3A%2F%2Fb.test%2Fx"
-    assert book.show(redact_url(url)) == url
+    assert book.show(Judge().url(url)) == url
 
 
 def test_a_page_and_its_post_are_one_secret() -> None:
@@ -112,8 +107,8 @@ def test_cleared_cookie_is_no_secret() -> None:
 @given(st.text(max_size=80))
 def test_any_query_is_read(query: str) -> None:
     assert all(isinstance(name, str) for name, _ in pairs(query))
-    assert isinstance(redact_query(query), Text)
-    assert isinstance(redact_url("https://h.test/" + query), Text)
+    assert isinstance(Judge().query(query), Text)
+    assert isinstance(Judge().url("https://h.test/" + query), Text)
 
 
 @given(st.text(alphabet=st.characters(categories=("L", "N", "P")), min_size=6, max_size=40))

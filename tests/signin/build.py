@@ -21,9 +21,9 @@ from dissect.model import (
     SipMessage,
     Span,
 )
+from dissect.redaction.book import SecretBook
 from dissect.signin.exchange import Exchange
 from dissect.signin.recognise import Recogniser
-from dissect.redaction.book import SecretBook
 
 CONNECTION = Connection(0, "tcp", 0, Endpoint("192.0.2.1", 40000), Endpoint("192.0.2.2", 443))
 

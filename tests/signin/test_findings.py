@@ -12,9 +12,9 @@ from dissect.flow.definition import load
 from dissect.flow.match import match
 from dissect.model import Event, SequenceChart
 from dissect.pipeline import Options, Session
+from dissect.redaction.book import SecretBook
 from dissect.signin import clock
 from dissect.signin.exchange import Exchange
-from dissect.redaction.book import SecretBook
 from tests.lab import tshark_fields
 from tests.signin import build
 from tests.signin.build import exchange, play

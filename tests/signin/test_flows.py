@@ -14,8 +14,8 @@ import pytest
 from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Event, Fact, Place, SequenceChart, Source
-from dissect.signin.exchange import Exchange
 from dissect.redaction.book import SecretBook
+from dissect.signin.exchange import Exchange
 from tests.signin.build import CONNECTION, exchange, jwt, play
 
 LOGIN = "https://login.microsoftonline.com"

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import dissect.signin
 from dissect.model import Secret
+from dissect.redaction.book import SecretBook
+from dissect.redaction.kinds import KINDS
 from dissect.signin import saml
 from dissect.signin.catalogue import EVENTS
 from dissect.signin.hops import hops
-from dissect.redaction.book import SecretBook
-from dissect.redaction.kinds import KINDS
 from tests.signin import build
 from tests.signin.build import exchange, play
 

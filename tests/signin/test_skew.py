@@ -10,8 +10,8 @@ import pytest
 from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Event, NtpMessage, Secret, Source
-from dissect.signin import provisioning, skew
 from dissect.redaction.book import SecretBook
+from dissect.signin import provisioning, skew
 from tests.signin.build import CONNECTION, exchange, place, play
 
 DAY = 86400

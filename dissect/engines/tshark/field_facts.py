@@ -60,14 +60,19 @@ _WORDS: dict[str, str] = {
 }  # fmt: skip
 # Words in the names of fields whose texts are shown: names, places, codes, servers' sentences.
 _SHOWN = frozenset(
-    "name names user username realm crealm host hostname server domain dn object code type msg"
-    " message error errormessage status result resultcode reason version id ident identity addr"
-    " address ip src dst port proto protocol method time date len length seq opcode flags count"
-    " number class etype kvno service station mac ssid nas reply matched op operation attribute"
-    " scope filter response request stream info cname sname crealm srealm namestring cnamestring"
-    " snamestring description text phrase command file path uri url title format family model"
-    " vendor agent product location state mode level severity facility topic qos call from to cseq"
-    " contact line display origin avp oid algorithm cipher_suite suite group extension".split()
+    word
+    for line in (
+        "name names user username realm crealm host hostname server domain dn object code",
+        "type msg message error errormessage status result resultcode reason version id ident",
+        "identity addr address ip src dst port proto protocol method time date len length seq",
+        "opcode flags count number class etype kvno service station mac ssid nas reply",
+        "matched op operation attribute scope filter response request stream info cname sname",
+        "srealm namestring cnamestring snamestring description text phrase command file path",
+        "uri url title format family model vendor agent product location state mode level",
+        "severity facility topic qos call from to cseq contact line display origin avp oid",
+        "algorithm cipher_suite suite group extension",
+    )
+    for word in line.split()
 )
 _SPLIT = re.compile(r"[._-]+")
 # Names of secrets in forms, that in a field's name say something else.
