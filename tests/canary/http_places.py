@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from tests.canary import body_places
@@ -65,18 +65,7 @@ SCHEMES: dict[str, str] = {
     "realm-like": 'Zeta realm="a", password="{p}"', "GoogleLogin": "GoogleLogin auth={p}",
 }  # fmt: skip
 REQUEST_FIELDS: dict[str, str] = {
-    **{
-        name: "{p}"
-        for name in (
-            "X-Api-Key", "X-Auth-Token", "X-Amz-Security-Token", "Ocp-Apim-Subscription-Key",
-            "X-Functions-Key", "PRIVATE-TOKEN", "X-Vault-Token", "X-Shopify-Access-Token",
-            "api-key", "apikey", "X-Zeta", "Zeta", "X-CSRF-Token", "X-Goog-Api-Key", "DPoP",
-            "X-MS-WebTicket", "Sec-WebSocket-Protocol", "X-Forwarded-Access-Token",
-            "X-Original-URL", "X-Client-Secret", "X-Passcode", "Kennwort", "X-PIN",
-            "X-Amzn-Oidc-Data", "X-Remote-User-Key", "If-Match", "Signature", "Authentication",
-            "X-Registration-Id", "X-Device-Id", "Idempotency-Key",
-        )
-    },
+    **dict.fromkeys(("X-Api-Key", "X-Auth-Token", "X-Amz-Security-Token", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "PRIVATE-TOKEN", "X-Vault-Token", "X-Shopify-Access-Token", "api-key", "apikey", "X-Zeta", "Zeta", "X-CSRF-Token", "X-Goog-Api-Key", "DPoP", "X-MS-WebTicket", "Sec-WebSocket-Protocol", "X-Forwarded-Access-Token", "X-Original-URL", "X-Client-Secret", "X-Passcode", "Kennwort", "X-PIN", "X-Amzn-Oidc-Data", "X-Remote-User-Key", "If-Match", "Signature", "Authentication", "X-Registration-Id", "X-Device-Id", "Idempotency-Key"), "{p}"),
     "Origin": "https://bob:{u}@h.example", "Referer.query": "https://h.example/a?zeta={u}",
     "Referer.fragment": "https://h.example/a#zeta={u}", "Referer.path": "https://h.example/a/{u}/b",
     "Referer.userinfo": "https://bob:{u}@h.example/", "Cookie": "a=1; zeta={p}",
