@@ -69,8 +69,8 @@ def _http_row(run: Session, exchange: Exchange, signed_in: SignedIn) -> Row:
         status=response.status if response else None,
         interim=[item.status for item in exchange.interim],
         location=run.policy.show(run.policy.url(location)) if location else None,
-        request_type=_media_type(exchange.request_header("content-type")),
-        response_type=exchange.response_type or None,
+        request_type=run.policy.media_type(exchange.request_header("content-type")),
+        response_type=run.policy.media_type(exchange.response_header("content-type")),
         response_size=response.body.wire_size if response else None,
         server_name=message.server_name,
         via=request.via if request else None,
@@ -90,10 +90,6 @@ def _problem(request: HttpRequest | None, response: HttpResponse | None) -> str 
         if message is not None and message.body.problem
     ]
     return "; ".join(said) or None
-
-
-def _media_type(header: str | None) -> str | None:
-    return header.partition(";")[0].strip().lower() if header else None
 
 
 def sip(run: Session) -> Iterator[Row]:
@@ -153,6 +149,10 @@ def _address(run: Session, message: SipMessage, name: str) -> str | None:
     )
 
 
+def _uri(run: Session, uri: str) -> str:
+    return run.policy.show(run.policy.header("from", uri, sip_message=True))
+
+
 def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -> str | None:
     """A refusal in words: what the message says, then what that means."""
     said = [str(item) for item in reasons]
@@ -175,7 +175,7 @@ def sip_dialogs(run: Session) -> Iterator[Row]:
             dialog=dialog.number,
             method=dialog.method,
             call_id=dialog.call_id,
-            **{"from": run.policy.scrub(dialog.caller), "to": run.policy.scrub(dialog.callee)},
+            **{"from": _uri(run, dialog.caller), "to": _uri(run, dialog.callee)},
             state=dialog.state,
             status=dialog.status,
             answered=rfc3339(dialog.answered_ns) if dialog.answered_ns is not None else None,

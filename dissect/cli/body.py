@@ -68,7 +68,7 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
             "first_frame": message.place.span.first_frame,
             "last_frame": message.place.span.last_frame,
             "message": describe(message),
-            "content_type": content_type,
+            "content_type": _type_shown(run, content_type),
             "note": note,
             "body": body,
         }
@@ -78,6 +78,12 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
     if body is not None:
         for line in body.splitlines():
             click.echo(visible(line))
+
+
+def _type_shown(run: Session, content_type: str | None) -> str | None:
+    if content_type is None:
+        return None
+    return run.policy.show(run.policy.header("content-type", content_type, sip_message=True))
 
 
 def _content_type(message: Bearer) -> str | None:

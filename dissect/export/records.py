@@ -12,7 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from dissect.errors import ProtocolError
 from dissect.export.headers import Span
-from dissect.protocols.dhcp import COOKIE, OVERLOAD, PROVISIONING
+from dissect.protocols.dhcp import (
+    COOKIE,
+    OVERLOAD,
+    PROVISIONING,
+    SIP_SERVERS,
+    TFTP_ADDRESSES,
+)
 from dissect.protocols.dns import read_name
 from dissect.protocols.quic_packets import RETRY, SMALLEST_SHORT, packets
 from dissect.redaction.judge import Judge
@@ -37,6 +43,7 @@ _DHCP_KNOWN = frozenset(
 )  # fmt: skip
 
 
+_CLIENT, _SEARCH = 61, 119
 _TLS_TYPES = range(20, 25)
 _TLS_RECORD = (1 << 14) + 2048  # the longest of any version (RFC 5246 §6.2.3)
 
@@ -144,11 +151,30 @@ def _options(data: bytes, at: int, stop: int) -> tuple[list[Span], int]:
         if at + 2 > stop or at + 2 + data[at + 1] > stop:
             return found, overload
         end = at + 2 + data[at + 1]
-        found.append((at, end if data[at] in _DHCP_KNOWN else at + 2))
+        known = data[at] in _DHCP_KNOWN and _is_of_its_kind(data[at], data[at + 2 : end])
+        found.append((at, end if known else at + 2))
         if data[at] == OVERLOAD and end > at + 2:
             overload = data[at + 2]
         at = end
     return [*found, (at, min(at + 1, stop))], overload
+
+
+def _is_of_its_kind(code: int, value: bytes) -> bool:
+    """Whether an option holds what its number says: a hardware address, addresses, names."""
+    if code == _CLIENT:
+        return len(value) == 7 and value[0] == 1
+    if code == TFTP_ADDRESSES:
+        return len(value) % 4 == 0
+    if code == SIP_SERVERS and value[:1] == b"\x01":
+        return len(value) % 4 == 1
+    if code in (SIP_SERVERS, _SEARCH):
+        try:
+            at = 1 if code == SIP_SERVERS else 0
+            while at < len(value):
+                at = read_name(value, at)[1]
+        except ProtocolError:
+            return False
+    return True
 
 
 def tls(data: bytes | bytearray, at: int, starts: Sequence[int]) -> list[Span]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from dissect.model import Fact, Secret, Text
-from dissect.redaction import fields, forms, options
+from dissect.redaction import fields, forms, options, sip
 from dissect.redaction.judge import Judge, Part, texts
 
 
@@ -30,11 +30,12 @@ PLAIN = _set(
     "authn_context authn_method azp binding binding_wanted call call_id callee client_id cseq",
     "correlation_id deviceid digest domain epid federation_protocol file forwarded_for",
     "fresh_within grant issued_scope leg links message method name name_id_format namespace",
-    "number oid ports preferred_username prompt protocol proxy redirect_user request_id",
+    "number oid ports preferred_username prompt proxy redirect_user request_id",
     "response_mode response_type roles scope scp server_date signature tid token_type trace_id",
     "unique_name upn code status_code substatus ms_error trusted_issuers rcode user user_agent",
     "amr alg server_name certificate code_challenge",
 )
+_PASSWORD = re.compile(r"[^:@]{1,200}:[^@]{1,400}@")  # in the user part of a SIP URI
 _COUNTED = re.compile(r"\d{1,9} bytes")  # what stands for an option that is no text
 _SCHEMES = _set("scheme schemes")
 
@@ -63,6 +64,10 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
     if name in URLS:
         url = forms.is_url(value) or "?" in value
         return _kept(value, judge.url(value) if url else texts(_guarded(value)))
+    if name in ("user", "callee") and _PASSWORD.match(value):
+        return _kept(value, texts(list(sip.uri(judge, "sip:" + value))[1:]))
+    if name in ("file", "call", "proxy_path"):
+        return _kept(value, texts(judge.path(value)))
     if name in PLAIN:
         return _kept(value, texts(_guarded(value)))
     if name in _SCHEMES:

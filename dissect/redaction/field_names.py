@@ -24,23 +24,23 @@ URLS = _set(
 )
 # As they are: words, numbers and ids that a support desk asks for.
 PLAIN = _set(
-    "hpgid x-client-dm x-ms-webticketsupported",
-    "accept accept-charset accept-encoding accept-language accept-ranges age allow alt-svc",
-    "cache-control connection content-disposition content-encoding content-language",
-    "content-length content-range content-type date date-modified etag expect expires from host",
-    "if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive",
-    "last-modified max-forwards mime-version pragma priority range retry-after server te trailer",
-    "transfer-encoding upgrade upgrade-insecure-requests user-agent vary via proxy-connection",
+    "ms-device-info hpgid x-client-dm x-ms-webticketsupported",
+    "accept-ranges age allow ",
+    "connection content-encoding content-language",
+    "content-length content-range date date-modified expires from host",
+    "if-modified-since if-range if-unmodified-since ",
+    "last-modified max-forwards mime-version range retry-after server trailer",
+    "transfer-encoding upgrade upgrade-insecure-requests user-agent vary proxy-connection",
     "access-control-allow-credentials access-control-allow-headers access-control-allow-methods",
     "access-control-expose-headers access-control-max-age access-control-request-headers",
     "access-control-request-method access-control-request-private-network",
     "cross-origin-embedder-policy cross-origin-opener-policy cross-origin-resource-policy",
-    "strict-transport-security x-content-type-options x-frame-options x-xss-protection",
+    "x-content-type-options x-frame-options ",
     "x-permitted-cross-domain-policies x-download-options x-ua-compatible x-powered-by",
-    "x-aspnet-version x-aspnetmvc-version x-dns-prefetch-control referrer-policy expect-ct dnt",
-    "sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-ch-ua-arch sec-ch-ua-model sec-fetch-dest",
+    "x-aspnet-version x-aspnetmvc-version x-dns-prefetch-control referrer-policy dnt",
+    "sec-ch-ua-mobile sec-ch-ua-arch sec-ch-ua-model sec-fetch-dest",
     "sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc save-data ect rtt downlink",
-    "sec-websocket-version sec-websocket-extensions http2-settings x-robots-tag p3p",
+    "sec-websocket-version x-robots-tag ",
     "x-requested-with x-cache x-cache-hits x-served-by x-timer x-varnish content-dpr",
     "client-request-id return-client-request-id request-id x-request-id x-correlation-id",
     "x-ms-request-id x-ms-correlation-id x-ms-correlation-request-id x-ms-client-request-id",
@@ -54,29 +54,50 @@ PLAIN = _set(
     "x-okta-user-agent-extended x-rate-limit-limit x-rate-limit-remaining x-rate-limit-reset",
     "x-github-request-id x-github-media-type x-oauth-scopes x-accepted-oauth-scopes cf-ray",
     "x-client-sku x-client-ver x-client-os x-client-cpu x-app-name x-app-ver x-client-brkrver",
-    "x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-real-ip forwarded",
+    "x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-real-ip ",
     "x-original-host x-envoy-upstream-service-time x-runtime x-server x-version x-api-version",
     "x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-ratelimit-used",
     "x-ratelimit-resource sforce-limit-info trace-id traceparent x-b3-traceid x-b3-spanid",
     "x-amzn-requestid x-amz-request-id x-amz-cf-id x-amz-cf-pop x-amzn-trace-id",
     "x-guploader-uploadid x-ms-machinename x-machine x-datacenter x-polycom-model x-polycom-fw",
     "x-device-type x-os-version sunset deprecation dav ms-author-via sec-purpose purpose depth",
-    "overwrite preference-applied prefer oData-version odata-version odata-maxversion",
+    "overwrite oData-version odata-version odata-maxversion",
     "x-content-duration x-dissect-body origin-agent-cluster accept-patch accept-post client-ip",
     "true-client-ip x-client-ip x-cluster-client-ip ms-cv",
 )
 # Sentences, in which only what looks like a secret is hidden.
 SENTENCES = _set(
-    "warning x-ms-diagnostics x-ms-suberror x-ms-error x-ms-error-code x-ms-error-description",
+    "warning x-ms-suberror x-ms-error x-ms-error-code x-ms-error-description",
     "x-ms-exception x-auth-failure x-auth-error x-error x-error-message x-error-description",
-    "x-exception-message x-ms-diagnostics-public server-timing content-security-policy",
-    "content-security-policy-report-only permissions-policy feature-policy report-to nel",
-    "reporting-endpoints clear-site-data x-ms-passive-auth-info reason subject organization",
-    "ms-diagnostics ms-diagnostics-public error-info",
+    "x-exception-message ",
+    "",
+    "x-ms-passive-auth-info subject organization",
+    "error-info",
 )
 SIP_SENTENCES = _set("s subject")
+# Members and parameters, of which the known ones stay.
+STRUCTURED = _set(
+    "accept accept-language accept-encoding accept-charset cache-control content-disposition",
+    "content-type forwarded prefer preference-applied expect sec-ch-ua sec-ch-ua-platform alt-svc",
+    "sec-websocket-extensions strict-transport-security keep-alive te expect-ct priority via",
+    "pragma x-xss-protection server-timing",
+)
+# Their parameters (RFC 9110, 9111, 7239, 6266, 6797, 7838, 7692).
+STRUCTURED_PARAMETERS = _set(
+    "q charset boundary filename filename* name max-age s-maxage stale-while-revalidate",
+    "stale-if-error max-stale min-fresh for by proto host ma persist v timeout max mode dur type",
+    "server_max_window_bits client_max_window_bits version level profile start action u i return",
+    "respond-async handling wait format odata.maxpagesize h2 h3 h3-29 h3-q050 private no-cache",
+)
+# Microsoft's explanations: a number, and parameters ([MS-OCER] 2.2.1).
+DIAGNOSTICS = _set("ms-diagnostics ms-diagnostics-public x-ms-diagnostics x-ms-diagnostics-public")
+DIAGNOSTIC_PARAMETERS = _set(
+    "reason source appname errorid fault text component hresult sipcode statuscode calltype",
+    "responsecode errortype requesttype",
+)
 # SIP: addresses and URIs with parameters, in a list.
 ADDRESSES = _set(
+    "reason ms-keep-alive",
     "from f to t contact m route record-route path service-route p-asserted-identity",
     "p-preferred-identity p-associated-uri p-called-party-id remote-party-id diversion",
     "history-info refer-to r referred-by b reply-to call-info alert-info geolocation",
@@ -89,13 +110,13 @@ ADDRESSES = _set(
 )
 # SIP's other fields.
 SIP_PLAIN = _set(
-    "hpgid x-client-dm x-ms-webticketsupported",
+    "ms-device-info hpgid x-client-dm x-ms-webticketsupported",
     "call-id i cseq max-forwards user-agent server date content-type c content-length l allow",
     "supported k require proxy-require unsupported expires min-expires mime-version",
     "content-language timestamp priority organization privacy p-early-media",
     "accept-resource-priority resource-priority rack rseq in-reply-to answer-mode",
     "priv-answer-mode sip-etag sip-if-match sip-if-none-match content-encoding e",
-    "suppress-if-match flow-timer ms-keep-alive ms-user-logon-data ms-subnet",
+    "suppress-if-match flow-timer ms-subnet",
     "ms-endpoint-location-data ms-call-source ms-transparent-mode ms-asserted-verification-level",
     "ms-forking x-cisco-call-id x-grandstream-pbx ms-conversation-id conversation-id",
     "ms-correlation-id ms-edge-proxy-message-trust ms-server-version ms-skip-rnl",
@@ -137,7 +158,7 @@ SUBPROTOCOLS = _set(
 SDP_ATTRIBUTES = _set(
     "rtpmap fmtp ptime maxptime minptime sendrecv sendonly recvonly inactive orient type",
     "charset sdplang lang framerate quality rtcp rtcp-mux rtcp-mux-only rtcp-rsize rtcp-fb",
-    "rtcp-xr candidate remote-candidates ice-ufrag ice-lite ice-options ice-mismatch",
+    "rtcp-xr candidate remote-candidates ice-lite ice-options ice-mismatch",
     "end-of-candidates fingerprint setup connection mid group bundle-only ssrc ssrc-group",
     "msid msid-semantic extmap extmap-allow-mixed label content imageattr simulcast rid",
     "sctpmap sctp-port max-message-size curr des conf cat keywds tool cliprect encryption",

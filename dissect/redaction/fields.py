@@ -13,12 +13,10 @@ from dissect.model import UNKNOWN, Headers, Secret, Text, wire_text
 from dissect.redaction import field_names, forms, sip
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.kinds import kind_by_words, kind_of
+from dissect.redaction.structured import PARAMETER, diagnostics, plain, structured
 
 MAX_VALUE = 4096  # characters shown of one value
 
-_PARAMETER = re.compile(
-    r"(?<![\w.-])([\w.-]{1,100})\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.)*+)\"?|([^\s,;\"]*+))"
-)
 # RFC 9110 §11.2; its padding must not be taken for the sign after a parameter's name.
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]++=*+")
 _SCHEME = re.compile(r"\s*+([A-Za-z][\w.-]{0,30})(?:\s++|$)")
@@ -75,17 +73,16 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
         yield from sip.addresses(judge, value)
     elif field in field_names.URLS:
         yield from _urls(judge, field, value)
+    elif field in field_names.DIAGNOSTICS:
+        yield from diagnostics(judge, value)
+    elif field in field_names.STRUCTURED:
+        yield from structured(judge, value)
     elif field in field_names.PLAIN or (sip_message and field in field_names.SIP_PLAIN):
-        yield from _plain(value)
+        yield from plain(value)
     elif field in field_names.SENTENCES or (sip_message and field in field_names.SIP_SENTENCES):
         yield from judge.words(value)
     else:
         yield from _unknown(judge, name, value)
-
-
-def _plain(value: str) -> Iterator[Part]:
-    guarded = "eyJ" in value or forms.PEM in value
-    yield Secret("opaque_value", value) if guarded and forms.has_jwt(value) else value
 
 
 def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:
@@ -99,8 +96,13 @@ def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:
         delay, url, address = re.split(r"((?i:url\s{0,4}=\s{0,4})|$)", value, maxsplit=1)
         yield delay if re.fullmatch(r"[\s\d.;,]{0,20}", delay) else Secret(UNKNOWN, delay)
         yield from (url, *judge.url(address).parts)
-    else:
+    elif _ADDRESS.match(value):
         yield from judge.url(value).parts
+    else:
+        yield from judge.value("field", field, value)
+
+
+_ADDRESS = re.compile(r"\s{0,8}(?:[/?#.]|[A-Za-z][A-Za-z0-9+.-]{0,30}:|[^\s/?#]{1,200}[/?#])")
 
 
 def _unknown(judge: Judge, name: str, value: str) -> Iterator[Part]:
@@ -206,7 +208,7 @@ def credentials(judge: Judge, value: str, challenge: bool = False) -> Iterator[P
             yield scheme[0]
             start = scheme.end()
     rest = value[start:]
-    found = list(_PARAMETER.finditer(rest))
+    found = list(PARAMETER.finditer(rest))
     if not known or not found or found[0].start() > 2 or _TOKEN68.fullmatch(rest.strip()):
         # The whole is the credential, as in Bearer, Basic, NTLM.
         yield authorization(value) if rest.strip() else ""

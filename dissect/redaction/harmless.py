@@ -27,7 +27,7 @@ PROTOCOL = _set(
     "client_id clientid resource scope scopes redirect_uri redirecturi post_logout_redirect_uri",
     "response_type response_mode grant_type prompt display max_age ui_locales claims_locales acr",
     "acr_values amr amr_values aud iss azp tid oid appid appidacr deviceid device_id sub scp",
-    "roles groups wids ver exp iat nbf auth_time typ alg kid x5t kty use crv e x5c x5t#s256",
+    "roles groups wids ver exp iat nbf auth_time typ alg kid x5t kty use crv x5c x5t#s256",
     "code_challenge_method token_type issued_token_type requested_token_type subject_token_type",
     "requested_token_use expires_in ext_expires_in expires_on not_before refresh_expires_in",
     "interval verification_uri verification_url verification_uri_complete qr_code error",
@@ -128,7 +128,7 @@ _MORE_XML = _set(
     "version comparison statusmessage statuscode statusdetail algorithm uri type encodingtype",
     "valuetype mustunderstand action to from replyto relatesto messageid created expires",
     "tokentype requesttype keytype keysize keyusage authenticationtype dialect optional address",
-    "appliesto lifetime renewing faultcode faultstring faultactor reason text subcode code role",
+    "appliesto lifetime renewing faultcode faultstring faultactor reason text subcode role",
     "node errorid internalerror errorcode errortype error message detail reqstatus authurl",
     "errormessage internalcode lang xml:lang port binding location name servicename endpointname",
     "namespace targetnamespace schemalocation soapaction style transport part entityid entity",
@@ -188,7 +188,7 @@ NOT_TYPED = _set(
 # Words that anything may be called: what stands under them has to have their form as well.
 SHAPED = _set(
     "type action port host server method step flow page view status mode service product platform",
-    "event app client theme size sort order format count first max start rows color font version",
+    "event app client theme size sort order format count first max start rows color font",
     "ver v rev alt output dir model vendor region cluster pool protocol proto transport p binding",
     "result outcome severity reason_code state os build device firmware market product target",
     "availability activity category role use index value code_type stage provider",
@@ -218,6 +218,7 @@ def known(place: Place, name: str) -> tuple[str | None, int]:
     return kind_of(name), flags | (TEXT if name in TEXTS else 0)
 
 
+_FAULT_CODE = re.compile(r"0x[0-9a-fA-F]{1,8}|\d{1,6}|[A-Za-z][A-Za-z:._]{1,40}")
 _FEW_DIGITS = re.compile(r"\d{1,3}")
 
 
@@ -229,6 +230,8 @@ def no_secret(kind: str, name: str, value: str, place: Place, typed: bool) -> bo
         # Azure AD's sessionId is the request id that a support desk asks for.
         return name == "sessionid" and forms.GUID.fullmatch(value) is not None
     if kind in ("code", "user_code"):
+        if name == "code" and place == "xml" and _FAULT_CODE.fullmatch(value):
+            return True  # of a SOAP fault
         return name == "code" and _FEW_DIGITS.fullmatch(value) is not None
     if kind in ("state", "sip_response", "token", "ticket"):
         return place in ("json", "xml", "text") and value in _STATES

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
 from dissect.redaction import forms, layers, sentences
-from dissect.redaction.harmless import HARMLESS, NOT_TYPED, TEXT, Place, known, no_secret
+from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
 
 Part = str | Secret
@@ -28,6 +28,10 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
     for item in query.split("&") if query else ():
         name, _, value = item.partition("=")
         yield unquote_plus(name), unquote_plus(value)
+
+
+_NAMESPACES = ("www.w3.org/", "docs.oasis-open.org/", "schemas.", "uri.etsi.org/")
+_SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_", "top", "main"})
 
 
 class Judge:
@@ -76,7 +80,8 @@ class Judge:
             return found if any(isinstance(part, Secret) for part in found) else [raw]
         if len(value) > forms.TOKEN_LENGTH and (forms.has_jwt(value) or forms.PEM in value):
             return [Secret("opaque_value", value, wire)]
-        if "%" in value and self.inside(value, depth + 1):
+        odd = "%" in value or forms.looks_like_token(value)
+        if odd and self.inside(value, depth + 1):
             return [Secret(UNKNOWN, value, wire)]
         return [raw]
 
@@ -152,6 +157,9 @@ class Judge:
                 whole = Secret(UNKNOWN, decoded, item)
                 parts.append(whole if any(isinstance(part, Secret) for part in inner) else item)
                 continue
+            if not equals:
+                parts.append(self._bare(decoded, item))
+                continue
             parts += [self.name(decoded, name), equals]
             value = unquote_plus(raw) if "%" in raw or "+" in raw else raw
             if hashed and decoded == "code_challenge":
@@ -159,6 +167,13 @@ class Judge:
             else:
                 parts += self.value(place, decoded, value, raw if raw != value else "", depth=depth)
         return Text(tuple(part for part in parts if part != ""))
+
+    def _bare(self, name: str, wire: str) -> Part:
+        """What stands in a query without a value: a switch that is known (`?wsdl`)."""
+        known_name = name.lower() in NAMES["query"] or name.lower() in _SWITCHES
+        if not name or known_name or name.lower() in self.opened:
+            return wire
+        return Secret(UNKNOWN, name, wire if wire != name else "")
 
     def name(self, name: str, wire: str = "") -> Part:
         """A name; one that looks like a token is none."""
@@ -183,6 +198,8 @@ class Judge:
                         "=",
                         *self.value("query", name, value, wire, depth=depth),
                     ]
+                elif place and item:
+                    parts.append(Secret(UNKNOWN, item))  # a parameter without a name
                 else:
                     parts.append(self._segment(item, depth))
         return [part for part in parts if part != ""]
@@ -219,7 +236,9 @@ class Judge:
             parts += self.path(rest, depth)
         if mark:
             parts += ["?", *self.query(query, depth).parts]
-        if hash_:
+        if hash_ and after.startswith(_NAMESPACES) and "=" not in fragment:
+            parts += ["#", *self.path(fragment, depth)]  # of a name, as in XML signatures
+        elif hash_:
             parts += ["#", *self._fragment(fragment, depth)]
         return Text(tuple(parts))
 
@@ -232,7 +251,9 @@ class Judge:
         if "?" in fragment:  # the address of a page inside of a page (RFC 3986 has one query)
             path, _, query = fragment.partition("?")
             return [*self.path(path, depth), "?", *self.query(query, depth).parts]
-        return self.query(fragment, depth).parts if "=" in fragment else self.path(fragment, depth)
+        if "=" in fragment:
+            return self.query(fragment, depth).parts
+        return self.path(fragment, depth) if "/" in fragment else [self._bare(fragment, fragment)]
 
     def words(self, value: str, depth: int = 0) -> Iterator[Part]:
         """A server's own words, as `sentences.words`."""

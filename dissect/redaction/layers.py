@@ -98,6 +98,6 @@ def structured(value: str) -> str | None:
         return "xml"
     if "://" in start or (start[:1] == "/" and "?" in value):
         return "url"
-    if re.match(r"[\w.$\[\]-]{1,64}=", start):
+    if re.match(r"[\w.$\[\]-]{1,64}=[^=&]", start):
         return "form"
     return None

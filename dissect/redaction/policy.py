@@ -19,8 +19,8 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, options, sip
-from dissect.redaction.bodies import Bodies
+from dissect.redaction import facts, fields, forms, options, sip
+from dissect.redaction.bodies import Bodies, media_type
 from dissect.redaction.book import SecretBook
 from dissect.redaction.harvest import BODY_LIMIT, Harvest
 from dissect.redaction.judge import Judge, Part, texts
@@ -70,7 +70,7 @@ class Policy:
 
     def path(self, request: HttpRequest) -> Text:
         """The request's path without its query."""
-        return texts(self.judge.path(request.path))
+        return texts(self.judge.path(request.path.partition("#")[0]))
 
     def uri(self, uri: str) -> Text:
         """A SIP request URI."""
@@ -91,6 +91,11 @@ class Policy:
         """Name and value of each field in wire order."""
         for name, value in fields.fields(self.judge, headers, sip_message):
             yield texts([self.judge.name(name)]), value
+
+    def media_type(self, content_type: str | None) -> str | None:
+        """A Content-Type's media type in lower case; "unknown" for what is none."""
+        kind = media_type(content_type)
+        return (kind if forms.harmless(kind) else "unknown") if kind else None
 
     def words(self, text: str) -> Text:
         """A server's own words."""

@@ -59,6 +59,8 @@ def words(judge: Judge, value: str, depth: int = 0) -> Iterator[Part]:
         end = match.end()
         if match["url"]:
             yield from judge.inner_url(match["url"], match["url"], "", depth)
+        elif match["name"] and forms.looks_like_token(match["name"]):
+            yield Secret("opaque_value", match[0])  # base64 and its padding
         elif match["name"]:
             yield match["name"] + match["is"]
             prose = ":" in match["is"] and match["name"].lower() in _PROSE

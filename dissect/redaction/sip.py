@@ -25,7 +25,7 @@ _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|<[^<>]*+>?|[;,]|[^\";,<]++")
 _BARE_URI = re.compile(r"\s*+(?:sips?|tel|im|pres|https?|cid|urn):", re.I)
 _KEYED = frozenset({"crypto", "ice-pwd", "key-mgmt", "zrtp-hash", "ekt", "3ge2ae", "psk"})
 # Lines of a description that only tell of the session (RFC 8866 §5).
-_LINES = frozenset("vostrzbmce")
+_LINES = frozenset("vostrzbmc")
 
 
 def addresses(judge: Judge, value: str) -> Iterator[Part]:
@@ -119,7 +119,7 @@ def uri(judge: Judge, text: str) -> Iterator[Part]:
         if "://" in text:
             yield from judge.url(text).parts
         else:
-            yield _word(text)
+            yield text if forms.harmless(text) else Secret(UNKNOWN, text)
         return
     yield scheme + colon
     body, mark, headers = _split_headers(rest)
@@ -169,11 +169,11 @@ def sdp(judge: Judge, content: str) -> Iterator[Part]:
         elif kind == "a":
             yield from _attribute(judge, value)
         elif kind in _LINES:
-            yield from (kind + equals, *judge.words(value)) if kind in "se" else (line,)
+            yield from (kind + equals, *judge.words(value)) if kind == "s" else (line,)
         elif kind == "u":
             yield from (kind + equals, *judge.url(value).parts)
-        elif kind in "ip":
-            yield from (kind + equals, *judge.words(value))
+        elif kind in "ipe":
+            yield from (kind + equals, *judge.value("sip", kind, value))
         else:
             yield from (kind + equals, Secret(UNKNOWN, value))
         yield "\n"

@@ -35,7 +35,8 @@ _SERVER_MADE = frozenset(
         "hpgrequestid", "original", "redirect", "return", "returnurl", "continue", "relay",
         "client",
         "correlation", "device", "fingerprint", "timestamp", "time", "version", "type", "stage",
-        "header", "template", "argument", "focus", "scroll", "utf8", "authid",
+        "submit", "button", "btn", "commit", "eventid", "header", "template",
+        "argument", "focus", "scroll", "utf8", "authid",
     }
 )  # fmt: skip
 _DIGITS = re.compile(r"[0-9][0-9 -]{2,11}[0-9]")

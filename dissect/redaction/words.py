@@ -12,6 +12,7 @@ BOOLEANS = _set("true false yes no on off null none undefined")
 # What protocols say themselves (RFC 6749, 7591, 8628, 8693, OpenID Connect, SAML, WS-Federation,
 # HTTP); a value that is one of these tells nothing that a stranger would not know.
 DOCUMENTED = _set(
+    "RemoteUser pkcs10 x509",
     "authorization_code implicit refresh_token client_credentials device_code password code",
     "token id_token query fragment form_post web_message jwt query.jwt fragment.jwt",
     "form_post.jwt openid profile email address phone offline_access user_impersonation login",

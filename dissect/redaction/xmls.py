@@ -173,5 +173,8 @@ def told(content: str, root: _Element) -> bool:
     declared = start.partition("?>")[2] if start.startswith("<?xml ") else start
     if "<!" in declared or "<?" in declared:
         return False
+    spaces = {str(uri) for element in root.iter() for uri in element.nsmap.values()}
+    if not all(forms.is_url(uri) and "?" not in uri for uri in spaces):
+        return False
     open_elements = max(sum(1 for _ in element.iterancestors()) for element in root.iter())
     return open_elements < MAX_DEPTH and not any((e.tail or "").strip() for e in root.iter())

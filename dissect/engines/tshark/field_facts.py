@@ -1,7 +1,7 @@
 """A field that tshark shows, as a fact: numbers as numbers, secrets as secrets.
 
-Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`. A text is
-shown if its field is of a harmless kind (a name, a code, a server's words), or by its form.
+Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`. A field of
+another name was asked for by name, as with --show-value: it is hidden only by its shape.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from dissect.flow.schema import FACT, FIELD, Worded
-from dissect.model import UNKNOWN, Fact, Secret, Text
-from dissect.redaction import forms
+from dissect.model import Fact, Secret, Text
 from dissect.redaction.forms import looks_like_token
 from dissect.redaction.judge import Judge
 from dissect.redaction.kinds import kind_of
-from dissect.redaction.kinds import words as words_of
 
 MAX_VALUES = 1000  # different ones, of a field that occurs more than once in a frame
 SHOWN = 8  # of those, where secrets are among them
@@ -58,22 +56,6 @@ _WORDS: dict[str, str] = {
     "arg": "opaque_value",
     "blob": "opaque_value",
 }  # fmt: skip
-# Words in the names of fields whose texts are shown: names, places, codes, servers' sentences.
-_SHOWN = frozenset(
-    word
-    for line in (
-        "name names user username realm crealm host hostname server domain dn object code",
-        "type msg message error errormessage status result resultcode reason version id ident",
-        "identity addr address ip src dst port proto protocol method time date len length seq",
-        "opcode flags count number class etype kvno service station mac ssid nas reply",
-        "matched op operation attribute scope filter response request stream info cname sname",
-        "srealm namestring cnamestring snamestring description text phrase command file path",
-        "uri url title format family model vendor agent product location state mode level",
-        "severity facility topic qos call from to cseq contact line display origin avp oid",
-        "algorithm cipher_suite suite group extension",
-    )
-    for word in line.split()
-)
 _SPLIT = re.compile(r"[._-]+")
 # Names of secrets in forms, that in a field's name say something else.
 _HARMLESS = frozenset({"code", "response", "state", "sid", "signature"})
@@ -130,17 +112,17 @@ def _of_field(
     if kind is not None:
         return Secret(kind, "\n".join(found))
     if len(found) > 1:
-        shaped = [item for item in (_shaped(value, words, field) for value in found) if item != ""]
+        shaped = [item for item in (_shaped(value, words) for value in found) if item != ""]
         if len(shaped) < 2:
             return shaped[0] if shaped else None
         if all(isinstance(value, str | int) for value in shaped):
             return tuple(value if isinstance(value, str) else str(value) for value in shaped)
         return _joined(shaped)
-    one = _shaped(found[0], words, field)
+    one = _shaped(found[0], words)
     return None if one == "" else one
 
 
-def _shaped(value: str, words: Mapping[str, str], field: str) -> str | int | Secret | Text:
+def _shaped(value: str, words: Mapping[str, str]) -> str | int | Secret | Text:
     if words and (value in words or "*" in words):
         word = words.get(value, words.get("*", ""))
         if not word or looks_like_token(value):
@@ -151,15 +133,7 @@ def _shaped(value: str, words: Mapping[str, str], field: str) -> str | int | Sec
         return plain
     if _URL.match(value):
         return Judge().url(value)
-    if looks_like_token(value):
-        return Secret("opaque_value", value)
-    return value if _harmless(field, value) else Secret(UNKNOWN, value)
-
-
-def _harmless(field: str, value: str) -> bool:
-    """Whether a text may be shown: by the words of its field's name, or by its form."""
-    named = set(words_of(field.partition(".")[2])) | {field.rpartition(".")[2].lower()}
-    return not named.isdisjoint(_SHOWN) or forms.harmless(value)
+    return Secret("opaque_value", value) if looks_like_token(value) else value
 
 
 def _plain(value: str) -> str | int:
