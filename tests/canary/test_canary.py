@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,9 @@ _LINES = [
     for line in (Path(__file__).parent / "waiting.txt").read_text("utf-8").splitlines()
     if line and not line.startswith("#")
 ]
+_CARRIER = re.compile(
+    r"^(?:http1|http2|tls|h2 in tls) (?=target|request|response|echo|authorization|proxy)"
+)
 WAITING = {line.removesuffix(" (in layers)") for line in _LINES}
 WAITING_PLAIN = {line for line in _LINES if not line.endswith(" (in layers)")}
 FEWER = {"tls": 5, "http2": 4}  # of the exchanges that HTTP/1 has all of
@@ -54,8 +58,8 @@ def judge(made: Scene, runner: Runner) -> set[str]:
 
 
 def bare(position: str) -> str:
-    """A position without its layers."""
-    return position.partition(" (")[0]
+    """A position without its layers, whatever version of HTTP carried it."""
+    return _CARRIER.sub("http ", position.partition(" (")[0])
 
 
 def test_plain(tmp_path: Path) -> None:
@@ -240,13 +244,29 @@ def test_errors_quote_nothing(misuse: str, tmp_path: Path) -> None:
     judge(made, runner)
 
 
-@pytest.mark.long
-def test_with_tshark(tmp_path: Path) -> None:
-    """The other engine: its process arguments and temporary files, crosscheck's differences."""
+def with_tshark(folder: Path) -> tuple[Scene, Runner]:
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
-    made, runner = fresh(tmp_path)
+    made, runner = fresh(folder)
     some(made)
     commands.tshark(runner, made)
     assert runner.programs > 5
+    return made, runner
+
+
+@pytest.mark.long
+def test_with_tshark(tmp_path: Path) -> None:
+    """The other engine: its process arguments, its outputs, crosscheck's differences."""
+    made, runner = with_tshark(tmp_path)
+    runner.outputs = [item for item in runner.outputs if item.place != "temporary file"]
+    judge(made, runner)
+
+
+@pytest.mark.long
+@pytest.mark.xfail(strict=True, reason="tshark is given key logs whole, with comments and junk")
+def test_temporary_files_of_tshark(tmp_path: Path) -> None:
+    """A key log for tshark holds the secrets of connections, and no line of anything else."""
+    made, runner = with_tshark(tmp_path)
+    runner.outputs = [item for item in runner.outputs if item.place == "temporary file"]
+    assert runner.outputs
     judge(made, runner)
