@@ -7,7 +7,6 @@ every text.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -20,16 +19,20 @@ from dissect.signin.secret_names import SETTING
 
 BODY_LIMIT = 1 << 20  # a sign-in's page is some hundred KB; beyond that only its start is read
 
-_HIDDEN_INPUT = re.compile(
-    r"<input\b[^>]*?\bname=[\"']?([\w.:-]+)[\"']?[^>]*?\bvalue=(?:\"([^\"]*)\"|'([^']*)')", re.I
+# Every pattern here is tried from each of its openers, so none may run on past the next one:
+# a thousand openers without an end would cost a million steps (tests/patterns).
+_INPUT = re.compile(r"<input(?=[\s/\"'])", re.I)
+# One attribute of a tag, with its value if it has one. A tag without an end stops where the
+# next one starts, or at a quotation mark that is in no place for one.
+_ATTRIBUTE = re.compile(
+    r"[\s/]*+((?:[^\s/<>=\"']|<(?!input))++)"
+    r"(?:\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|((?:[^\s<>\"']|<(?!input))++)))?+",
+    re.I,
 )
-_HIDDEN_INPUT_REVERSED = re.compile(
-    r"<input\b[^>]*?\bvalue=(?:\"([^\"]*)\"|'([^']*)')[^>]*?\bname=[\"']?([\w.:-]+)", re.I
-)
-_JSON_STRING = re.compile(r'"([\w.:-]+)"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_JSON_STRING = re.compile(r'"([\w.:-]++)"\s*+:\s*+"((?:[^"\\]|\\.)*+)"')
 _SAML = ("samlresponse", "samlrequest")
 _XML_SECRET = re.compile(
-    r"<(?:[\w-]+:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken|CipherValue|Artifact)\b[^>]*>([^<]+)<"
+    r"<(?:[\w-]++:)?(BinarySecret|BinarySecurityToken|Password|SignatureValue|RequestedProofToken|CipherValue|Artifact)\b[^<>]*+>([^<]++)<"
 )
 # A setting of a phone (secret_names.SETTING), as an attribute or an element. A word is tried
 # once, from its start: from each of its letters, base64 would take quadratic time.
@@ -37,13 +40,14 @@ _XML_SETTING = re.compile(
     r"(?<![\w.:-])([\w.:-]++)\s*=\s*(?:\"([^\"<]{1,400})\"|'([^'<]{1,400})')"
     r"|<([\w.-]{1,120})(?:\s[^<>]{0,200})?>([^<]{1,400})</"
 )
-_ASSERTION = re.compile(
-    r"<(?:[\w-]+:)?(?:Encrypted)?Assertion\b.*?</(?:[\w-]+:)?(?:Encrypted)?Assertion>", re.S
+_ASSERTION_TAG = re.compile(
+    r"<(?:[\w-]++:)?(?:Encrypted)?Assertion\b|(</(?:[\w-]++:)?(?:Encrypted)?Assertion\s*+>)"
 )
-_ASSERTION_ID = re.compile(r"\b(?:AssertionID|ID)=\"([^\"]{16,})\"")
-_URL = re.compile(r"https?://[^\s\"'<>]+")
+_ASSERTION_ID = re.compile(r"\b(?:AssertionID|ID)=\"([^\"]{16,}+)\"")
+_URL = re.compile(r"https?://[^\s\"'<>]++")
 _SIP_PARAMETER = re.compile(
-    r"\b(gssapi-data|response|rspauth|opaque|crand|srand|nonce|cnonce)\s*=\s*\"?([^\",\s]+)", re.I
+    r"\b(gssapi-data|response|rspauth|opaque|crand|srand|nonce|cnonce)\s*+=\s*+\"?([^\",\s]++)",
+    re.I,
 )
 
 
@@ -172,30 +176,50 @@ def _named(name: str, value: str) -> Iterator[Secret]:
 
 
 def _markup(text: str) -> Iterator[Secret]:
-    for name, double, single in _HIDDEN_INPUT.findall(text):
-        yield from _named(name, html.unescape(double or single))
+    for name, value in _inputs(text):
+        yield from _named(name, markup.html_unescaped(value))
         if name.lower() in _SAML:
-            yield from _inside_saml(html.unescape(double or single))
-    for double, single, name in _HIDDEN_INPUT_REVERSED.findall(text):
-        yield from _named(name, html.unescape(double or single))
-        if name.lower() in _SAML:
-            yield from _inside_saml(html.unescape(double or single))
+            yield from _inside_saml(markup.html_unescaped(value))
     for name, value in _JSON_STRING.findall(text):
         yield from _named(name, markup.unescaped(value))
-    plain = html.unescape(text) if "&lt;" in text else text
+    plain = markup.html_unescaped(text) if "&lt;" in text else text
     for name, value in _XML_SECRET.findall(plain):
         yield Secret(redaction.kind_of(name) or "binary_secret", value.strip())
     settings = () if "<html" in text[:1024].lower() else _XML_SETTING.findall(text)
     for attribute, double, single, element, content in settings:
         if SETTING.search(attribute or element):
-            yield Secret("password", html.unescape(double or single or content).strip())
-    for assertion in _ASSERTION.findall(plain):
+            yield Secret("password", markup.html_unescaped(double or single or content).strip())
+    for assertion in _assertions(plain):
         yield Secret("assertion", assertion)
         yield from (
             Secret("web_ticket", ident) for ident in _ASSERTION_ID.findall(assertion[:2048])
         )
-    for url in _URL.findall(html.unescape(plain)):
+    for url in _URL.findall(markup.html_unescaped(plain)):
         yield from _secrets(redaction.redact_url(url))
+
+
+def _inputs(text: str) -> Iterator[tuple[str, str]]:
+    """Name and value, as written, of each `<input>` that has both; the order is free."""
+    for start in _INPUT.finditer(text):
+        found: dict[str, str] = {}
+        at = start.end()
+        while attribute := _ATTRIBUTE.match(text, at):
+            name, double, single, bare = attribute.groups()
+            found.setdefault(name.lower(), double or single or bare or "")
+            at = attribute.end()
+        if found.get("name") and found.get("value"):
+            yield found["name"], found["value"]
+
+
+def _assertions(text: str) -> Iterator[str]:
+    """Every assertion from its start tag to the next end tag of one."""
+    begun = None
+    for tag in _ASSERTION_TAG.finditer(text):
+        if begun is None:
+            begun = None if tag[1] else tag.start()
+        elif tag[1]:
+            yield text[begun : tag.end()]
+            begun = None
 
 
 def _secrets(text: Text) -> list[Secret]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -136,6 +137,22 @@ def texts(root: _Element | None, name: str) -> list[str]:
         return []
     found = ("".join(map(str, e.itertext())).strip() for e in root.iter() if local(e) == name)
     return [text for text in found if text]
+
+
+_NUMBERED = re.compile(r"&#(?=[0-9])0*+([0-9]*+)")
+
+
+def html_unescaped(text: str) -> str:
+    """A text with HTML's character references resolved; never raises.
+
+    `html.unescape` reads a number with `int`, which refuses more than 4300 digits; one that is
+    beyond Unicode is U+FFFD all the same (WHATWG HTML §13.2.5.80).
+    """
+    if "&" not in text:
+        return text
+    if "&#" in text:
+        text = _NUMBERED.sub(lambda m: f"&#{m[1][:8] or '0'}", text)
+    return unescape(text)
 
 
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\(.)", re.S)
