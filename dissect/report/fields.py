@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from dissect.model import Headers, Secret, Text, wire_text
 from dissect.signin import redaction
@@ -48,7 +49,7 @@ _SENSITIVE = re.compile(
     r"|auth(?!ority|or\b)|otp|canary|csrf|xsrf",
     re.I,
 )
-_PARAMETER = re.compile(r"([\w.-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,;\"]*))")
+_PARAMETER = re.compile(r"(?<![\w.-])([\w.-]++)\s*+=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s,;\"]*+))")
 # RFC 9110 §11.2; its padding must not be taken for the sign after a parameter's name.
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _SCHEME = re.compile(r"\s*([A-Za-z][\w-]{0,30})(?:\s+|$)")
@@ -60,7 +61,8 @@ _WORD = re.compile(
 )
 # "Error code: 50126" is a sentence, "code=0.AX…" a parameter.
 _PROSE = frozenset({"code", "state", "response", "opaque", "sid", "nonce", "ctx"})
-_SIP_PASSWORD = re.compile(r"(\bsips?:[^\s:@;<>]+):([^\s@;<>]+)@", re.I)
+# Without its "@" it is none, but is passed over: no other one can begin in it.
+_SIP_PASSWORD = re.compile(r"(\bsips?:[^\s:@;<>]++):([^\s@;<>]++)(@?)", re.I)
 # A server's name, such as ms-diagnostics has; tokens with dots have longer parts.
 _HOST = re.compile(r"(?:[A-Za-z0-9-]{1,24}\.){2,6}[A-Za-z]{2,12}")
 # What a pairing page shows a user to type: letters and digits in capitals, no word.
@@ -153,7 +155,7 @@ def _header(field: str, value: str) -> Iterator[Part]:
         yield from redaction.redact_url(value).parts
     elif field in PLAIN_FIELDS:
         end = 0
-        for match in _SIP_PASSWORD.finditer(value):
+        for match in filter(itemgetter(3), _SIP_PASSWORD.finditer(value)):
             yield value[end : match.start()] + match[1] + ":"
             yield Secret("password", match[2])
             yield "@"

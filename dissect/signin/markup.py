@@ -72,7 +72,7 @@ def refresh(html: str) -> str | None:
 
 def refresh_target(content: str) -> str | None:
     """The address in "5; url=…", as the meta element and the Refresh field have it."""
-    found = re.match(r"\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"'\s]+)", content, re.I)
+    found = re.match(r"\s*+[\d.]*+\s*+[;,]\s*+(?:url\s*+=\s*+)?[\"']?([^\"'\s]++)", content, re.I)
     return found.group(1) if found else None
 
 

@@ -21,7 +21,7 @@ from dissect.signin.secret_names import NAMES as NAMES
 from dissect.signin.secret_names import SETTING
 from dissect.signin.secret_names import USER_SETTING as USER_SETTING
 
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+(\.[A-Za-z0-9_-]{5,}+)?")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # A phone's own file, named by its MAC address ("0004f2c05a17-user.cfg").
 _DEVICE_FILE = re.compile(r"[0-9a-fA-F]{12}-[a-z]{2,20}\.[a-z]{2,4}")
@@ -38,7 +38,7 @@ def kind_of(name: str) -> str | None:
 
 def looks_like_token(value: str) -> bool:
     """Whether a value of unknown name could be a token: long, dense, and not made of words."""
-    if _JWT.search(value):
+    if any(match[1] for match in _JWT.finditer(value)):
         return True
     if len(value) < TOKEN_LENGTH or _GUID.fullmatch(value) or not _TOKEN_CHARS.fullmatch(value):
         return False

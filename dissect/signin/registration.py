@@ -186,7 +186,7 @@ def diagnostics(message: SipMessage) -> dict[str, Fact]:
                 facts["text"] = reason.group(1)
             return facts
     warning = message.header("warning")
-    quoted = re.search(r'"((?:[^"\\]|\\.)*)"', warning) if warning else None
+    quoted = re.search(r'(?<!\\)"((?:[^"\\]|\\.)*+)"', warning) if warning else None
     return {"text": quoted.group(1)} if quoted else {}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from dissect.engines.tshark.names import OLDEST
 from dissect.errors import UsageError
 
-_VERSION = re.compile(r"TShark[^\d]*(\d+)\.(\d+)(?:\.(\d+))?")
+_VERSION = re.compile(r"TShark[^\d]{0,80}(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _PYSHARK = "pyshark is not installed: pip install 'dissect-flow[tshark]'"
 # Where Wireshark's installers put it on Windows and macOS, without a place in PATH.
 _USUAL = (
