@@ -7,15 +7,22 @@ markup is normal: HTML is repaired by the parser, broken XML yields None.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from html import unescape
-from typing import TYPE_CHECKING
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 HTML_LIMIT = 2 << 20
+DEPTH = 256  # elements in one another; a page is read as far as the first that is deeper
+ATTRIBUTES = 200  # read of one tag
+PIECE = 16 << 10  # characters that the parser is given at once
+SENTENCE = 200  # characters of what a page says in an element
+LOOKED_AT = 100  # elements, and pieces of one, that are looked at for a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Form:
     hidden: bool = False
 
 
+_INLINE = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "u"})
 _UNSEEN = ("hidden", "submit", "button", "image")
 
 
@@ -38,11 +46,8 @@ def forms(html: str) -> list[Form]:
     """All forms of a page; empty where the text has none or is too large."""
     if len(html) > HTML_LIMIT or not any(tag in html for tag in ("<form", "<FORM", "<Form")):
         return []
-    root = _html(html)
-    if root is None:
-        return []
     found = []
-    for form in root.iter("form"):
+    for form in _html(html).iter("form"):
         fields = {}
         hidden = True
         for item in form.iter("input", "textarea", "select"):
@@ -50,7 +55,7 @@ def forms(html: str) -> list[Form]:
                 hidden = False
             name = item.get("name")
             if name:
-                fields[name.lower()] = item.get("value") or item.text or ""
+                fields[name.lower()] = item.get("value") or _own_text(item)
         method = (form.get("method") or "get").lower()
         found.append(Form(form.get("action") or "", fields, method, hidden and bool(fields)))
     return found
@@ -61,10 +66,7 @@ def refresh(html: str) -> str | None:
     lower = html[:HTML_LIMIT].lower()
     if len(html) > HTML_LIMIT or "<meta" not in lower or "refresh" not in lower:
         return None
-    root = _html(html)
-    if root is None:
-        return None
-    for item in root.iter("meta"):
+    for item in _html(html).iter("meta"):
         if (item.get("http-equiv") or "").lower() == "refresh":
             return refresh_target(item.get("content") or "")
     return None
@@ -80,23 +82,121 @@ def visible_text(html: str) -> str:
     """The text of a page without scripts and styles, blanks folded."""
     if len(html) > HTML_LIMIT:
         return ""
-    root = _html(html)
-    if root is None:
+    return re.sub(r"\s+", " ", "".join(_html(html).texts())).strip()
+
+
+def text_by_id(html: str, prefix: str) -> str:
+    """The text of the first element with one whose id begins so, folded and at most
+    `SENTENCE` characters; empty if there is none."""
+    if len(html) > HTML_LIMIT or prefix not in html:
         return ""
-    for item in list(root.iter("script", "style")):
-        item.drop_tree()  # type: ignore[attr-defined]
-    return re.sub(r"\s+", " ", "".join(str(piece) for piece in root.itertext())).strip()
+    items = _html(html).iter()
+    return _first_text(item for item in items if (item.get("id") or "").startswith(prefix))
 
 
-def _html(html: str) -> _Element | None:
+def heading(html: str) -> str:
+    """The first title or main heading of a page that has a text; empty if there is none."""
+    lower = html.lower()
+    return (
+        _first_text(_html(html).iter("title", "h1")) if "<title" in lower or "<h1" in lower else ""
+    )
+
+
+def _own_text(element: _Node) -> str:
+    """The text before the first element in it, as a textarea has it."""
+    return "".join(takewhile(lambda part: isinstance(part, str), element.parts))  # type: ignore[arg-type]
+
+
+def _first_text(elements: Iterable[_Node]) -> str:
+    for element in islice(elements, LOOKED_AT):
+        pieces = (
+            item if isinstance(item, str) else "" if item.tag in _INLINE else " "
+            for item in element.walk()
+        )
+        text = " ".join("".join(islice(pieces, LOOKED_AT)).split())
+        if text:
+            return text if len(text) <= SENTENCE else text[: SENTENCE - 1] + "…"
+    return ""
+
+
+class _TooDeep(Exception):
+    """Deeper than any page is: libxml2 takes a step for each open element at an end tag."""
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    """An element of a page: names in lower case, and what is in it, in order."""
+
+    tag: str
+    attributes: Mapping[str, str]
+    parts: list[_Node | str] = field(default_factory=list)
+
+    def get(self, name: str) -> str | None:
+        return self.attributes.get(name)
+
+    def walk(self) -> Iterator[_Node | str]:
+        """Itself and all that is in it, in document order."""
+        waiting: list[_Node | str] = [self]
+        while waiting:
+            item = waiting.pop()
+            yield item
+            if isinstance(item, _Node):
+                waiting += reversed(item.parts)
+
+    def iter(self, *tags: str) -> Iterator[_Node]:
+        """The elements of these names; all, if none is given."""
+        for item in self.walk():
+            if isinstance(item, _Node) and (not tags or item.tag in tags):
+                yield item
+
+    def texts(self) -> Iterator[str]:
+        return (item for item in self.walk() if isinstance(item, str))
+
+
+class _Builder:
+    """Makes nodes of what libxml2 reads, scripts and styles without their text.
+
+    Its own tree takes the square of a tag's attributes (9 s for 40,000 of them).
+    """
+
+    def __init__(self) -> None:
+        self.root = _Node("", {})
+        self._open = [self.root]
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if len(self._open) > DEPTH:
+            raise _TooDeep
+        node = _Node(tag, dict(islice(attributes.items(), ATTRIBUTES)))
+        self._open[-1].parts.append(node)
+        self._open.append(node)
+
+    def end(self, tag: str) -> None:
+        if len(self._open) > 1:
+            self._open.pop()
+
+    def data(self, text: str) -> None:
+        if self._open[-1].tag not in ("script", "style"):
+            self._open[-1].parts.append(text)
+
+    def close(self) -> None:
+        """Told at the end of the page."""
+
+
+def _html(html: str) -> _Node:
+    """A page as libxml2 repairs it: as far as it goes, if it is cut or deeper than `DEPTH`."""
     from lxml import etree
-    from lxml.html import document_fromstring
 
+    builder = _Builder()
+    target: Any = builder  # lxml-stubs know `etree.TreeBuilder` only
+    # As bytes: an encoding declaration inside a str is refused by lxml.
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False, target=target)
     try:
-        # As bytes: an encoding declaration inside a str is refused by lxml.
-        return document_fromstring(html.encode("utf-8", "replace"))
-    except (etree.LxmlError, ValueError):
-        return None  # an empty page, or nothing that even a browser would take for one
+        for at in range(0, len(html), PIECE):  # after an error libxml2 reads its piece to the end
+            parser.feed(html[at : at + PIECE].encode("utf-8", "replace"))
+        parser.close()
+    except (etree.LxmlError, ValueError, _TooDeep):
+        pass  # what was read until then counts
+    return builder.root
 
 
 def xml(text: str) -> _Element | None:

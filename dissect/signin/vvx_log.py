@@ -41,7 +41,7 @@ def entry(message: LogEntry) -> Iterator[tuple[str, bool, dict[str, Fact]]]:
         if fields.get("device_code"):
             facts["device_code"] = Secret("device_code", fields["device_code"])
         for name in ("expires_in", "interval"):
-            if fields.get(name, "").isdecimal():
+            if fields.get(name, "").isdecimal() and len(fields[name]) <= 10:
                 facts[name] = int(fields[name])
         yield "oauth.device_code.issued", True, facts
     elif text.startswith("parseIDRefreshTokenData") and fields.get("access_token"):
