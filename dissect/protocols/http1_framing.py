@@ -19,10 +19,16 @@ METHODS = (
     b"|LOCK|UNLOCK|REPORT|SEARCH|MERGE|CHECKOUT|RPC_IN_DATA|RPC_OUT_DATA|BITS_POST|CCM_POST"
 )
 MAX_START = 16 * 1024
+# The target ends where a version and the end of the line follow. Every run of blanks is read once:
+# three repeats that all take blanks would need the cube of their number (sip_lines.py likewise).
+_VERSION = rb"HTTP/([0-9])\.([0-9])[ \t]*+\Z"
+_AHEAD = rb"(?!HTTP/[0-9]\.[0-9][ \t]*+\Z)"
 REQUEST_LINE = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40})[ \t]+([^\r\n]*?)[ \t]+HTTP/([0-9])\.([0-9])[ \t]*\Z"
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40})[ \t]++"
+    rb"(" + _AHEAD + rb"(?:[^\r\n \t]++|[ \t]++" + _AHEAD + rb")*+|)"
+    rb"(?:[ \t]++|(?<=[ \t]{2}))" + _VERSION
 )
-STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9])[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\Z")
+STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9])[ \t]++([1-9][0-9]{2})(?:[ \t]++([^\r\n]*+))?+\Z")
 # A message start inside a stream whose framing was lost: only what can hardly be text.
 START_ANYWHERE = re.compile(
     rb"(?:" + METHODS + rb") [^\s]{1,16384} HTTP/1\.[01]\r?\n|HTTP/1\.[01] [1-5][0-9]{2}[ \r]"

@@ -17,7 +17,7 @@ Field = Literal["ms-diagnostics", "ms-diagnostics-public", "warning", "reason"]
 MAX_FIELD = 8 * 1024
 MAX_FOUND = 16
 
-_WARNING = re.compile(r"[\s,]*([1-9][0-9]{2})[ \t]+(\S+)[ \t]+\"((?:[^\"\\]|\\.)*)\"?")
+_WARNING = re.compile(r"([1-9][0-9]{2})[ \t]++(\S++)[ \t]++\"((?:[^\"\\]|\\.)*+)\"?")
 _PARAMETER = re.compile(r";\s*([\w.-]{1,64})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^;,\s\"]+))")
 _NUMBER = re.compile(r"\s*([0-9]{1,9})\s*(?=[;,]|\Z)")
 

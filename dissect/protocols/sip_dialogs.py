@@ -21,7 +21,7 @@ COOKIE = "z9hg4bk"  # what begins the branch of a client that keeps to RFC 3261,
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
 _SENT_BY = re.compile(r"SIP\s*/\s*2\.0\s*/\s*\w+\s+([^\s;,]+)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag\s*=\s*([^\s;,>]+)", re.IGNORECASE)
-_URI = re.compile(r"<([^>]*)>|([a-z]+:[^\s;>]+)", re.IGNORECASE)
+_URI = re.compile(r"<([^>]*+)>?|(?<![a-z])([a-z]++:[^\s;>]++)", re.IGNORECASE)
 _CREATES = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
 DialogState = Literal["early", "confirmed", "ended", "failed"]

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+# The URI ends where the version and the end of the line follow; each run of blanks is read once.
+_AHEAD = rb"(?!SIP/2\.0[ \t]*+\Z)"
 _REQUEST_LINE = re.compile(
-    rb"([A-Za-z0-9\-.!%*_+`'~]{1,40})[ \t]+([^\r\n]*?)[ \t]+SIP/2\.0[ \t]*\Z"
+    rb"([A-Za-z0-9\-.!%*_+`'~]{1,40})[ \t]++"
+    rb"(" + _AHEAD + rb"(?:[^\r\n \t]++|[ \t]++" + _AHEAD + rb")*+|)"
+    rb"(?:[ \t]++|(?<=[ \t]{2}))SIP/2\.0[ \t]*+\Z"
 )
-_STATUS_LINE = re.compile(rb"SIP/2\.0[ \t]+([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\Z")
+_STATUS_LINE = re.compile(rb"SIP/2\.0[ \t]++([1-9][0-9]{2})(?:[ \t]++([^\r\n]*+))?+\Z")
 START_ANYWHERE = re.compile(
     rb"[A-Z]{3,20} [A-Za-z][A-Za-z0-9+.\-]{1,15}:[^\s]{1,4096} SIP/2\.0\r?\n"
     rb"|SIP/2\.0 [1-6][0-9]{2}[ \r]"

@@ -7,15 +7,21 @@ markup is normal: HTML is repaired by the parser, broken XML yields None.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from dissect.redaction.nodes import Node, page
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 HTML_LIMIT = 2 << 20
+SENTENCE = 200  # characters of what a page says in an element
+LOOKED_AT = 100  # elements, and pieces of one, that are looked at for a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,7 @@ class Form:
     hidden: bool = False
 
 
+_INLINE = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "u"})
 _UNSEEN = ("hidden", "submit", "button", "image")
 
 
@@ -38,11 +45,8 @@ def forms(html: str) -> list[Form]:
     """All forms of a page; empty where the text has none or is too large."""
     if len(html) > HTML_LIMIT or not any(tag in html for tag in ("<form", "<FORM", "<Form")):
         return []
-    root = _html(html)
-    if root is None:
-        return []
     found = []
-    for form in root.iter("form"):
+    for form in page(html).iter("form"):
         fields = {}
         hidden = True
         for item in form.iter("input", "textarea", "select"):
@@ -50,7 +54,7 @@ def forms(html: str) -> list[Form]:
                 hidden = False
             name = item.get("name")
             if name:
-                fields[name.lower()] = item.get("value") or item.text or ""
+                fields[name.lower()] = item.get("value") or _own_text(item)
         method = (form.get("method") or "get").lower()
         found.append(Form(form.get("action") or "", fields, method, hidden and bool(fields)))
     return found
@@ -61,10 +65,7 @@ def refresh(html: str) -> str | None:
     lower = html[:HTML_LIMIT].lower()
     if len(html) > HTML_LIMIT or "<meta" not in lower or "refresh" not in lower:
         return None
-    root = _html(html)
-    if root is None:
-        return None
-    for item in root.iter("meta"):
+    for item in page(html).iter("meta"):
         if (item.get("http-equiv") or "").lower() == "refresh":
             return refresh_target(item.get("content") or "")
     return None
@@ -80,25 +81,41 @@ def visible_text(html: str) -> str:
     """The text of a page without scripts and styles, blanks folded."""
     if len(html) > HTML_LIMIT:
         return ""
-    root = _html(html)
-    if root is None:
+    return re.sub(r"\s+", " ", "".join(page(html).texts())).strip()
+
+
+def text_by_id(html: str, prefix: str) -> str:
+    """The text of the first element with one whose id begins so, folded and at most
+    `SENTENCE` characters; empty if there is none."""
+    if len(html) > HTML_LIMIT or prefix not in html:
         return ""
-    for item in list(root.iter("script", "style")):
-        # Not `drop_tree`: it moves the text behind, and lxml refuses to set some characters
-        # (U+001E) that its own parser has read.
-        item.clear(keep_tail=True)
-    return re.sub(r"\s+", " ", "".join(str(piece) for piece in root.itertext())).strip()
+    items = page(html).iter()
+    return _first_text(item for item in items if (item.get("id") or "").startswith(prefix))
 
 
-def _html(html: str) -> _Element | None:
-    from lxml import etree
-    from lxml.html import document_fromstring
+def heading(html: str) -> str:
+    """The first title or main heading of a page that has a text; empty if there is none."""
+    lower = html.lower()
+    return (
+        _first_text(page(html).iter("title", "h1")) if "<title" in lower or "<h1" in lower else ""
+    )
 
-    try:
-        # As bytes: an encoding declaration inside a str is refused by lxml.
-        return document_fromstring(html.encode("utf-8", "replace"))
-    except (etree.LxmlError, ValueError):
-        return None  # an empty page, or nothing that even a browser would take for one
+
+def _own_text(element: Node) -> str:
+    """The text before the first element in it, as a textarea has it."""
+    return "".join(takewhile(lambda part: isinstance(part, str), element.parts))  # type: ignore[arg-type]
+
+
+def _first_text(elements: Iterable[Node]) -> str:
+    for element in islice(elements, LOOKED_AT):
+        pieces = (
+            item if isinstance(item, str) else "" if item.tag in _INLINE else " "
+            for item in element.walk()
+        )
+        text = " ".join("".join(islice(pieces, LOOKED_AT)).split())
+        if text:
+            return text if len(text) <= SENTENCE else text[: SENTENCE - 1] + "…"
+    return ""
 
 
 def xml(text: str) -> _Element | None:
@@ -208,32 +225,40 @@ MAX_SAID = 40  # elements of a page that are quoted
 MAX_QUOTE = 500  # characters of one of them
 
 
+_UNSAID = frozenset({"script", "style", "noscript", "template", "textarea", "select"})
+
+
+def _seen(element: Node) -> Iterator[str]:
+    """The texts in an element that a page shows as such."""
+    waiting: list[Node | str] = [element]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif item.tag not in _UNSAID:
+            waiting += reversed(item.parts)
+
+
 def said(html: str) -> list[str]:
     """What a page says in its title, headings and error elements, blanks folded, in order."""
     if len(html) > HTML_LIMIT:
         return []
-    root = _html(html)
-    if root is None:
-        return []
-    for item in list(root.iter("script", "style", "noscript", "template", "textarea", "select")):
-        item.drop_tree()  # type: ignore[attr-defined]
     found: dict[str, None] = {}
-    inside: set[_Element] = set()
-    for element in root.iter():
-        if len(found) >= MAX_SAID:
-            break
-        parent = element.getparent()
-        if parent is not None and parent in inside:
-            inside.add(element)  # its text was quoted with its parent's
-        elif isinstance(element.tag, str) and _speaks(element):
-            inside.add(element)
-            text = re.sub(r"\s+", " ", "".join(map(str, element.itertext()))).strip()
-            if text:
-                found.setdefault(text[:MAX_QUOTE])
+    waiting: list[Node | str] = [page(html)]
+    while waiting and len(found) < MAX_SAID:
+        item = waiting.pop()
+        if isinstance(item, str) or item.tag in _UNSAID:
+            continue
+        if not _speaks(item):
+            waiting += reversed(item.parts)
+            continue
+        text = " ".join("".join(_seen(item)).split())  # of all that is in it, once
+        if text:
+            found.setdefault(text[:MAX_QUOTE])
     return list(found)
 
 
-def _speaks(element: _Element) -> bool:
+def _speaks(element: Node) -> bool:
     if element.tag in _HEADINGS:
         return True
     if element.tag in ("html", "body", "form", "main", "head"):

@@ -31,7 +31,7 @@ _LIST_ITEM = re.compile(r"^(\d*)([-+.)=])(?=[ \-=]|$)")  # or of a rule, where a
 _WORD = re.compile(r"(‹\w+ #\d+›)|[^ ‹]+|‹| ")
 # Links, mentions, references to issues and commits, emoji, HTML, templates.
 _ACTING = re.compile(
-    r"://|^\W*(?:www\.|[@#!]\w|[0-9a-f]{7,40}$)|:[\w+-]+:|[<>`]|\w+[#!]\d+|\{\{|\{%|&#?\w+;", re.I
+    r"://|^\W*(?:www\.|[@#!]\w|[0-9a-f]{7,40}$)|:[\w+-]+:|[<>`]|\w[#!]\d|\{\{|\{%|&#?\w+;", re.I
 )
 
 

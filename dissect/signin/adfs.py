@@ -207,8 +207,7 @@ def _cookies(exchange: Exchange) -> set[str]:
 
 def _error_text(html: str) -> str:
     """ADFS puts its sentence into an element with an id of errorText or the like."""
-    found = re.search(r'id="?(?:errorText|error)"?[^>]*>([^<]{1,200})<', html)
-    return " ".join(found.group(1).split()) if found else ""
+    return markup.text_by_id(html, "errorText") or markup.text_by_id(html, "error")
 
 
 RULES = (sign_in, proxy, metadata)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from html import unescape
 from urllib.parse import unquote
 
 from dissect.model import Fact, Secret
@@ -67,7 +66,7 @@ def error_facts(text: str) -> dict[str, Fact]:
 
 
 def _words(text: str) -> str:
-    return " ".join(unescape(text).split())
+    return " ".join(markup.html_unescaped(text).split())
 
 
 def home_realm(exchange: Exchange) -> Iterator[Found]:

@@ -212,7 +212,7 @@ def diagnostics(exchange: Exchange) -> dict[str, Fact]:
     header = exchange.response_header("x-ms-diagnostics")
     if not header:
         return {}
-    number, *rest = re.split(r";(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", header)
+    number, *rest = _parts(header)
     fields = {
         name: value.strip('" ') for name, _, value in (item.strip().partition("=") for item in rest)
     }
@@ -222,6 +222,18 @@ def diagnostics(exchange: Exchange) -> dict[str, Fact]:
     if reason:
         facts["text"] = reason
     return facts
+
+
+def _parts(header: str) -> list[str]:
+    """A field's parts between semicolons that are in no quotation marks."""
+    pieces = header.split('"')
+    last = len(pieces) - 1
+    # A line end can't be in a field: it marks where to divide. Marks are counted from the end.
+    divided = (
+        piece if (last - number) % 2 else piece.replace(";", "\n")
+        for number, piece in enumerate(pieces)
+    )
+    return '"'.join(divided).split("\n")
 
 
 def _fault(root: Element | None) -> dict[str, Fact]:

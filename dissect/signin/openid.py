@@ -197,7 +197,7 @@ def bearer(exchange: Exchange) -> Iterator[Found]:
     if exchange.status not in (401, 403):
         return
     challenge = exchange.response_header("www-authenticate") or ""
-    words = dict(re.findall(r'([a-z_]+)="([^"]*)"', challenge))
+    words = dict(re.findall(r'(?<![a-z_])([a-z_]++)="([^"]*+)"', challenge))
     facts = jwt.facts(token)
     state = jwt.validity(token, exchange.response.place.span.first_ns)
     yield got(

@@ -186,7 +186,7 @@ def diagnostics(message: SipMessage) -> dict[str, Fact]:
                 facts["text"] = reason.group(1)
             return facts
     warning = message.header("warning")
-    quoted = re.search(r'"((?:[^"\\]|\\.)*)"', warning) if warning else None
+    quoted = re.search(r'(?<!\\)"((?:[^"\\]|\\.)*+)"', warning) if warning else None
     return {"text": quoted.group(1)} if quoted else {}
 
 
@@ -216,4 +216,5 @@ def _expires(message: SipMessage) -> int | None:
     §10.2.1.1); None where there is neither."""
     own = _CONTACT_EXPIRES.findall(", ".join(message.header_all("contact")))
     value = max(own, key=int) if own else (message.header("expires") or "").strip()
-    return int(value) if value.isdecimal() else None
+    # Delta-seconds of RFC 3261 §25.1 have ten digits at most; `int` refuses thousands of them.
+    return int(value) if value.isdecimal() and len(value) <= 10 else None

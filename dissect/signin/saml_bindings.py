@@ -3,7 +3,6 @@ to 3.6), and what the service provider made of a response."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from dissect.model import Fact, Secret
@@ -101,8 +100,7 @@ def _outcome(exchange: Exchange, facts: dict[str, Fact]) -> Iterator[Found]:
 
 def _title(html: str) -> str:
     """What an error page says first: its title or heading."""
-    found = re.search(r"<(?:title|h1)\b[^>]{0,200}>([^<]{1,200})<", html[:65536], re.I)
-    return " ".join(found.group(1).split()) if found else ""
+    return markup.heading(html[:65536])
 
 
 def artifact_resolution(exchange: Exchange) -> Iterator[Found]:

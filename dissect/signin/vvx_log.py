@@ -15,7 +15,7 @@ WEST_QUARTERS, EAST_QUARTERS, DAY_QUARTERS = -48, 56, 96  # time zones: UTC-12 t
 # What shows that somebody turned to a host, where no request can be read.
 _CONNECTED = frozenset({"tls.hidden", "proxy.connect.requested", "tcp.refused", "tcp.timeout"})
 _HOST = re.compile(r"https?://([^/:\s]+)")
-_FIELD = re.compile(r"([A-Za-z_]+)\s*\[([^\]]*)\]")
+_FIELD = re.compile(r"(?<![A-Za-z_])([A-Za-z_]++)\s*+\[([^\]]*+)\]?")
 
 
 def entry(message: LogEntry) -> Iterator[tuple[str, bool, dict[str, Fact]]]:
@@ -41,7 +41,7 @@ def entry(message: LogEntry) -> Iterator[tuple[str, bool, dict[str, Fact]]]:
         if fields.get("device_code"):
             facts["device_code"] = Secret("device_code", fields["device_code"])
         for name in ("expires_in", "interval"):
-            if fields.get(name, "").isdecimal():
+            if fields.get(name, "").isdecimal() and len(fields[name]) <= 10:
                 facts[name] = int(fields[name])
         yield "oauth.device_code.issued", True, facts
     elif text.startswith("parseIDRefreshTokenData") and fields.get("access_token"):

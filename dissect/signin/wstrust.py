@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from dissect.model import Fact, Secret
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 _ADFS = re.compile(r"/adfs/services/trust/(2005|13)/([a-z0-9]+)$")
-_ACTIVE = re.compile(r"/(?:wsfed|trust|sso)/(?:[\w-]+/)*active$")
+_ACTIVE = frozenset({"wsfed", "trust", "sso"})
+_SEGMENT = re.compile(r"[\w-]+")
 _KINDS = {
     "usernamemixed": "password",
     "windowstransport": "windows",
@@ -75,7 +77,9 @@ def _endpoint(path: str) -> str | None:
         return f"{adfs.group(2)} ({'WS-Trust 1.3' if adfs.group(1) == '13' else 'WS-Trust 2005'})"
     if path.endswith(("/rst2.srf", "/rst.srf", "/extsts.srf")):
         return path.rpartition("/")[2]
-    return "active" if _ACTIVE.search(path) else None
+    *above, last = path.split("/")[1:] or [""]
+    plain = takewhile(_SEGMENT.fullmatch, reversed(above))
+    return "active" if last == "active" and any(part in _ACTIVE for part in plain) else None
 
 
 def _credential(path: str, root: Element | None) -> str:

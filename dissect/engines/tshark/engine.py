@@ -24,7 +24,7 @@ from dissect.engines.tshark.tls import TlsTable
 from dissect.errors import CaptureError, UsageError
 from dissect.model import Anomaly, CaptureInfo, Endpoint, Message
 
-_RANDOM = re.compile(rb"[A-Z][A-Z0-9_]+ ([0-9A-Fa-f]{64}) [0-9A-Fa-f]+")
+_RANDOM = re.compile(rb"[A-Z][A-Z0-9_]{1,47} ([0-9A-Fa-f]{64}) [0-9A-Fa-f]++")
 # Equal datagrams so close to each other were sent once and captured twice (a mirror port):
 # the shortest timers that send again are longer (RFC 3261 §17.1.1.1). tshark shows both.
 COPY_NS = 50_000_000

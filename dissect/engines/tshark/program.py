@@ -16,7 +16,7 @@ from dissect.engines.tshark.places import program_in_place
 from dissect.engines.tshark.private import EXTCAP, PLUGINS, PrivateFolder
 from dissect.errors import UsageError
 
-_VERSION = re.compile(r"TShark[^\d]*(\d+)\.(\d+)(?:\.(\d+))?")
+_VERSION = re.compile(r"TShark[^\d]{0,80}(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
 _PYSHARK = "pyshark is not installed: pip install 'dissect-flow[tshark]'"
 # Variables by which a user's Wireshark, GLib, Lua and libsmi find what they read.
 _LEADING = ("WIRESHARK_", "XDG_", "LUA_", "SMIPATH")

@@ -57,7 +57,7 @@ CIPHERS: dict[str, Cipher] = {
     "NULL": Cipher("null", "", 0),
 }
 _MACS = {"MD5": "md5", "SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}
-_NAME = re.compile(r"(?:TLS|SSL)_(?:(?P<kx>\w+)_WITH_)?(?P<rest>\w+)")
+_NAME = re.compile(r"(?:TLS|SSL)_(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def suite(code: int) -> Suite:
     match = _NAME.fullmatch(name)
     if match is None:
         return Suite(code, name, "", None)
-    key_exchange, rest = match["kx"] or "", match["rest"]
+    key_exchange, _, rest = match[1].rpartition("_WITH_")
     cipher_name, _, hash_name = rest.rpartition("_")
     if rest in CIPHERS:  # the CCM suites of RFC 6655 name no hash
         cipher_name, hash_name = rest, "SHA256"
