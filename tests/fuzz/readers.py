@@ -26,10 +26,9 @@ def text_of(data: bytes) -> str:
 def body(data: bytes) -> None:
     """A body of a media type (the first byte) and of codings (the second): decoded, looked
     through for secrets, shown."""
-    from dissect.protocols import multipart
     from dissect.protocols.content import decode
-    from dissect.report import bodies
-    from dissect.signin import harvest, markup
+    from dissect.redaction import markup, multipart
+    from dissect.redaction.policy import Policy
 
     if len(data) < 2:
         return
@@ -42,9 +41,12 @@ def body(data: bytes) -> None:
             raise Broken("a body is larger than any bound")
     content = Body(Opaque(bytes(raw)))
     multipart.parts(media, content.text)
-    list(harvest.body(content.text[:100_000], media))
-    bodies.shown(content, media)
-    bodies.whole(content, media)
+    policy = Policy()
+    for posted in (False, True):
+        policy.secrets_of_body(content, media, posted)
+        policy.body(content, media, posted)
+    policy.whole(content, media)
+    markup.said(content.text)
     markup.forms(content.text)
     markup.refresh(content.text)
     markup.visible_text(content.text)
@@ -55,45 +57,46 @@ def body(data: bytes) -> None:
 
 def exchange(data: bytes) -> None:
     """HTTP/1 as a conversation, and every rule over what it says."""
-    from dissect.signin.redaction import SecretBook
-
     from dissect.protocols.tls.secrets import SecretStore
+    from dissect.redaction.policy import Policy
     from dissect.signin.recognise import Recogniser
     from tests.fuzz.streams import _http1, _layer, fed
 
     found, _ = fed(_http1(_layer(SecretStore(), port=80)), dialogue.parts(data))
-    book = SecretBook()
-    recogniser = Recogniser(["fuzz.pcapng"], book)
+    policy = Policy()
+    recogniser = Recogniser(["fuzz.pcapng"], policy)
     for item in found:
         if hasattr(item, "place"):
             connection = replace(item.place.connection, capture=0)
             recogniser.add(replace(item, place=replace(item.place, connection=connection)))  # type: ignore[type-var]
     for event in recogniser.finish():
         for fact in event.facts.values():
-            book.show(fact)
+            policy.show(fact)
 
 
 def url(data: bytes) -> None:
     """Targets, queries and URLs with their secrets wrapped; nothing is lost of a value."""
-    from dissect.report import fields
-    from dissect.signin import redaction
+    from dissect.redaction import fields
+    from dissect.redaction.policy import Policy
 
     text = text_of(data)
+    policy = Policy()
     for wrapped in (
-        redaction.redact_url(text),
-        redaction.redact_query(text),
-        fields.text(fields.words(text)),
+        policy.url(text),
+        policy.uri(text),
+        policy.words(text),
+        policy.value(text, text),
     ):
         if not isinstance(wrapped, Text):
             raise Broken("no text")
-    redaction.redact_path(text)
-    list(redaction.pairs(text))
-    list(redaction.cookies(text))
-    redaction.set_cookie(text)
-    redaction.authorization(text)
-    redaction.challenge(text)
+    policy.form(text)
+    list(fields.cookies(text))
+    fields.set_cookie(text)
+    fields.authorization(text)
+    fields.challenge(text)
     name, _, value = text.partition(":")
-    fields.header(name, value)
+    for sip_message in (False, True):
+        policy.header(name, value, sip_message)
 
 
 def jwt(data: bytes) -> None:
@@ -112,12 +115,13 @@ def jwt(data: bytes) -> None:
 
 
 def saml(data: bytes) -> None:
+    from dissect.redaction import layers
     from dissect.signin import saml as reader
 
     for value in (text_of(data), base64.b64encode(data).decode()):
         for binding in ("HTTP-Redirect", "HTTP-POST"):
             reader.read("SAMLResponse", value, binding, AT)
-        reader.decode(value)
+        layers.saml(value)
     reader.message_facts(text_of(data), AT)
 
 
@@ -245,13 +249,11 @@ def _http_seeds(material: Material) -> Iterator[bytes]:
 
 _SIGNIN = ("dissect.signin",)
 _BODY = (
-    "dissect.signin.markup",
-    "dissect.signin.harvest",
-    "dissect.report.bodies",
+    "dissect.redaction",
     "dissect.protocols.content",
 )
-_URL = ("dissect.signin.redaction", "dissect.report.fields")
-_SAML = ("dissect.signin.saml", "dissect.signin.markup")
+_URL = ("dissect.redaction",)
+_SAML = ("dissect.signin.saml", "dissect.redaction")
 _SCHEMES = ("dissect.signin.authentication", "dissect.signin.ntlm", "dissect.protocols.tls.dsk")
 _SIP = (
     "dissect.protocols.sdp",

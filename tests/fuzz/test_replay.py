@@ -15,12 +15,13 @@ from random import Random
 
 import pytest
 
+import dissect
 from dissect.errors import ProtocolError
 from dissect.protocols import http1
 from tests.fuzz import budget, container, dialogue, packets, streams, whole, worker
 from tests.fuzz.material import CORPUS, ROOT, Material
 from tests.fuzz.registry import TARGETS
-from tests.fuzz.target import Broken, Target
+from tests.fuzz.target import GUARDS, Broken, Target
 
 FOUND = Path(__file__).parent / "found"
 MAX_CORPUS = 300_000
@@ -164,7 +165,7 @@ def test_another_reading_in_pieces_is_found() -> None:
 def test_a_byte_at_a_wrong_place_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if reassembly delivered each byte but the first one place too early."""
     (data, *_) = worker.committed(TARGETS["tcp"])
-    packets.segments(data)
+    TARGETS["tcp"].run(data)
     checked = packets._Checked.data
     monkeypatch.setattr(
         packets._Checked,
@@ -172,7 +173,18 @@ def test_a_byte_at_a_wrong_place_is_found(monkeypatch: pytest.MonkeyPatch) -> No
         lambda self, direction, view, span: checked(self, direction, bytes(view)[1:], span),
     )
     with pytest.raises(Broken, match="not theirs"):
-        packets.segments(data)
+        TARGETS["tcp"].run(data)
+
+
+def test_every_guard_is_taken_away() -> None:
+    """Every module that tells a caught error as an internal one is listed."""
+    package = Path(dissect.__file__).parent
+    telling = {
+        ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if "internal(error)" in path.read_text("utf-8") and path.name != "errors.py"
+    }
+    assert telling == set(GUARDS)
 
 
 def test_a_secret_in_an_output_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dissect.signin import markup
+from dissect.redaction import markup
 
 
 @pytest.mark.parametrize("behind", ["b", "\x1e", "\x01", "\x0b b", "\ufffe", "\x7f"])
