@@ -30,6 +30,10 @@ class DissectError(Exception):
     exit_code = 2
 
 
+PASSED = (DissectError, ImportError)
+"""What a guard lets through: it has a line of its own, also a library that is not there."""
+
+
 class UsageError(DissectError):
     """The command can't be carried out as it was given."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dissect.errors import INTERNAL, DissectError, internal
+from dissect.errors import INTERNAL, PASSED, internal
 from dissect.model import Anomaly, Message
 
 
@@ -48,7 +48,7 @@ def guarded(
     """The messages of one entry of a log; a bug of ours costs this entry alone, and is told."""
     try:
         yield from make()
-    except DissectError:
+    except PASSED:
         raise
     except Exception as error:
         yield Anomaly(INTERNAL, internal(error), capture, line)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from dissect.errors import INTERNAL, DissectError, ProtocolError
+from dissect.errors import INTERNAL, PASSED, ProtocolError
 from dissect.export.segments import Text
 from dissect.model import (
     Anomaly,
@@ -163,7 +163,7 @@ class _Replay:
                     self._piece(parser, call.direction, start, stop)
         except ProtocolError as error:
             self.oddities.append((call.direction, call.start, error.kind))
-        except DissectError:
+        except PASSED:
             raise
         except Exception:  # a bug of ours, told when the capture was read
             self.oddities.append((call.direction, call.start, INTERNAL))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dissect.errors import INTERNAL, DissectError, internal
+from dissect.errors import INTERNAL, PASSED, internal
 from dissect.model import (
     Anomaly,
     Connection,
@@ -123,7 +123,7 @@ class Recogniser:
         """Take one message."""
         try:
             self._take(message)
-        except DissectError:
+        except PASSED:
             raise
         except Exception as error:
             self._failed(error, message.place)
@@ -181,6 +181,8 @@ class Recogniser:
             try:
                 for name, facts in network.tcp(row):
                     self._emit(name, row.place, None, facts)
+            except PASSED:
+                raise
             except Exception as error:
                 self._failed(error, row.place)
         self._late.clear()
@@ -204,7 +206,7 @@ class Recogniser:
                     if message is not None:
                         facts = {**self._target(exchange), **found.facts}
                         self._emit(found.name, message.place, exchange.host, facts)
-            except DissectError:
+            except PASSED:
                 raise
             except Exception as error:
                 self._failed(error, exchange.place)

@@ -13,7 +13,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from dissect.errors import DissectError, ProtocolError
+from dissect.errors import PASSED, ProtocolError
 from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
@@ -181,7 +181,7 @@ class Assembler(Decapsulator):
                                 emit(message)
                         except ProtocolError as error:
                             half.flow.broken(error, frame)
-                        except DissectError:
+                        except PASSED:
                             raise
                         except Exception as error:
                             half.flow.failed(error, frame)

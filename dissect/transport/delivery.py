@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from dissect.errors import INTERNAL, DissectError, ProtocolError, internal
+from dissect.errors import INTERNAL, PASSED, ProtocolError, internal
 from dissect.model import Anomaly, Connection, Endpoint, Message, Output, Span, StreamParser
 from dissect.transport.half import MASK, Half, deaf
 
@@ -109,7 +109,7 @@ class Delivery:
         except ProtocolError as error:
             self.broken(error, at[0])
             return
-        except DissectError:
+        except PASSED:
             raise
         except Exception as error:
             self.failed(error, at[0])
@@ -129,7 +129,7 @@ class Delivery:
                 self._emit(message)
         except ProtocolError as error:
             self.broken(error, arguments[-1].last_frame)
-        except DissectError:
+        except PASSED:
             raise
         except Exception as error:
             self.failed(error, arguments[-1].last_frame)

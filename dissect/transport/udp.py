@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dissect.errors import INTERNAL, DissectError, ProtocolError, internal
+from dissect.errors import INTERNAL, PASSED, ProtocolError, internal
 from dissect.model import (
     CLIENT_TO_SERVER,
     SERVER_TO_CLIENT,
@@ -121,7 +121,7 @@ class Pair:
                 self.emit(message)
         except ProtocolError as error:
             self._drop(error.kind, str(error), arguments[-1].last_frame)
-        except DissectError:
+        except PASSED:
             raise
         except Exception as error:  # a bug of ours: it costs this pair alone, and is told
             self._drop(INTERNAL, internal(error), arguments[-1].last_frame)

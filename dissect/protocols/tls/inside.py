@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from dissect.errors import INTERNAL, DissectError, ProtocolError, internal
+from dissect.errors import INTERNAL, PASSED, ProtocolError, internal
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer
 from dissect.protocols.tls.facts import Facts
@@ -78,7 +78,7 @@ class Inside:
             out.extend(verb())
         except ProtocolError as error:
             self._drop(error.kind, str(error), span, out)
-        except DissectError:
+        except PASSED:
             raise
         except Exception as error:  # a bug of ours: it costs what is inside, and is told
             self._drop(INTERNAL, internal(error), span, out)
