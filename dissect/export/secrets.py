@@ -27,7 +27,7 @@ _LABELS = frozenset(
         secrets.PREMASTER,
     }
 )
-_LINE = re.compile(rb"([A-Z0-9_]{1,48})[ \t]++([0-9A-Fa-f]{64})[ \t]++([0-9A-Fa-f]{2,}+)")
+_LINE = re.compile(rb"(?<![A-Z0-9_])([A-Z0-9_]++)[ \t]++([0-9A-Fa-f]{64})[ \t]++([0-9A-Fa-f]{2,}+)")
 
 
 class _Recorder(SecretStore):

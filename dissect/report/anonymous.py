@@ -41,6 +41,9 @@ _NAMES = (
     re.compile(r'"name"\s*:\s*"([^"\\\s]{2,50} [^"\\]{2,50})"', re.I),
     re.compile(r"<(?:\w+:)?DisplayName>([^<]{2,100})<", re.I),
 )
+_DOTTED = re.compile(r"[\w-]++(?:\.[\w-]++)*+")
+_LETTER = re.compile(r"[A-Za-z]")
+DOMAIN_LENGTH = 253  # characters (RFC 1035 §2.3.4)
 _SPELLED = re.compile(r"[^\W\d_]{2,30}(?:[._-][^\W\d_]{2,30}){1,3}")
 _PSEUDONYM = re.compile(r"person \d+")
 MIN_NAME = 3  # letters of a name that is looked for in sentences
@@ -75,7 +78,6 @@ class Anonymizer:
         self._domains: dict[str, str] = {}
         self._people: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
-        self._hosts: re.Pattern[str] | None = None
         self._named: re.Pattern[str] | None = None
         self._said: list[str] = []
 
@@ -96,7 +98,6 @@ class Anonymizer:
         name = domain.lower()
         if name not in self._domains:
             self._domains[name] = f"org{len(self._domains) + 1}.example"
-            self._hosts = None
         return self._domains[name]
 
     def _user(self, user: str, domain: str) -> str:
@@ -123,7 +124,7 @@ class Anonymizer:
         text = _AT_ADDRESS.sub(lambda m: f"{self._local(m[1])}{m[2]}", text)
         text = _BACKSLASH.sub(self._backslash, text)
         if self._domains:
-            text = self._host_pattern().sub(lambda m: self._domains[m[0].lower()], text)
+            text = _DOTTED.sub(self._known_domains, text)
         text = _MAC.sub(lambda m: m[1] + self._mac(m[2]), text)
         text = _BARE_MAC.sub(lambda m: m[1] + self._mac(m[2]), text)
         text = _IPV4.sub(lambda m: self._address(m[0]), text)
@@ -159,12 +160,28 @@ class Anonymizer:
         name = f"{match[3]}@{match[1]}".lower()
         return f"ORG{match[2]}{self._users.setdefault(name, f'user{len(self._users) + 1}')}"
 
-    def _host_pattern(self) -> re.Pattern[str]:
-        if self._hosts is None:
-            names = sorted(self._domains, key=len, reverse=True)
-            joined = "|".join(map(re.escape, names))
-            self._hosts = re.compile(rf"(?<![\w-])(?:{joined})(?![\w-]|\.[A-Za-z])", re.I)
-        return self._hosts
+    def _known_domains(self, match: re.Match[str]) -> str:
+        """A dotted name with each known domain in it replaced, the longest at each label; one
+        ends where no further name follows. A domain is looked up, however many are known."""
+        labels = match[0].split(".")
+        found: list[str] = []
+        first = 0
+        while first < len(labels):
+            last = size = -1
+            for at in range(first, len(labels)):
+                size += len(labels[at]) + 1
+                if size > DOMAIN_LENGTH:
+                    break
+                ends = at + 1 == len(labels) or not _LETTER.match(labels[at + 1])
+                if ends and ".".join(labels[first : at + 1]).lower() in self._domains:
+                    last = at
+            if last < 0:
+                found.append(labels[first])
+                first += 1
+            else:
+                found.append(self._domains[".".join(labels[first : last + 1]).lower()])
+                first = last + 1
+        return ".".join(found)
 
     # ------------------------------------------------------------- addresses
 

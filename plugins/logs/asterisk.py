@@ -19,7 +19,7 @@ from dissect.model import Connection, Direction, Endpoint, Message, Place, Span
 from dissect.plugins import Registry
 
 HEAD = re.compile(
-    r"\[(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?\].{0,200}?<--- "
+    r"\[(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?\].{0,120}?<--- "
     r"(Received|Transmitting) SIP (request|response) \(\d+ bytes\) (?:from|to) "
     r"(UDP|TCP|TLS|WS|WSS):\[?([^\s\]]+?)\]?:(\d{1,5}) --->"
 )

@@ -12,14 +12,27 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import product
 from re import _constants
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.patterns.steps import _ONE, _REPEATS, OneOf, Program
 
 POOL = " \n\r\tab1AZ_-.:;,/\\\"'<>=?&%@#()[]{}|+*!~$^`\x00\x7fé一"
 VARIANTS = 3  # samples kept of a part of a pattern
 LONG = 8  # a repeat of at least so many may be pumped
+PREFIXES = 40  # tried of a pattern, spread over all
+PUMPS = 40
 Make = Callable[[int], Any]
+Item = TypeVar("Item")
+
+
+def _literal(item: Any) -> bool:
+    return bool(item[0] is _constants.LITERAL)
+
+
+def _spread(items: list[Item], most: int) -> list[Item]:
+    """At most so many of them, from all over the list."""
+    step = max(len(items) / most, 1)
+    return [items[int(number * step)] for number in range(min(len(items), most))]
 
 
 class Attacks:
@@ -35,18 +48,21 @@ class Attacks:
 
     def texts(self) -> Iterator[Make]:
         """Every text as a function of n; its length grows with n in proportion."""
-        ends = ["", *dict.fromkeys(self.alphabet[:2] + self.alphabet[-2:])]
-        prefixes = [item for item in dict.fromkeys(self.prefixes) if item]
-        pumps = list(dict.fromkeys(self.pumps))
+        ends = ["", *dict.fromkeys(self.alphabet[:1] + self.alphabet[-1:])]
+        prefixes = _spread([item for item in dict.fromkeys(self.prefixes) if item], PREFIXES)
+        pumps = _spread(list(dict.fromkeys(self.pumps)), PUMPS)
         units = list(dict.fromkeys([*prefixes, *(pump for _, pump in pumps), *self.alphabet]))
         for unit, end in product(units, ends):
             yield self._made("", unit, "", end)
         for (before, pump), end in product(pumps, ends):
             yield self._made(before, pump, "", end)
         # Each start of the first part runs over all of the second one.
-        for prefix, (_, pump) in product(prefixes, dict.fromkeys(pumps)):
+        takes = list(dict.fromkeys(pump for _, pump in pumps))
+        for prefix, pump in product(prefixes, takes):
             yield self._made("", prefix, pump, "")
-        for (before, pump), (_, other) in product(pumps, pumps):
+        for (before, pump), other in product(
+            _spread(pumps, PUMPS // 3), _spread(takes, PUMPS // 3)
+        ):
             if pump != other:
                 yield self._made(before, pump + other, "", "")
                 yield self._made(before, pump, other, "")
@@ -81,9 +97,11 @@ class Attacks:
 
     def _walk(self, items: Any, flags: int, before: list[str]) -> list[str]:
         """Note prefixes and pumps of a sequence; returns samples of all up to its end."""
-        for item in items:
+        last = len(items) - 1
+        for number, item in enumerate(items):
             before = self._node(item, flags, before)[:VARIANTS]
-            self.prefixes += before
+            if number == last or not (_literal(item) and _literal(items[number + 1])):
+                self.prefixes += before  # within a word nothing is repeated
         return before
 
     def _node(self, item: Any, flags: int, before: list[str]) -> list[str]:

@@ -1,0 +1,100 @@
+"""Patterns that are made of what a run brings: each maker is run with awkward samples.
+
+A key is module and function, as `inventory` finds them; a place that makes a pattern at run time
+and isn't here fails the test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from dissect.export import clear
+from dissect.flow import places
+from dissect.report import anonymous, shown
+from dissect.signin import services
+
+Made = list[tuple[re.Pattern[Any], str]]
+AWKWARD = ("aaaa", "a.a a", "(a+)+$", "a" * 30, "\\", "[a-", "é|b", "a  a\ta")
+
+
+@contextmanager
+def _recorded(module: ModuleType) -> Iterator[Made]:
+    """What a module compiles, with the way it is used."""
+    made: Made = []
+
+    def compiled(pattern: Any, flags: int = 0) -> re.Pattern[Any]:
+        found = re.compile(pattern, flags)
+        made.append((found, "finditer"))
+        return found
+
+    def finditer(pattern: Any, text: Any, flags: int = 0) -> Iterator[re.Match[Any]]:
+        return compiled(pattern, flags).finditer(text)
+
+    own = SimpleNamespace(**{**vars(re), "compile": compiled, "finditer": finditer})
+    with mock.patch.object(module, "re", own):
+        yield made
+
+
+def _of_fields() -> Made:
+    from dissect.model import Text
+
+    with _recorded(clear) as made:
+        for sample in AWKWARD:
+            search = clear.Search()
+            for name in (b"x-a", b""):
+                value = sample.encode()
+                text = name + b":" + value.replace(b" ", b"\r\n ") + b"\r\n"
+                try:
+                    list(clear._of_field(search, text, name, value, Text((sample,)), [], 1))
+                except clear.NotMaskable:
+                    continue
+    return made
+
+
+def _of_keys() -> Made:
+    with _recorded(places) as made:
+        for sample in AWKWARD:
+            places.line_of("[x]\na = 1\n", (("x", 0), (sample, 0), ("a", 0)))
+    return [(pattern, "match") for pattern, _ in made]
+
+
+def _of_names() -> Made:
+    with _recorded(anonymous) as made:
+        known = anonymous.Anonymizer()
+        for sample in AWKWARD:
+            known._person(sample)
+            known._person(sample.capitalize() + " B")
+            known.replace("a")
+    return made[-1:]
+
+
+def _of_unmet() -> Made:
+    with _recorded(shown) as made:
+        texts = object.__new__(shown.Shown)
+        texts.run = SimpleNamespace(book=SimpleNamespace(reveal=False))  # type: ignore[assignment]
+        texts._unmet = dict.fromkeys(AWKWARD, "‹x›")
+        texts.masked("a")
+    return made
+
+
+def _of_services() -> Made:
+    known = services.directory()
+    return [
+        *((item.path, "match") for item in known.services),
+        (known.phone_agent, "search"),
+        (known.phone_names, "search"),
+    ]
+
+
+BUILT: dict[tuple[str, str], Callable[[], Made]] = {
+    ("dissect.export.clear", "Search.pattern"): _of_fields,
+    ("dissect.flow.places", "line_of"): _of_keys,
+    ("dissect.report.anonymous", "Anonymizer._sentence"): _of_names,
+    ("dissect.report.shown", "Shown.masked"): _of_unmet,
+    ("dissect.signin.services", "directory"): _of_services,
+}
