@@ -12,8 +12,9 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from html import unescape
 from urllib.parse import unquote, unquote_plus
+
+from dissect.redaction.markup import html_unescaped
 
 DEPTH = 3
 MESSAGE_LIMIT = 1 << 20  # characters of a decoded layer; a bomb is cut there
@@ -58,7 +59,7 @@ def inner(value: str) -> Iterator[str]:
         if "+" in value:
             yield unquote(value)
     if "&" in value and _ENTITY.search(value):
-        yield unescape(value)
+        yield html_unescaped(value)
     if value[:1] == '"' and value[-1:] == '"':
         try:
             text = json.loads(value)

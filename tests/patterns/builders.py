@@ -15,7 +15,7 @@ from unittest import mock
 
 from dissect.export import clear
 from dissect.flow import places
-from dissect.report import anonymous, shown
+from dissect.report import anonymous
 from dissect.signin import services
 
 Made = list[tuple[re.Pattern[Any], str]]
@@ -73,15 +73,6 @@ def _of_names() -> Made:
     return made[-1:]
 
 
-def _of_unmet() -> Made:
-    with _recorded(shown) as made:
-        texts = object.__new__(shown.Shown)
-        texts.run = SimpleNamespace(book=SimpleNamespace(reveal=False))  # type: ignore[assignment]
-        texts._unmet = dict.fromkeys(AWKWARD, "‹x›")
-        texts.masked("a")
-    return made
-
-
 def _of_services() -> Made:
     known = services.directory()
     return [
@@ -95,6 +86,5 @@ BUILT: dict[tuple[str, str], Callable[[], Made]] = {
     ("dissect.export.clear", "Search.pattern"): _of_fields,
     ("dissect.flow.places", "line_of"): _of_keys,
     ("dissect.report.anonymous", "Anonymizer._sentence"): _of_names,
-    ("dissect.report.shown", "Shown.masked"): _of_unmet,
     ("dissect.signin.services", "directory"): _of_services,
 }

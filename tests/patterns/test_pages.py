@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from dissect.model import Body, Opaque
 from dissect.protocols.sip_lines import start_line
-from dissect.redaction.markup import ATTRIBUTES, DEPTH, Form
-from dissect.signin import harvest, markup, registration
+from dissect.redaction import markup, pages
+from dissect.redaction.markup import Form
+from dissect.redaction.nodes import ATTRIBUTES, DEPTH
+from dissect.redaction.policy import Policy
+from dissect.signin import registration
 
 TRIES = 5
 PIECES = [
@@ -21,7 +25,9 @@ PIECES = [
     "<!--", "<!-- -->", "<table><tr>", "<script>x</script>", "</p>", "<meta refresh ",
 ]  # fmt: skip
 READERS: list[Callable[[str], object]] = [
-    lambda text: list(harvest.body(text, "text/html")),
+    lambda text: Policy().secrets_of_body(Body(Opaque(text.encode())), "text/html", False),
+    lambda text: Policy().body(Body(Opaque(text.encode())), "text/html"),
+    markup.said,
     markup.forms,
     markup.refresh,
     markup.visible_text,
@@ -124,7 +130,8 @@ def test_a_character_reference_of_any_length(text: str, plain: str) -> None:
     ],
 )
 def test_inputs_are_found_in_any_order(tag: str, found: list[tuple[str, str]]) -> None:
-    assert list(harvest._inputs(tag)) == found
+    inputs = [(item.name, item.attributes.get("value")) for item in pages.inputs(tag)]
+    assert [item for item in inputs if all(item)] == found
 
 
 @pytest.mark.parametrize(
