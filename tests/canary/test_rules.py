@@ -94,6 +94,7 @@ def test_without_one_rule(
 
 # What decides nothing by itself: where secrets are kept, how texts are read.
 NO_RULES = {
+    "nodes",
     "masking",
     "multipart",
     "policy",
