@@ -171,3 +171,14 @@ SDP_ATTRIBUTES = _set(
     "creq path accept-types accept-wrapped-types max-size file-transfer-id file-disposition",
     "msrp-cema range control etag rtcp-unicast sqn cdsc cpar x-nat recorder record",
 )
+
+# Parameters without a value that the standards have; any other bare word behind a semicolon may be
+# the rest of a value that was not quoted.
+FLAGS = _set(
+    "httponly secure partitioned includesubdomains preload no-store no-cache must-revalidate",
+    "server_no_context_takeover client_no_context_takeover client_max_window_bits",
+    "lr ob rport gr gruu early-only isfocus audio video text data control automata attendant",
+    "mobility duplex message application schemes priority extensions required require user",
+    "session header none critical",
+    "id history hide maddr transport tcp udp tls sigcomp-id u sg ub drop bnc cpc orig normal",
+)

@@ -129,7 +129,7 @@ def _items(judge: Judge, name: str, value: str) -> Iterator[Part]:
         yield lead
         if bare in ("", ",", ";"):
             yield bare
-        elif equals and re.fullmatch(r"[\w.*-]{1,60}", parameter):
+        elif equals and re.fullmatch(r"[\w.*-]{1,60}", parameter) and not forms.padded(bare):
             quote = '"' if content[:1] == '"' and content[-1:] == '"' and len(content) > 1 else ""
             inner = content[1:-1] if quote else content
             yield from (judge.name(parameter), "=", quote)
@@ -161,7 +161,7 @@ def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
         yield ";" if index else ""
         attribute, equals, inner = item.partition("=")
         known = attribute.strip().lower()
-        yield attribute + equals
+        yield attribute + equals if equals else judge.flag(attribute)
         if known == "path":
             yield from judge.path(inner)
         elif known not in field_names.COOKIE_ATTRIBUTES and inner:

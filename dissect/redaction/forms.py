@@ -216,3 +216,12 @@ def _has_digits(value: str) -> bool:
 def _has_odd_digits(value: str) -> bool:
     """Digits amid a single label: a host's number stands at its end."""
     return "." not in value and not re.fullmatch(r"[A-Za-z-]{1,40}\d{0,3}", value)
+
+
+_PADDED = re.compile(r"[A-Za-z0-9+/_-]{6,}+={1,2}")
+
+
+def padded(text: str) -> bool:
+    """Whether it is base64 with its padding (RFC 4648 §4), and no name with an empty value."""
+    odd = any(sign.isupper() or sign.isdigit() for sign in text)
+    return odd and len(text) % 4 == 0 and _PADDED.fullmatch(text) is not None

@@ -6,12 +6,14 @@ put together, are the value as it was sent (but for URLs that were encoded insid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
 from dissect.redaction import forms, layers, sentences
+from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
 
@@ -30,6 +32,8 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
         yield unquote_plus(name), unquote_plus(value)
 
 
+# "+sip.instance", "+g.3gpp.icsi-ref": words of letters between dots.
+_TAG = re.compile(r"\+[a-z]{1,12}(?:[.!][a-z0-9-]{1,24}){1,5}")
 _NAMESPACES = ("www.w3.org/", "docs.oasis-open.org/", "schemas.", "uri.etsi.org/")
 _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_", "top", "main"})
 
@@ -180,6 +184,13 @@ class Judge:
         if len(name) >= forms.TOKEN_LENGTH and forms.looks_like_token(name):
             return Secret("opaque_value", name, wire if wire != name else "")
         return wire or name
+
+    def flag(self, word: str) -> Part:
+        """A parameter without a value, blanks around it: one that the standards have, a feature
+        tag (RFC 3840 §9), or the rest of a value that was not quoted."""
+        bare = word.strip().lower()
+        known = not bare or bare in FLAGS or (bare[0] == "+" and _TAG.fullmatch(bare) is not None)
+        return word if known else Secret(UNKNOWN, word)
 
     def path(self, path: str, depth: int = 0) -> list[Part]:
         """A path whose token-like segments and parameters are judged (RFC 3986 section 3.3: some

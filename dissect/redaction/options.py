@@ -65,7 +65,7 @@ def _list(judge: Judge, place: str, text: str) -> Iterator[Part]:
         name, equals, value = piece.partition("=")
         if piece in ", ;":
             yield piece
-        elif equals and re.fullmatch(r"[A-Za-z][\w.-]{0,40}", name):
+        elif equals and re.fullmatch(r"[A-Za-z][\w.-]{0,40}", name) and not forms.padded(piece):
             yield from (name, "=", *judge.value("sip", name, value))
         elif (
             forms.host(piece)

@@ -52,6 +52,8 @@ def addresses(judge: Judge, value: str) -> Iterator[Part]:
                 yield from (token[:start], *uri(judge, bare), token[start + len(bare) :])
             elif "=" in bare and token[0] != '"':
                 yield from _parameter(judge, token)
+            elif not fresh:
+                yield Secret(UNKNOWN, token)  # a quotation mark within a value
             else:
                 yield from judge.words(token) if len(bare) > 40 and " " in bare else [_word(token)]
             fresh = fresh and token[0] == '"'
@@ -79,7 +81,7 @@ def _parameter(judge: Judge, token: str) -> Iterator[Part]:
     """`name`, or `name=value`, the value maybe behind it in a quoted string of its own."""
     name, equals, value = token.partition("=")
     if not equals:
-        yield judge.name(token)
+        yield judge.flag(token)
         return
     bare = name.strip().lower()
     content = value.strip()

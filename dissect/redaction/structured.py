@@ -23,10 +23,12 @@ def plain(value: str) -> Iterator[Part]:
 def structured(judge: Judge, value: str) -> Iterator[Part]:
     """Members and parameters of a field whose grammar is known: unknown parameters are judged."""
     name = ""  # of the parameter whose quoted value comes next
+    before = ","  # the separator, or what else stands before a piece
     for match in _PIECE.finditer(value):
         piece = match[0]
         bare = piece.strip()
         key, equals, _ = bare.partition("=")
+        before, after = bare[:1] or before, before
         if piece in (",", ";") or not bare:
             yield piece
             name = "" if bare else name
@@ -46,8 +48,11 @@ def structured(judge: Judge, value: str) -> Iterator[Part]:
                 yield piece[at + len(inner) :]
             else:
                 yield piece[start:]
+        elif after == ";":
+            yield judge.flag(piece)
         else:
-            yield from plain(piece)
+            # Two pieces without a separator are no member: a quotation mark stands in a value.
+            yield from plain(piece) if after == "," else [Secret(UNKNOWN, piece)]
 
 
 def _quoted(judge: Judge, name: str, piece: str) -> Iterator[Part]:

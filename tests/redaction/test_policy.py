@@ -314,3 +314,29 @@ def test_anything_is_read(value: str) -> None:
     policy.option("43", value.encode("utf-8", "replace"))
     policy.answer("TXT", value)
     policy.fact("text", value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("Forwarded", "for=192.0.2.9;proto=https;word", "for=192.0.2.9;proto=https;‹value, 4 characters›"),
+        ("Set-Cookie", "a=1; HttpOnly; word", "a=‹cookie›; HttpOnly;‹value, 5 characters›"),
+        ("Content-Type", "text/plain;word", "text/plain;‹value, 4 characters›"),
+        ("Strict-Transport-Security", "max-age=1; preload", "max-age=1; preload"),
+        ("ETag", "W/", "‹value, 2 characters›"),
+    ],
+)  # fmt: skip
+def test_the_rest_of_a_value_is_no_parameter(name: str, value: str, shown: str) -> None:
+    """A semicolon may stand in a value that was not quoted (HTML's entities end with one)."""
+    assert "".join(map(str, Policy().header(name, value).parts)) == shown
+
+
+def test_a_flag_of_sip_is_shown_and_no_other_word() -> None:
+    shown = Policy().header("Contact", "<sip:a@b.test>;lr;+sip.ice;word", True)
+    assert "".join(map(str, shown.parts)) == "<sip:a@b.test>;lr;+sip.ice;‹value, 4 characters›"
+
+
+@pytest.mark.parametrize("value", [b"c2VjcmV0IHdvcmQ=", b"cGFzc3dvcmQxMjM0IQ=="])
+def test_base64_with_its_padding_is_no_name_with_an_empty_value(value: bytes) -> None:
+    shown = Policy().option("242", value)
+    assert str(shown) == f"‹value, {len(value)} characters›"
