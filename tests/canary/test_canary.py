@@ -109,7 +109,7 @@ def test_with_reveal_they_are_there(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ long: everything
 
 
-@pytest.mark.long
+@pytest.mark.deep
 @pytest.mark.parametrize("rotate", range(1, 119, 6))
 def test_in_all_chains(rotate: int, tmp_path: Path) -> None:
     made, runner = fresh(tmp_path, rotate)
@@ -120,7 +120,7 @@ def test_in_all_chains(rotate: int, tmp_path: Path) -> None:
     judge(made, runner)
 
 
-@pytest.mark.long
+@pytest.mark.deep
 @pytest.mark.parametrize("shape", list(SHAPES))
 def test_in_all_shapes(shape: str, tmp_path: Path) -> None:
     made, runner = fresh(tmp_path, shape=shape)
@@ -135,7 +135,7 @@ def test_in_all_shapes(shape: str, tmp_path: Path) -> None:
     judge(made, runner)
 
 
-@pytest.mark.long
+@pytest.mark.deep
 @pytest.mark.parametrize("dressing", range(len(scene.DRESSINGS)))
 def test_at_all_services(dressing: int, tmp_path: Path) -> None:
     """Every position in a message of each service, so that every rule meets every position."""
@@ -148,7 +148,7 @@ def test_at_all_services(dressing: int, tmp_path: Path) -> None:
     judge(made, runner)
 
 
-@pytest.mark.long
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("coding", "cut", "chunk"),
     [
@@ -186,7 +186,7 @@ def test_pictures(tmp_path: Path) -> None:
     judge(made, runner)
 
 
-@pytest.mark.long
+@pytest.mark.deep
 def test_bodies(tmp_path: Path) -> None:
     made, runner = fresh(tmp_path)
     scene.add_http1(made, lambda i: i > 150)
@@ -195,7 +195,7 @@ def test_bodies(tmp_path: Path) -> None:
     judge(made, runner)
 
 
-@pytest.mark.long
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "part", ["http1.pcap", "http2.pcap", "tls.pcap", "sip.pcap", "devices.pcapng"]
 )
