@@ -52,6 +52,7 @@ def ratio(read: Callable[[str], object], make: Callable[[int], str], n: int) -> 
     return twice / once if twice > 0.03 else 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("piece", PIECES)
 def test_pages_are_read_in_linear_time(piece: str) -> None:
     def page(size: int) -> str:
