@@ -98,6 +98,7 @@ class Program:
         elif op is _constants.FAILURE:
             self._emit(FAIL)
         else:
+            # Not a gap of the program's: a pattern of a kind that is not counted must not pass.
             raise NotImplementedError(f"{op} of a pattern; teach it to tests/patterns/steps.py")
 
     def _apart(self, op: int, body: Callable[[], None], *more: Any) -> None:
