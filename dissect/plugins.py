@@ -23,8 +23,8 @@ from dissect.flow.definition import Definitions, parse
 from dissect.model import Anomaly, Direction, Message, Output, SequenceChart, Span, StreamParser
 from dissect.protocols.base import Layer, StreamReader
 from dissect.render import Options, Renderer, register
+from dissect.signin.built_in import BUILT_IN
 from dissect.signin.exchange import Exchange
-from dissect.signin.recognise import BUILT_IN
 from dissect.signin.rule import Found, Rule
 
 GROUP = "dissect.plugins"

@@ -13,16 +13,16 @@ from dissect.signin.hops import hops, url_of
 Row = dict[str, Any]
 
 
-def redirects(run: Session) -> Iterator[Row]:
-    """One row a hop, by chain and within it by time.
+def redirects(run: Session, warnings: list[str] | None = None) -> Iterator[Row]:
+    """One row a hop, by chain and within it by time. A bound that was reached is added to
+    `warnings`.
 
     Keys beside the common ones (of the answer that leads on): `chain` and `hop` count from
     1; `from` and `to` are URLs without query; `status`, `kind` (location, refresh, meta,
     form, script), `why` and `cookies` (lists of names), `followed` and `to_frame`: whether
     the same client went there, and in which frame (null if not captured).
     """
-    _ = run.events  # the rules have met every secret, so all of them can be masked
-    found = hops(pair(run.messages), run.diagnostics)
+    found = hops(pair(run.messages), warnings)
     for hop in sorted(found, key=lambda item: (item.chain, item.number)):
         response = hop.exchange.response
         place = response.place if response is not None else hop.exchange.place

@@ -42,7 +42,6 @@ def common(run: Session, place: Place) -> Row:
 
 def http(run: Session) -> Iterator[Row]:
     """One row an exchange, by time of its first message."""
-    _ = run.events  # the rules have met every secret, so all of them can be masked
     exchanges = pair(run.messages)
     exchanges.sort(key=lambda item: (item.place.span.first_ns, item.place.span.first_frame))
     signed_in = SignedIn()
@@ -94,7 +93,6 @@ def _problem(request: HttpRequest | None, response: HttpResponse | None) -> str 
 
 def sip(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
-    _ = run.events  # as in `http`
     ladder = Ladder()
     for message in run.messages:
         if isinstance(message, SipMessage):
@@ -166,7 +164,6 @@ def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -
 
 def sip_dialogs(run: Session) -> Iterator[Row]:
     """One row a SIP dialog: a call, a subscription; by time of its first message."""
-    _ = run.events  # as in `http`
     for dialog in calls(m for m in run.messages if isinstance(m, SipMessage)):
         if dialog.first is None:
             continue

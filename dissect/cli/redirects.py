@@ -26,13 +26,15 @@ COLUMNS = ("chain", "hop", "time", "first_frame", "from", "status", "kind", "to"
 def redirects(captures: tuple[str, ...], format_: str, **options: Any) -> None:
     from dissect.cli.output import print_rows
     from dissect.redirects import redirects as rows
+    from dissect.stages.keep import with_redirects
 
     wanted, chosen_by = options.pop("fields"), take(options)
-    run = session(captures, **options)
-    found = list(chosen(rows(run), chosen_by, run))
+    warnings: list[str] = []
+    run = session(captures, keep=with_redirects, **options)
+    found = list(chosen(rows(run, warnings), chosen_by, run))
     columns: tuple[str, ...] = COLUMNS
     if wanted is not None:
         found = fields(found, wanted, KEYS["redirects"])
         columns = tuple(name.strip() for name in wanted.split(",") if name.strip())
-    warn(run)
+    warn(run, warnings)
     print_rows(found, format_, columns)

@@ -50,9 +50,11 @@ def _print(
     from dissect import device_rows
     from dissect import rows as makers
     from dissect.cli.output import print_rows
+    from dissect.stages.keep import only
 
     wanted, chosen_by = options.pop("fields", None), take(options)
-    run = session(captures, **options)
+    rules = rows not in WITHOUT_RULES or bool(chosen_by.get("actors"))
+    run = session(captures, keep=only(*_kinds(rows)), rules=rules, **options)
     maker = device_rows if rows in ("dhcp", "ntp") else makers
     make: Callable[..., Iterator[dict[str, Any]]] = getattr(maker, rows)
     found = list(chosen(make(run), chosen_by, run, words=rows == "dns"))
@@ -61,6 +63,24 @@ def _print(
         columns = [name.strip() for name in wanted.split(",") if name.strip()]
     warn(run)
     print_rows(found, format_, columns)
+
+
+WITHOUT_RULES = ("tls", "dns", "ntp")  # tables that hold no texts of messages
+
+
+def _kinds(rows: str) -> Sequence[type]:
+    """The messages that a table's rows are made of; those of `events` need none."""
+    from dissect import model
+
+    return {
+        "http": (model.HttpRequest, model.HttpResponse),
+        "sip": (model.SipMessage,),
+        "sip_dialogs": (model.SipMessage,),
+        "tls": (model.TlsConnection,),
+        "dns": (model.DnsMessage,),
+        "dhcp": (model.DhcpMessage,),
+        "ntp": (model.NtpMessage,),
+    }.get(rows, ())
 
 
 def _print_body(

@@ -54,6 +54,10 @@ class SecretBook:
                 if isinstance(part, Secret):
                     self.learn(part, capture, frame)
 
+    def knows(self, secret: Secret) -> bool:
+        """Whether a secret was met."""
+        return secret in self._seen
+
     def known(self) -> Iterator[Secret]:
         """The secrets that can be looked for in other texts: no short ones, no plain words."""
         return (secret for secret in self._seen if _worth_masking(secret))

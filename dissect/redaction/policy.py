@@ -42,17 +42,11 @@ class Policy:
 
     # ------------------------------------------------------------- what is met
 
-    def learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
-        """Note the secrets of a message, and what the forms in it ask for."""
-        capture = message.place.connection.capture
-        frame = message.place.span.first_frame
-        found = (
-            self._harvest.sip(message)
-            if isinstance(message, SipMessage)
-            else self._harvest.http(message)
-        )
-        for secret in list(found):
-            self.book.learn(secret, capture, frame)
+    def secrets_of(self, message: HttpRequest | HttpResponse | SipMessage) -> list[Secret]:
+        """The secrets of a message; what the forms in it ask for is learned with that."""
+        if isinstance(message, SipMessage):
+            return list(self._harvest.sip(message))
+        return list(self._harvest.http(message))
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
         """The secrets of known kinds in a body, whatever encodes them."""

@@ -70,6 +70,7 @@ class Served:
 
     def __init__(self) -> None:
         self._roles: dict[str, Role] = {}
+        self.learned = 0  # how often a form told something new
 
     def page(self, inputs: Iterable[Input]) -> None:
         """Learn from a page: in a form with a password field every text field is typed."""
@@ -120,6 +121,7 @@ class Served:
             return
         if before is None or _RANK[role] > _RANK[before]:
             self._roles[lower] = role
+            self.learned += 1
 
     def role(self, name: str) -> Role | None:
         return self._roles.get(name.lower()) if self._roles else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dissect.model import Fact
 from dissect.redaction import markup
 from dissect.redaction.book import secret
 from dissect.signin import saml
 from dissect.signin.azuread import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, got, sent
+from dissect.signin.rule import Found, Said, got, sent
 
 
 def token_posted(exchange: Exchange) -> Iterator[Found]:
@@ -30,12 +29,12 @@ def token_posted(exchange: Exchange) -> Iterator[Found]:
         yield got("wsfed.token.accepted", **user)
 
 
-def token_facts(wresult: str, at_ns: int) -> dict[str, Fact]:
+def token_facts(wresult: str, at_ns: int) -> dict[str, Said]:
     """Issuer, audience, user and validity of a RequestSecurityTokenResponse's assertion.
 
     `at_ns` is the moment of the message: the conditions are held against it.
     """
-    facts: dict[str, Fact] = {"wresult": secret("wresult", wresult)}
+    facts: dict[str, Said] = {"wresult": secret("wresult", wresult)}
     root = markup.xml(wresult)
     if root is None:
         facts["problem"] = "no well-formed XML"
