@@ -127,7 +127,7 @@ def test_every_error(
         ("memory", "dissect: there is not enough memory"),
         ("library", "dissect: the library hpack can't be loaded"),
         ("recursion", "dissect: the input is nested too deeply"),
-        ("SystemExit 0", "internal error, please report: SystemExit at rows.py:"),
+        ("SystemExit 0", "internal error, please report: SystemExit at tables/http.py:"),
     ],
 )
 def test_what_is_said(
