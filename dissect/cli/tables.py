@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from dissect.cli.body import print_body
 from dissect.cli.filters import chosen, fields, filters, take
 from dissect.cli.options import inputs, session, warn
 from dissect.tables import Table
+
+if TYPE_CHECKING:
+    from dissect.pipeline import Session
 
 FORMATS = click.option(
     "--format",
@@ -59,18 +62,22 @@ def _command(table: Table) -> click.Command:
 
 
 def print_table(
-    table: Table, captures: tuple[str, ...], format_: str, options: dict[str, Any]
+    wanted: Table | Callable[[Session], Table],
+    captures: tuple[str, ...],
+    format_: str,
+    options: dict[str, Any],
 ) -> None:
     """Print a table of `captures`; `options` are those of the command line."""
     from dissect.cli.output import print_rows
 
-    wanted, chosen_by = options.pop("fields", None), take(options)
+    only, chosen_by = options.pop("fields", None), take(options)
     run = session(captures, **options)
+    table = wanted if isinstance(wanted, Table) else wanted(run)
     found = list(chosen(table.rows(run), chosen_by, run, words=table.words))
     columns = table.shows
-    if wanted is not None:
-        found = fields(found, wanted, table.keys)
-        columns = tuple(name.strip() for name in wanted.split(",") if name.strip())
+    if only is not None:
+        found = fields(found, only, table.keys)
+        columns = tuple(name.strip() for name in only.split(",") if name.strip())
     warn(run)
     print_rows(found, format_, columns)
 

@@ -1,7 +1,7 @@
 """Tables: what a kind of message is as rows, each table declared once, with its columns.
 
 What is declared here is what JSON, CSV, the terminal, `--fields` and docs/tables.md show. A
-plugin's protocol brings a table of its own (`plugin.table`).
+plugin's protocol brings a table of its own (`plugin.table_of`).
 """
 
 from __future__ import annotations
@@ -11,21 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dissect.protocols.record import Column
+
 if TYPE_CHECKING:
     from dissect.pipeline import Session
 
+__all__ = ["COMMON", "NAMES", "Column", "Row", "Table", "table"]
+
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A key of a table's rows: `about` is what it holds, in words for the documents.
-
-    `wireshark` names the field of Wireshark's that holds the same, where there is one."""
-
-    name: str
-    about: str
-    wireshark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

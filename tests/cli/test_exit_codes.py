@@ -24,6 +24,7 @@ PLANTED: dict[str, tuple[list[str], str]] = {
         command: ([SIGNIN.phone], "dissect.pipeline.Session.messages")
         for command in ("http", "sip", "tls", "dns", "dhcp", "ntp", "redirects")
     },
+    "table": (["http", SIGNIN.phone], "dissect.pipeline.Session.messages"),
     "info": ([SIGNIN.phone], "dissect.overview.document"),
     "events": ([SIGNIN.phone], "dissect.pipeline.Session.events"),
     "flow": ([SIGNIN.phone], "dissect.pipeline.Session.charts"),
