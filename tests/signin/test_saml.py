@@ -241,7 +241,7 @@ RSTR = '<t:RequestSecurityTokenResponse xmlns:t="{ns}"><t:RequestedSecurityToken
     ],
 )
 def test_ws_federation_token_of_both_namespaces(namespace: str) -> None:
-    facts = wsfed.token_facts(RSTR.format(ns=namespace, token=SAML11), round(NOON * 1e9))
+    facts = saml.token_facts(RSTR.format(ns=namespace, token=SAML11), round(NOON * 1e9))
     assert facts["saml"] == "1.1"
     assert facts["issuer"] == "http://sts.test/adfs/services/trust"
     assert facts["authn_method"] == "password"
