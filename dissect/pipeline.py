@@ -7,7 +7,7 @@ nothing and never exits.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dissect.engines import Reading
 from dissect.flow.definition import Definition
@@ -20,6 +20,9 @@ from dissect.stages.logs import Log
 from dissect.stages.notes import Notes
 from dissect.stages.options import Options, bind_key_logs, found_beside, split_binding
 from dissect.stages.packets import Packets
+
+if TYPE_CHECKING:
+    from dissect.signin.hops import Hop
 
 __all__ = ["Options", "Session", "bind_key_logs", "found_beside", "split_binding"]
 
@@ -43,6 +46,11 @@ class Session:
         self.policy = Policy(options.reveal, options.opened)
         self.book = self.policy.book
         self._keep, self._rules = keep, rules
+
+    def keeping(self, keep: Keep, rules: bool = True) -> Session:
+        """This session, told before it reads what is wanted of messages."""
+        self._keep, self._rules = keep, rules
+        return self
 
     @property
     def names(self) -> list[str]:
@@ -110,6 +118,15 @@ class Session:
         from dissect.stages.logs import handshakes
 
         return handshakes(self._found.logs)
+
+    @cached_property
+    def hops(self) -> tuple[list[Hop], list[str]]:
+        """Redirects from host to host, and which bounds were reached when they were looked for."""
+        from dissect.signin.exchange import pair
+        from dissect.signin.hops import hops
+
+        warnings: list[str] = []
+        return hops(pair(self.messages), warnings), warnings
 
     @property
     def clocks(self) -> list[Offset]:

@@ -40,9 +40,8 @@ def check(
         captures,
         outputs=[golden] if update else [],
         also=[] if update else [golden],
-        keep=nothing,
         **options,
-    )
+    ).keeping(nothing)
     if update:
         _check_golden(golden)
     document = _document(run)
@@ -103,7 +102,7 @@ def _flows(source: str) -> list[dict[str, Any]]:
         from dissect.cli.faults import note
         from dissect.stages.keep import nothing
 
-        run = session(captures, phone_logs=logs, keep=nothing)
+        run = session(captures, phone_logs=logs).keeping(nothing)
         document = _document(run)
         note(run.faults)
     flows = document.get("flows")

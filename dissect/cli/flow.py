@@ -58,7 +58,7 @@ def flow(
 
     bodies = any(path.lower().endswith(WITH_BODIES) for path in outputs)
     keep = everything if bodies or anonymize else nothing
-    run = session(captures, phone_logs=phone_logs, outputs=outputs, keep=keep, **options)
+    run = session(captures, phone_logs=phone_logs, outputs=outputs, **options).keeping(keep)
     _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)

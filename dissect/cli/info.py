@@ -27,7 +27,7 @@ def info(captures: tuple[str, ...], format_: str, **options: Any) -> None:
     from dissect.render.escape import json_text, visible
     from dissect.stages.keep import overview
 
-    run = session(captures, keep=overview(), rules=False, **options)
+    run = session(captures, **options).keeping(overview(), rules=False)
     found = document(run)
     note(run.faults)
     if format_ == "json":

@@ -15,7 +15,6 @@ import click
 if TYPE_CHECKING:
     from dissect.model import Anomaly
     from dissect.pipeline import Session
-    from dissect.stages.keep import Keep
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +71,7 @@ _CLOCKS = click.option(
     metavar="CAPTURE=OFFSET",
     help="Add to a capture's times: seconds (-1.5), or h:mm:ss.",
 )
-_PLUGINS = click.option(
+PLUGINS = click.option(
     "--plugin",
     "plugins",
     multiple=True,
@@ -111,7 +110,7 @@ _SHOW_VALUE = click.option(
 def inputs(required: bool = True) -> Callable[[F], F]:
     """CAPTURE..., key logs and keys, engine, --clock, --plugin, --reveal, --show-value."""
     captures = click.argument("captures", nargs=-1, required=required, metavar="CAPTURE...")
-    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, _PLUGINS, _REVEAL, _SHOW_VALUE)
+    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, PLUGINS, _REVEAL, _SHOW_VALUE)
 
 
 def sources(function: F) -> F:
@@ -146,18 +145,14 @@ def session(
     opened: Sequence[str] = (),
     outputs: Sequence[str] = (),
     also: Sequence[str] = (),
-    keep: Keep | None = None,
-    rules: bool = True,
 ) -> Session:
     """A session for these options, which will write to `outputs` and reads `also` besides.
-    `keep` is what is needed of messages (None: all), `rules` whether events are.
 
     Raises UsageError for options that can't be read, and where an output is an input.
     """
     from dissect import places
     from dissect.cli.passwords import passwords
     from dissect.pipeline import Options, Session
-    from dissect.stages.keep import everything
 
     check_standard_input(captures)
     for item in key_logs:
@@ -182,7 +177,7 @@ def session(
     )
     places.check(asked, outputs, [*also, *([rsa_password] if rsa_password else [])])
     asked = replace(asked, rsa_passwords=passwords(rsa_keys, rsa_password))
-    run = Session(asked, keep or everything, rules)
+    run = Session(asked)
     _check_actors(run)
     return run
 

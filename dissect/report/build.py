@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from dissect.model import SipMessage, Source, TlsConnection
 from dissect.pipeline import Session
-from dissect.redirects import redirects
 from dissect.render.details import (
     AnomalyView,
     Details,
@@ -23,6 +22,7 @@ from dissect.report.environment import environment, key_logs
 from dissect.report.messages import Views
 from dissect.report.shown import Shown
 from dissect.signin.exchange import Exchange, pair
+from dissect.tables.redirects import rows as redirects
 
 MAX_MESSAGES = 6000  # with headers and body
 MAX_CHARACTERS = 12_000_000  # of all headers and bodies
@@ -55,7 +55,6 @@ class _Builder:
         self.run = run
         self.shown = Shown(run)
         self.left_out: list[str] = []
-        self.warnings: list[str] = []
 
     def details(self, wanted: set[Key]) -> Details:
         run = self.run
@@ -128,7 +127,7 @@ class _Builder:
             )
 
     def _hops(self) -> Iterator[HopView]:
-        for row in redirects(self.run, self.warnings):
+        for row in redirects(self.run):
             cookies = [f"cookie {name}" for name in row["cookies"]]
             source = Source(
                 row["capture"], row["first_frame"], row["last_frame"], row["stream"],
@@ -188,7 +187,7 @@ class _Builder:
             )
 
     def _clocks(self) -> Iterator[str]:
-        for line in (*self.run.diagnostics, *self.warnings):
+        for line in (*self.run.diagnostics, *self.run.hops[1]):
             yield self.run.policy.scrub(line)
 
     def _anomalies(self) -> Iterator[AnomalyView]:

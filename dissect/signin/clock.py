@@ -6,27 +6,12 @@ clock misleads whoever compares it with a server's log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator
 
-from dissect.model import Fact, SipMessage
+from dissect.model import SipMessage
+from dissect.signin.dates import apart, compared, moment
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Said, Timed
-
-ALLOWED_S = 300  # a difference that Kerberos, SAML and token services commonly bear
-
-
-def moment(date: str) -> float | None:
-    """What a Date field says, in seconds since 1970; None if it is no date.
-
-    Where it names no zone (asctime's form, `-0000`) it is GMT (RFC 9110 §5.6.7, RFC 3261 §20.17).
-    """
-    try:
-        said = parsedate_to_datetime(date)
-    except (ValueError, OverflowError):
-        return None  # an unreadable Date tells nothing
-    return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+from dissect.signin.rule import Found
 
 
 def http(exchange: Exchange) -> Iterator[Found]:
@@ -63,34 +48,6 @@ def _skew(date: str, age: int, at_ns: int) -> Iterator[Found]:
         True,
         server_date=date.strip()[:60],
     )
-
-
-def apart(
-    name: str,
-    at_ns: int,
-    seconds: Callable[[int], int],
-    words: Callable[[int], str],
-    of_response: bool = False,
-    **more: Fact,
-) -> Found:
-    """An event that there is if two clocks are too far apart: by `seconds` at a moment (ns), in
-    `words`."""
-
-    def much(ns: int) -> int | None:
-        found = seconds(ns)
-        return found if abs(found) > ALLOWED_S else None
-
-    def text(ns: int) -> str | None:
-        found = much(ns)
-        return None if found is None else words(found)
-
-    facts: dict[str, Said] = {"seconds": Timed(at_ns, much), **more, "text": Timed(at_ns, text)}
-    return Found(name, of_response, facts, only_with="seconds")
-
-
-def compared(seconds: int) -> str:
-    """`90 s ahead of`, `90 s behind`."""
-    return f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'}"
 
 
 RULES = (http,)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import DhcpMessage, Fact, NtpMessage
-from dissect.signin.clock import ALLOWED_S, apart, compared
+from dissect.signin.dates import ALLOWED_S, apart, compared
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 

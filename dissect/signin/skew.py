@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dissect.model import Event, Fact
-from dissect.signin.clock import apart
+from dissect.signin.dates import apart
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found
 

@@ -13,7 +13,7 @@ import pytest
 
 from dissect.model import Secret
 from dissect.redaction import layers
-from dissect.signin import saml, saml_bindings, wsfed, wstrust
+from dissect.signin import saml, saml_bindings, wstrust
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule, settled
 from tests.signin.build import exchange, play
@@ -245,7 +245,7 @@ RSTR = '<t:RequestSecurityTokenResponse xmlns:t="{ns}"><t:RequestedSecurityToken
 )
 def test_ws_federation_token_of_both_namespaces(namespace: str) -> None:
     token = RSTR.format(ns=namespace, token=SAML11)
-    facts = settled(wsfed.token_facts(token, round(NOON * 1e9)))
+    facts = settled(saml.token_facts(token, round(NOON * 1e9)))
     assert facts["saml"] == "1.1"
     assert facts["issuer"] == "http://sts.test/adfs/services/trust"
     assert facts["authn_method"] == "password"
