@@ -41,6 +41,8 @@ class SecretBook:
         place = (capture, frame)
         known = self._seen.get(secret)
         if known is None or place < known:
+            # Anew, so that what one message tells is numbered in its order, whoever came first.
+            self._seen.pop(secret, None)
             self._seen[secret] = place
             self._labels = None
         return secret

@@ -69,15 +69,20 @@ class Drafts:
         self._ready: list[tuple[Origin, Connection, int, Event]] = []
         self._waiting: list[Draft] = []
         self._servers: dict[Stream, tuple[Origin, str]] = {}
+        self._nameless: set[Stream] = set()
         self._names: dict[str, dict[tuple[int, str], Origin]] = {}
         self._number = 0
 
     def add(self, origin: Origin, connection: Connection, serial: int, event: Event) -> None:
         """An event that depends on no clock."""
+        if event.host is None:
+            self._nameless.add(stream_of(connection))
         self._number += 1
         self._ready.append((origin._replace(number=self._number), connection, serial, event))
 
     def wait(self, draft: Draft) -> None:
+        """What may become an event once the clock is known."""
+        self._nameless.add(stream_of(draft.connection))
         self._number += 1
         self._waiting.append(draft._replace(origin=draft.origin._replace(number=self._number)))
 
@@ -88,9 +93,12 @@ class Drafts:
 
     # ------------------------------------------------------------------ names
 
-    def server(self, connection: Connection, name: str, origin: Origin) -> None:
-        """The server name of a connection; the first one counts."""
+    def server(self, connection: Connection, name: str, origin: Origin, always: bool) -> None:
+        """The server name of a connection, which is told when it ends; the first one counts. If
+        not `always`, it is kept only where an event of the connection lacks one."""
         key = stream_of(connection)
+        if not always and key not in self._nameless:
+            return
         known = self._servers.get(key)
         if known is None or origin < known[0]:
             self._servers[key] = origin, name

@@ -47,6 +47,7 @@ class Met:
         there = self._seen.setdefault(stream_of(place.connection), {})
         known = there.get(secret)
         if known is None or frame < known[0]:
+            there.pop(secret, None)  # as `SecretBook.learn`
             there[secret] = frame, serial
 
     def posted(self, message: HttpRequest, serial: int) -> None:

@@ -7,7 +7,6 @@ events, until its exchange is complete. What only all of them tell is put right 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from dissect.errors import PASSED
 from dissect.model import (
@@ -209,8 +208,14 @@ class Recogniser:
                     if message is not None:
                         serial = exchange.serials[found.of_response]
                         facts = {**self._target(exchange), **found.facts}
-                        told = replace(found, facts=facts)
-                        self._emitter.found(told, message.place, exchange.host, serial)
+                        self._emitter.emit(
+                            found.name,
+                            message.place,
+                            exchange.host,
+                            facts,
+                            serial=serial,
+                            only_with=found.only_with,
+                        )
             except PASSED:
                 raise
             except Exception as error:
@@ -255,7 +260,11 @@ class Recogniser:
     def _tls(self, row: TlsConnection) -> None:
         connection = row.place.connection
         if row.server_name and connection.transport == "tcp":
-            self._emitter.drafts.server(connection, row.server_name.lower(), self._emitter.now)
+            # Of a connection that was read the events came before; of others TCP may tell an end.
+            always = row.decrypted != "full"
+            self._emitter.drafts.server(
+                connection, row.server_name.lower(), self._emitter.now, always
+            )
         self._polls.add(row, self._emitter.now.serial)
         for name, facts in network.tls(row):
             place = row.place
