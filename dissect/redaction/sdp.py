@@ -48,35 +48,37 @@ _PROFILE = re.compile(r"[0-9A-Fa-f]{6}")
 _FIELDS = frozenset({"ufrag", "pwd", "password"})  # of a candidate, what they lead is secret
 # Parameters of codecs (IANA, "Media Types") that are numbers, and what they may say in words.
 _CODEC_NUMBERS = _set(
-    "mode mode-set mode-change-period mode-change-neighbor mode-change-capability octet-align crc",
-    "robust-sorting interleaving channels max-red bitrate ptime maxptime minptime stereo",
-    "sprop-stereo useinbandfec usedtx cbr maxaveragebitrate maxplaybackrate sprop-maxcapturerate",
-    "packetization-mode max-mbps max-smbps max-fs max-cpb max-dpb max-br max-fr level-idx tier-flag",
-    "level-asymmetry-allowed sar-understood sar-supported profile profile-id level-id apt rtx-time",
-    "repair-window size cif qcif sqcif cif4 cif16 qp vbr cng ebw br bw dtx hf-only ch-aw-recv",
-    "vbr-rate speed max-bitrate x-google-min-bitrate x-google-max-bitrate x-google-start-bitrate",
-    "capture-width capture-height max-packet-rate fbr sprop-interleaving-depth streamtype",
+    "mode mode-set mode-change-period mode-change-neighbor mode-change-capability octet-align",
+    "crc robust-sorting interleaving channels max-red bitrate ptime maxptime minptime stereo",
+    "sprop-stereo useinbandfec usedtx cbr maxaveragebitrate maxplaybackrate",
+    "sprop-maxcapturerate packetization-mode max-mbps max-smbps max-fs max-cpb max-dpb max-br",
+    "max-fr level-idx tier-flag level-asymmetry-allowed sar-understood sar-supported profile",
+    "profile-id level-id apt rtx-time repair-window size cif qcif sqcif cif4 cif16 qp vbr cng",
+    "ebw br bw dtx hf-only ch-aw-recv vbr-rate speed max-bitrate x-google-min-bitrate",
+    "x-google-max-bitrate x-google-start-bitrate capture-width capture-height max-packet-rate",
+    "fbr sprop-interleaving-depth streamtype",
 )
 _WORDS = _set(
-    "in ip4 ip6 udp tcp tls dtls sctp rtp rtcp avp savp avpf savpf msrp udptl bfcp tcp-so tcp-act",
-    "tcp-pass typ host srflx prflx relay raddr rport generation network-id network-cost tcptype",
-    "active passive so actpass holdconn sha-1 sha-224 sha-256 sha-384 sha-512 md5 bundle ls fid fec",
-    "fec-fr sim ddup cs nack pli fir ccm tmmbr tstr vbcm goog-remb transport-cc trr-int rpsi sli ack",
-    "app cname msid label mslabel semantic wms audio video text application message data image main",
-    "slides applicationsharing applicationsharing-video main-video panoramic-video x-data new",
-    "existing trickle renomination ice2 send recv sendrecv sendonly recvonly inactive all none yes",
-    "no on off true false t38 transferredtcf localtcf t38udpredundancy t38udpfec t38udpnoecc both",
-    "stat-summary voip-metrics rcvr-rtt pkt-loss-rle pkt-dup-rle pkt-rcpt-times portrait landscape",
-    "seascape broadcast meeting moderated test h332 utf-8 iso-8859-1 us-ascii c-only s-only c-s",
-    "incl excl webrtc-datachannel alt altc en de fr es it nl en-us en-gb supported rejected optional",
-    "required ufrag foundation pwd password annexb annexa",
-    # Codecs (IANA, "RTP payload format media types") and Microsoft's.
-    "pcmu pcma g722 g7221 g723 g726-16 g726-24 g726-32 g726-40 g728 g729 g7291 gsm gsm-efr gsm-hr-08",
-    "ilbc opus speex silk silk16 amr amr-wb amr-wb+ evs l8 l16 l24 dvi4 lpc qcelp mpa vdvi aal2-g726-32",
-    "cn telephone-event tone red parityfec ulpfec flexfec-03 rtx x-ulpfecuc siren sirenlpr siren14 siren22",
-    "x-msrta x-rtvc1 x-h264uc h261 h263 h263-1998 h263-2000 h264 h264-svc h265 vp8 vp9 av1 av1x jpeg",
-    "mp4a-latm mpeg4-generic mpv mp4v-es t140 t38fax isac g711 aac-ld bv16 bv32 smpte2110 x-data",
-    "baresip",
+    "in ip4 ip6 udp tcp tls dtls sctp rtp rtcp avp savp avpf savpf msrp udptl bfcp tcp-so",
+    "tcp-act tcp-pass typ host srflx prflx relay raddr rport generation network-id",
+    "network-cost tcptype active passive so actpass holdconn sha-1 sha-224 sha-256 sha-384",
+    "sha-512 md5 bundle ls fid fec fec-fr sim ddup cs nack pli fir ccm tmmbr tstr vbcm",
+    "goog-remb transport-cc trr-int rpsi sli ack app cname msid label mslabel semantic wms",
+    "audio video text application message data image main slides applicationsharing",
+    "applicationsharing-video main-video panoramic-video x-data new existing trickle",
+    "renomination ice2 send recv sendrecv sendonly recvonly inactive all none yes no on off",
+    "true false t38 transferredtcf localtcf t38udpredundancy t38udpfec t38udpnoecc both",
+    "stat-summary voip-metrics rcvr-rtt pkt-loss-rle pkt-dup-rle pkt-rcpt-times portrait",
+    "landscape seascape broadcast meeting moderated test h332 utf-8 iso-8859-1 us-ascii",
+    "c-only s-only c-s incl excl webrtc-datachannel alt altc en de fr es it nl en-us en-gb",
+    "supported rejected optional required ufrag foundation pwd password annexb annexa",
+    # Codecs (IANA, RTP payload format media types) and Microsoft's.
+    "pcmu pcma g722 g7221 g723 g726-16 g726-24 g726-32 g726-40 g728 g729 g7291 gsm gsm-efr",
+    "gsm-hr-08 ilbc opus speex silk silk16 amr amr-wb amr-wb+ evs l8 l16 l24 dvi4 lpc qcelp",
+    "mpa vdvi aal2-g726-32 cn telephone-event tone red parityfec ulpfec flexfec-03 rtx",
+    "x-ulpfecuc siren sirenlpr siren14 siren22 x-msrta x-rtvc1 x-h264uc h261 h263 h263-1998",
+    "h263-2000 h264 h264-svc h265 vp8 vp9 av1 av1x jpeg mp4a-latm mpeg4-generic mpv mp4v-es",
+    "t140 t38fax isac g711 aac-ld bv16 bv32 smpte2110 x-data baresip",
 )  # fmt: skip
 
 
@@ -179,11 +181,11 @@ def _parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
     lower = name.lower()
     atoms = _ATOMS.split(value)
     number = all(_NUMBER.fullmatch(a) or _ATOMS.fullmatch(a) for a in atoms if a)
-    if lower in _CODEC_NUMBERS and number:
-        yield value
-    elif lower == "profile-level-id" and _PROFILE.fullmatch(value):
-        yield value
-    elif value.lower() in _WORDS and kind_by_words(name) is None:
+    if (
+        (lower in _CODEC_NUMBERS and number)
+        or (lower == "profile-level-id" and _PROFILE.fullmatch(value))
+        or (value.lower() in _WORDS and kind_by_words(name) is None)
+    ):
         yield value
     else:
         yield from judge.value("sip", name, value)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from dissect.model import UNKNOWN, Secret
 from dissect.redaction import forms
 from dissect.redaction.harmless import SIP
-from dissect.redaction.kinds import kind_by_words, kind_of
+from dissect.redaction.kinds import kind_of
 
 if TYPE_CHECKING:
     from dissect.redaction.judge import Judge, Part
