@@ -26,6 +26,8 @@ from dissect.redaction.harvest import BODY_LIMIT, Harvest
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Served
 
+MAX_CALLS = 100_000  # Call-IDs that are remembered; a dialog that is named by another is hidden
+
 
 class Policy:
     """`opened` are names whose values the user wants to see (`--show-value`); `reveal` shows
@@ -47,6 +49,8 @@ class Policy:
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
         if isinstance(message, SipMessage):
+            if len(self.judge.calls) < MAX_CALLS:
+                self.judge.calls.add((message.header("call-id") or "").strip())
             for secret in list(sip_secrets.credentials(message)):
                 self.book.learn(secret, capture, frame, credential=True)
             found = self._harvest.sip(message)

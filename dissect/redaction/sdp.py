@@ -181,10 +181,11 @@ def _parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
     lower = name.lower()
     atoms = _ATOMS.split(value)
     number = all(_NUMBER.fullmatch(a) or _ATOMS.fullmatch(a) for a in atoms if a)
+    word = value.lower() in _WORDS and kind_by_words(name) is None
     if (
         (lower in _CODEC_NUMBERS and number)
+        or word
         or (lower == "profile-level-id" and _PROFILE.fullmatch(value))
-        or (value.lower() in _WORDS and kind_by_words(name) is None)
     ):
         yield value
     else:
