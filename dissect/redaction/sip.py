@@ -41,6 +41,7 @@ _ROLES = frozenset({"orig", "term", "mo", "mt"})  # of a session in IMS (3GPP TS
 _INSTANCE = re.compile(
     r"urn:uuid:[0-9a-f]{1,8}(?:-[0-9a-f]{1,12}){1,4}|urn:gsma:imei:[\d-]{1,20}", re.I
 )
+_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")  # a token (RFC 3261 §25.1)
 _SERVICE = re.compile(r"[a-z]{2,8}(?:[.-][a-z]{2,8})?")
 
 
@@ -113,6 +114,9 @@ def _parameter(judge: Judge, token: str) -> Iterator[Part]:
     name, equals, value = token.partition("=")
     if not equals:
         yield judge.flag(token)
+        return
+    if forms.padded(token.strip()) or not _NAME.fullmatch(name.strip()):
+        yield Secret(UNKNOWN, token)  # base64, its padding taken for the sign after a name
         return
     bare = name.strip().lower()
     content = value.strip()
