@@ -19,7 +19,7 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, forms, options, sip, sip_secrets
+from dissect.redaction import facts, fields, forms, options, sdp, sip, sip_secrets
 from dissect.redaction.bodies import Bodies, media_type
 from dissect.redaction.book import SecretBook
 from dissect.redaction.harvest import BODY_LIMIT, Harvest
@@ -119,6 +119,10 @@ class Policy:
     def form(self, content: str) -> list[tuple[str, Part, list[Part]]]:
         """The fields of a urlencoded form: name, name as it may be shown, value."""
         return self._bodies.form(content)
+
+    def media(self, text: str) -> Text:
+        """What a session description says of one stream: kind, address, formats."""
+        return texts(sdp.tokens(self.judge, text))
 
     def option(self, place: str, value: bytes | str) -> Text | str:
         """A DHCP option by its code."""

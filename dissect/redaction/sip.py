@@ -185,7 +185,7 @@ def uri(judge: Judge, text: str, *, field: str = "") -> Iterator[Part]:
         yield ";"
         yield from _parameter(judge, item) if item else ("",)
     if mark:
-        yield from (mark, *judge.query(headers, 1).parts)
+        yield from (mark, *judge.query(headers, 1, place="field").parts)
 
 
 def _reference(text: str) -> Iterator[Part]:
