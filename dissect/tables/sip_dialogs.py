@@ -41,7 +41,7 @@ def rows(run: Session) -> Iterator[Row]:
         row.update(
             dialog=dialog.number,
             method=dialog.method,
-            call_id=dialog.call_id,
+            call_id=run.policy.show(run.policy.header("call-id", dialog.call_id, sip_message=True)),
             **{"from": _uri(run, dialog.caller), "to": _uri(run, dialog.callee)},
             state=dialog.state,
             status=dialog.status,
@@ -49,7 +49,7 @@ def rows(run: Session) -> Iterator[Row]:
             ended=rfc3339(dialog.ended_ns) if dialog.ended_ns is not None else None,
             ended_by=dialog.ended_by,
             messages=dialog.messages,
-            media=[run.policy.scrub(item) for item in dialog.media],
+            media=[run.policy.show(run.policy.media(item)) for item in dialog.media],
         )
         row["last_frame"] = dialog.last_frame
         yield row
