@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import UNKNOWN, Headers, Secret, Text, wire_text
-from dissect.redaction import field_names, forms, sip
+from dissect.redaction import field_names, field_values, forms, sip
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.kinds import kind_by_words, kind_of
 from dissect.redaction.structured import PARAMETER, diagnostics, plain, structured
@@ -76,9 +76,11 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
     elif field in field_names.DIAGNOSTICS:
         yield from diagnostics(judge, value)
     elif field in field_names.STRUCTURED:
-        yield from structured(judge, value)
-    elif field in field_names.PLAIN or (sip_message and field in field_names.SIP_PLAIN):
+        yield from structured(judge, field, value)
+    elif sip_message and field in field_names.SIP_PLAIN:
         yield from plain(value)
+    elif field in field_names.PLAIN:
+        yield from field_values.value(field, value)
     elif field in field_names.SENTENCES or (sip_message and field in field_names.SIP_SENTENCES):
         yield from judge.words(value)
     else:
@@ -96,6 +98,10 @@ def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:
         delay, url, address = re.split(r"((?i:url\s{0,4}=\s{0,4})|$)", value, maxsplit=1)
         yield delay if re.fullmatch(r"[\s\d.;,]{0,20}", delay) else Secret(UNKNOWN, delay)
         yield from (url, *judge.url(address).parts)
+    elif value in ("*", "null"):  # of the Fetch standard's fields
+        yield value
+    elif field == "soapaction" and value[:1] == '"' == value[-1:] and len(value) > 1:
+        yield from ('"', *judge.url(value[1:-1]).parts, '"')
     elif _ADDRESS.match(value):
         yield from judge.url(value).parts
     else:

@@ -84,6 +84,11 @@ class Policy:
         """The value of a query parameter."""
         return texts(self.judge.value("query", name, value))
 
+    def items(self, query: str) -> Iterator[tuple[Text, Text]]:
+        """Name and value of each item of a query; what has no value may be one."""
+        for name, value in self.judge.items(query):
+            yield texts([name]), texts(value)
+
     def header(self, name: str, value: str, sip_message: bool = False) -> Text:
         return fields.header(self.judge, name, value, sip_message)
 

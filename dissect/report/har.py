@@ -110,10 +110,10 @@ def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
         url = f"https://{target}/"
     query = [
         {
-            "name": visible(shown.show(shown.policy.name(name))),
-            "value": visible(shown.show(shown.policy.value(name, value))),
+            "name": visible(shown.show(name)),
+            "value": visible(shown.show(value)),
         }
-        for name, value in pairs(request.query)
+        for name, value in shown.policy.items(request.query)
     ]
     found: dict[str, Any] = {
         "method": visible(request.method),
