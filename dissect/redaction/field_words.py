@@ -22,7 +22,8 @@ METHODS = _set(
 # Of fields whose values are words, numbers or names of other fields.
 _COMMON = _set(
     "* 0 1 ?0 ?1 true false none no yes on off bytes deny sameorigin allow-from nosniff noopen",
-    "same-origin same-site cross-site cross-origin require-corp credentialless unsafe-none null all any",
+    "same-origin same-site cross-site cross-origin require-corp credentialless unsafe-none null",
+    "all any",
     "same-origin-allow-popups noopener-allow-popups noopener master-only by-content-type",
     "by-ftp-filename no-referrer no-referrer-when-downgrade origin origin-when-cross-origin",
     "strict-origin strict-origin-when-cross-origin unsafe-url",
@@ -89,7 +90,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "type": MEMBERS["content-disposition"], "odata.metadata": _set("none minimal full"),
     "odata": _set("verbose nometadata minimalmetadata fullmetadata"),
     "odata.streaming": _set("true false"), "ieee754compatible": _set("true false"),
-    "v": _set("b2 b3"), "for": _set("unknown _hidden"), "by": _set("unknown"), "priority": _set("u i"),
+    "v": _set("b2 b3"), "for": _set("unknown _hidden"), "by": _set("unknown"),
 }  # fmt: skip
 # Brands of browsers in Sec-CH-UA; one of them is made up anew with each version.
 BRANDS = _set("chromium google_chrome microsoft_edge opera brave vivaldi yandex yabrowser"

@@ -150,18 +150,21 @@ def _cookie(value: str) -> Iterator[Part]:
     for index, item in enumerate(value.split(";")):
         name, equals, content = item.strip().partition("=")
         yield "; " if index else ""
-        if equals:
+        if equals and not forms.padded(item.strip()):
             yield name + "="
             yield Secret("cookie", content) if content else ""
         elif name:
-            yield Secret("cookie", name)
+            yield Secret("cookie", item.strip())
 
 
 def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
     first, semicolon, attributes = value.partition(";")
-    name, _, content = first.strip().partition("=")
-    yield name + "="
-    yield Secret("cookie", content) if content else ""
+    name, equals, content = first.strip().partition("=")
+    if not equals or forms.padded(first.strip()):
+        yield Secret("cookie", first) if first else ""  # a value without a name (RFC 6265bis §5.6)
+    else:
+        yield name + "="
+        yield Secret("cookie", content) if content else ""
     yield semicolon
     for index, item in enumerate(attributes.split(";") if attributes else ()):
         yield ";" if index else ""
@@ -169,11 +172,25 @@ def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
         known = attribute.strip().lower()
         yield attribute + equals if equals else judge.flag(attribute)
         if known == "path":
-            yield from judge.path(inner)
-        elif known not in field_names.COOKIE_ATTRIBUTES and inner:
+            for piece, known_path in judge.paths.pieces(inner):
+                yield from judge.path(piece) if known_path else [Secret(UNKNOWN, piece)]
+        elif inner and not _is_attribute(known, inner.strip(' "')):
             yield Secret(UNKNOWN, inner)
         else:
             yield inner
+
+
+def _is_attribute(name: str, content: str) -> bool:
+    """Whether an attribute of a cookie has the value that RFC 6265 §4.1 gives it."""
+    if name not in field_names.COOKIE_ATTRIBUTES:
+        return False
+    if name == "max-age":
+        return re.fullmatch(r"-?\d{0,12}", content) is not None
+    domain = name == "domain" and forms.host(content.lower().removeprefix("."))
+    return domain or content.lower() in _COOKIE_WORDS or forms.harmless(content)
+
+
+_COOKIE_WORDS = frozenset({"", "lax", "strict", "none", "low", "medium", "high"})
 
 
 def subprotocols(value: str) -> Iterator[Part]:
@@ -281,7 +298,7 @@ def cookies(value: str) -> Iterator[tuple[str, Secret]]:
     """Name and value of each cookie in a Cookie field; the value is always secret."""
     for item in value.split(";"):
         name, equals, content = item.strip().partition("=")
-        if equals and content:
+        if equals and content and not forms.padded(item.strip()):
             yield name, Secret("cookie", content)
 
 

@@ -16,6 +16,7 @@ from dissect.redaction import forms, layers, sentences
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
+from dissect.redaction.paths import Paths
 
 Part = str | Secret
 
@@ -47,6 +48,7 @@ class Judge:
     def __init__(self, opened: Iterable[str] = ()) -> None:
         self.opened = frozenset(name.lower() for name in opened)
         self.kept: set[str] = set()
+        self.paths = Paths()
 
     # ------------------------------------------------------------- values
 

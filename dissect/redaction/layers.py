@@ -93,7 +93,7 @@ def _base64(value: str) -> str | None:
 
 
 def holds_text(value: str) -> bool:
-    """Whether hexadecimal or base64, compressed or not, hides a text of `SMALLEST` bytes or more."""
+    """Whether hexadecimal or base64, compressed or not, hides a text (of `SMALLEST` bytes)."""
     return any(_readable(inner) for raw in _raw(value) for inner in (raw, _inflated(raw)))
 
 

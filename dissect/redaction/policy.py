@@ -44,6 +44,8 @@ class Policy:
 
     def learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
         """Note the secrets of a message, and what the forms in it ask for."""
+        if isinstance(message, HttpRequest):
+            self.judge.paths.note(message.path.partition("?")[0])
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
         found = (

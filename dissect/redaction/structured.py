@@ -107,11 +107,11 @@ def _is_member(field: str, bare: str) -> bool:
 def _parameter(judge: Judge, field: str, name: str, content: str) -> Iterator[Part]:
     if name in _FIELD_LISTS:
         yield from field_values.fields(content)
-    elif content.lower() in field_words.PARAMETERS.get(name, ()):
-        yield content
-    elif field == "alt-svc" and _ALTERNATIVE.fullmatch(content):
-        yield content
-    elif name in field_names.STRUCTURED_PARAMETERS and _is_parameter(name, content):
+    elif (
+        content.lower() in field_words.PARAMETERS.get(name, ())
+        or (field == "alt-svc" and _ALTERNATIVE.fullmatch(content))
+        or (name in field_names.STRUCTURED_PARAMETERS and _is_parameter(name, content))
+    ):
         yield content
     else:
         yield from judge.value("field", name if name not in _FREE else "", content)

@@ -16,7 +16,6 @@ import dissect
 from dissect.model import Headers, HttpRequest, HttpResponse, Secret, Text, wire_text
 from dissect.pipeline import Session
 from dissect.redaction.fields import cookies, set_cookie
-from dissect.redaction.judge import pairs
 from dissect.render.escape import json_text, visible
 from dissect.report.anonymous import Anonymous
 from dissect.report.shown import Shown
