@@ -104,7 +104,7 @@ def sip(run: Session) -> Iterator[Row]:
 def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
     row = common(run, message.place)
     found = legs(message.headers, message.tls_dsk)
-    raw = next(filter(None, map(message.header, _DIAGNOSTIC_FIELDS)), None)
+    told = next(filter(message.header, _DIAGNOSTIC_FIELDS), "")
     reasons = diagnostics(message)
     media = [
         str(item)
@@ -118,12 +118,12 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         reason=run.policy.show(run.policy.words(message.reason))
         if message.kind == "response"
         else None,
-        call_id=message.header("call-id"),
-        cseq=message.header("cseq"),
-        **{"from": _address(run, message, "from"), "to": _address(run, message, "to")},
+        call_id=_field(run, message, "call-id"),
+        cseq=_field(run, message, "cseq"),
+        **{"from": _field(run, message, "from"), "to": _field(run, message, "to")},
         transport=message.transport,
         auth=schemes(found),
-        diagnostics=run.policy.show(run.policy.words(raw)) if raw else None,
+        diagnostics=_field(run, message, told) if told else None,
         retransmission=message.retransmission,
         auth_legs=[str(leg) for leg in found],
         explanation=_explanation(run, message, reasons),
@@ -139,8 +139,8 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
 _DIAGNOSTIC_FIELDS = ("ms-diagnostics", "ms-diagnostics-public", "warning")
 
 
-def _address(run: Session, message: SipMessage, name: str) -> str | None:
-    """A From or To value; a password in its URI is masked."""
+def _field(run: Session, message: SipMessage, name: str) -> str | None:
+    """A field's value; what is not known to be harmless in it is masked."""
     value = message.header(name)
     return (
         run.policy.show(run.policy.header(name, value, sip_message=True))
@@ -174,7 +174,7 @@ def sip_dialogs(run: Session) -> Iterator[Row]:
         row.update(
             dialog=dialog.number,
             method=dialog.method,
-            call_id=dialog.call_id,
+            call_id=run.policy.show(run.policy.header("call-id", dialog.call_id, sip_message=True)),
             **{"from": _uri(run, dialog.caller), "to": _uri(run, dialog.callee)},
             state=dialog.state,
             status=dialog.status,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
 from dissect.model import Body, Text
-from dissect.redaction import forms, jsons, markup, multipart, pages, sip, typed, xmls
+from dissect.redaction import forms, jsons, markup, multipart, pages, sdp, typed, xmls
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Item, Served
 
@@ -87,7 +87,7 @@ class Bodies:
         if "urlencoded" in kind:
             return self._form(content)
         if kind == "application/sdp":
-            return sip.sdp(self.judge, content)
+            return sdp.judged(self.judge, content)
         return None
 
     def _json(self, content: str, posted: bool) -> Iterator[Part] | None:

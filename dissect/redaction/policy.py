@@ -19,7 +19,7 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, forms, options, sip
+from dissect.redaction import facts, fields, forms, options, sip, sip_secrets
 from dissect.redaction.bodies import Bodies, media_type
 from dissect.redaction.book import SecretBook
 from dissect.redaction.harvest import BODY_LIMIT, Harvest
@@ -48,11 +48,12 @@ class Policy:
             self.judge.paths.note(message.path.partition("?")[0])
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
-        found = (
-            self._harvest.sip(message)
-            if isinstance(message, SipMessage)
-            else self._harvest.http(message)
-        )
+        if isinstance(message, SipMessage):
+            for secret in list(sip_secrets.credentials(message)):
+                self.book.learn(secret, capture, frame, credential=True)
+            found = self._harvest.sip(message)
+        else:
+            found = self._harvest.http(message)
         for secret in list(found):
             self.book.learn(secret, capture, frame)
 

@@ -13,9 +13,8 @@ from urllib.parse import unquote
 
 from dissect.model import UNKNOWN, Secret
 from dissect.redaction import forms
-from dissect.redaction.field_names import SDP_ATTRIBUTES
 from dissect.redaction.harmless import SIP
-from dissect.redaction.kinds import kind_by_words, kind_of
+from dissect.redaction.kinds import kind_of
 
 if TYPE_CHECKING:
     from dissect.redaction.judge import Judge, Part
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 # A quoted string, an address in angle brackets, a separator, anything else.
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|<[^<>]*+>?|[;,]|[^\";,<]++")
 _BARE_URI = re.compile(r"\s*+(?:sips?|tel|im|pres|https?|cid|urn):", re.I)
-_KEYED = frozenset({"crypto", "ice-pwd", "key-mgmt", "zrtp-hash", "ekt", "3ge2ae", "psk"})
-# Lines of a description that only tell of the session (RFC 8866 §5).
-_LINES = frozenset("vostrzbmc")
 
 
 def addresses(judge: Judge, value: str) -> Iterator[Part]:
@@ -158,38 +154,3 @@ def _user(judge: Judge, name: str) -> Iterator[Part]:
     for item in parameters:
         yield ";"
         yield from _parameter(judge, item)
-
-
-def sdp(judge: Judge, content: str) -> Iterator[Part]:
-    """A session description (RFC 8866): what it says of media; keys and unknown values wrapped."""
-    for line in content.splitlines():
-        kind, equals, value = line.partition("=")
-        if not equals or len(kind) != 1:
-            yield Secret(UNKNOWN, line) if line else ""
-        elif kind == "k":
-            yield from (kind + equals, Secret("token", value))
-        elif kind == "a":
-            yield from _attribute(judge, value)
-        elif kind in _LINES:
-            yield from (kind + equals, *judge.words(value)) if kind == "s" else (line,)
-        elif kind == "u":
-            yield from (kind + equals, *judge.url(value).parts)
-        elif kind in "ipe":
-            yield from (kind + equals, *judge.value("sip", kind, value))
-        else:
-            yield from (kind + equals, Secret(UNKNOWN, value))
-        yield "\n"
-
-
-def _attribute(judge: Judge, value: str) -> Iterator[Part]:
-    name, colon, content = value.partition(":")
-    lower = name.lower()
-    yield from ("a=", judge.name(name), colon)
-    if not content:
-        return
-    if lower in _KEYED or kind_of(name):
-        yield Secret(kind_of(name) or "token", content)
-    elif lower in SDP_ATTRIBUTES and kind_by_words(name) is None:
-        yield content
-    else:
-        yield from judge.value("sip", name, content)

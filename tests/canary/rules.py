@@ -105,7 +105,7 @@ RULES: dict[str, Rule] = {
     "pages quote what they say": Rule(replaced("markup:said", lambda page: [re.sub(r"<[^>]*>", " ", page)]), ("http1 response.body.html.paragraph",)),
     "SIP addresses": Rule(replaced("sip:addresses", _as_sent), ("sip request.From.*", "sip request.Contact.*")),
     "SIP URIs": Rule(replaced("sip:uri", _as_sent), ("sip uri.*",)),
-    "session descriptions": Rule(replaced("sip:sdp", _as_sent), ("sip sdp.*",)),
+    "session descriptions": Rule(replaced("sdp:judged", _as_sent), ("sip sdp.*",)),
     "DHCP options": Rule(replaced("options:option", lambda judge, place, value: value if isinstance(value, str) else value.decode()), ("dhcp.offer.43.1",)),
     "DNS answers": Rule(replaced("options:answer", lambda judge, kind, data: data), ("dns.txt.*",)),
     "facts of events": Rule(replaced("facts:fact", lambda judge, name, value: value), ("vvx.website", "dns.txt.*", "dhcp.offer.43.1")),

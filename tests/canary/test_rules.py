@@ -107,6 +107,7 @@ NO_RULES = {
     "pages",
     "words",
     "structured",
+    "sip_secrets",
 }
 
 
