@@ -146,11 +146,15 @@ def _items(judge: Judge, name: str, value: str) -> Iterator[Part]:
         yield tail
 
 
+# RFC 6265 §4.1.1: a token; and what browsers take besides.
+_COOKIE_NAME = re.compile(r"[\w!#$%&'*+.^`|~:@/()\[\]-]{1,256}")
+
+
 def _cookie(value: str) -> Iterator[Part]:
     for index, item in enumerate(value.split(";")):
         name, equals, content = item.strip().partition("=")
         yield "; " if index else ""
-        if equals and not forms.padded(item.strip()):
+        if equals and _COOKIE_NAME.fullmatch(name) and not forms.padded(item.strip()):
             yield name + "="
             yield Secret("cookie", content) if content else ""
         elif name:
@@ -160,7 +164,7 @@ def _cookie(value: str) -> Iterator[Part]:
 def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
     first, semicolon, attributes = value.partition(";")
     name, equals, content = first.strip().partition("=")
-    if not equals or forms.padded(first.strip()):
+    if not equals or not _COOKIE_NAME.fullmatch(name) or forms.padded(first.strip()):
         yield Secret("cookie", first) if first else ""  # a value without a name (RFC 6265bis §5.6)
     else:
         yield name + "="
@@ -298,7 +302,8 @@ def cookies(value: str) -> Iterator[tuple[str, Secret]]:
     """Name and value of each cookie in a Cookie field; the value is always secret."""
     for item in value.split(";"):
         name, equals, content = item.strip().partition("=")
-        if equals and content and not forms.padded(item.strip()):
+        named = _COOKIE_NAME.fullmatch(name) and not forms.padded(item.strip())
+        if equals and content and named:
             yield name, Secret("cookie", content)
 
 

@@ -174,7 +174,7 @@ def is_url(value: str) -> bool:
 
 _SEGMENT = re.compile(r"[\w.~$'()*,+:@!-]{0,200}")
 _TEMPLATE = re.compile(r"[\w.~$-]{0,60}(?:\{[\w.-]{1,60}\}|\[[\w.-]{1,60}\])[\w.~$-]{0,60}")
-_ESCAPE = re.compile(r"(?:^|\\)(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})(?=\\|$)")
+_ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}|(?:\\x[0-9A-Fa-f]{2}){2}")
 # What a browser encodes in a path though it need not (RFC 3986 §2.4): no letters, no digits.
 _NEEDLESS = re.compile(r"%(?:[46][1-9A-Fa-f]|[57][0-9Aa]|3[0-9])")
 

@@ -22,6 +22,9 @@ Part = str | Secret
 
 MAX_URL = 64 * 1024  # characters of a URL that is taken apart
 
+_NO_NAME = re.compile(r"[\"<>{}\\]|(?:%[0-9A-Fa-f]{2}){3}")
+_ENCODED = 16  # characters; a shorter word may be base64 of a text by chance
+
 # What these lead is no address: anything may be in it.
 _OPENING = ("data:", "javascript:", "blob:", "vbscript:")
 
@@ -192,7 +195,9 @@ class Judge:
         return Secret(UNKNOWN, name, wire if wire != name else "")
 
     def name(self, name: str, wire: str = "") -> Part:
-        """A name; one that looks like a token is none."""
+        """A name; one that looks like a token is none, nor is one that is JSON, or encoded."""
+        if _NO_NAME.search(name) or (len(name) >= _ENCODED and layers.holds_text(name)):
+            return Secret(UNKNOWN, name, wire if wire != name else "")
         if len(name) >= forms.TOKEN_LENGTH and forms.looks_like_token(name):
             return Secret("opaque_value", name, wire if wire != name else "")
         return wire or name
@@ -214,7 +219,9 @@ class Judge:
                 parts.append(";" if place else "")
                 name, equals, raw = item.partition("=")
                 value = unquote_plus(raw) if "%" in raw else raw
-                if equals:
+                if equals and (not forms.is_segment(name) or forms.padded(item)):
+                    parts.append(Secret(UNKNOWN, item))
+                elif equals:
                     wire = raw if value != raw else ""
                     parts += [
                         self.name(name),
@@ -230,7 +237,8 @@ class Judge:
     def _segment(self, item: str, depth: int) -> Part:
         if forms.looks_like_token(item):
             return Secret("opaque_value", item)
-        return item if forms.is_segment(item) else Secret(UNKNOWN, item)
+        encoded = len(item) >= _ENCODED and layers.holds_text(item)
+        return item if forms.is_segment(item) and not encoded else Secret(UNKNOWN, item)
 
     def url(self, url: str, depth: int = 0) -> Text:
         """A URL or request target with user info, path, query and fragment made safe."""

@@ -14,7 +14,6 @@ PARAMETER = re.compile(
     r"(?<![\w.-])([\w.-]{1,100})\s{0,8}=\s{0,8}(?:\"((?:[^\"\\]|\\.)*+)\"?|([^\s,;\"]*+))"
 )
 _FIELD_LISTS = frozenset({"private", "no-cache"})  # RFC 9111 §5.2.2.4, §5.2.2.7
-_FREE = frozenset({"filename", "filename*", "name", "boundary", "for", "by", "host"})
 # RFC 9110 §7.6.3: version, host; and what NetScaler writes there.
 _VIA = re.compile(r"(?:[A-Z]{1,10}/)?[12](?:\.[01])?\s{1,4}([A-Za-z0-9._:\[\]-]{1,200})")
 _NETSCALER = re.compile(r"NS-CACHE-\d{1,2}\.\d{1,2}:\s{0,4}\d{1,3}")
@@ -86,7 +85,7 @@ def _member(judge: Judge, field: str, piece: str) -> Iterator[Part]:
     if bare.lower() in field_words.MEMBERS.get(field, ()) or _is_member(field, bare):
         yield bare
     else:
-        yield from judge.value("field", field, bare)
+        yield from judge.value("field", "", bare)  # by its form alone
     yield piece[start + len(bare) :]
 
 
@@ -105,6 +104,7 @@ def _is_member(field: str, bare: str) -> bool:
 
 
 def _parameter(judge: Judge, field: str, name: str, content: str) -> Iterator[Part]:
+    standard = name in field_names.STRUCTURED_PARAMETERS or name in field_words.PARAMETERS
     if name in _FIELD_LISTS:
         yield from field_values.fields(content)
     elif (
@@ -114,7 +114,7 @@ def _parameter(judge: Judge, field: str, name: str, content: str) -> Iterator[Pa
     ):
         yield content
     else:
-        yield from judge.value("field", name if name not in _FREE else "", content)
+        yield from judge.value("field", "" if standard else name, content)
 
 
 def _is_parameter(name: str, content: str) -> bool:
