@@ -16,10 +16,14 @@ from dissect.redaction import forms, judging, layers, sentences, sip
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
+from dissect.redaction.paths import Paths
 
 Part = judging.Part
 
 MAX_URL = 64 * 1024  # characters of a URL that is taken apart
+
+_NO_NAME = re.compile(r"[\"<>{}\\]|(?:%[0-9A-Fa-f]{2}){3}")
+_ENCODED = 16  # characters; a shorter word may be base64 of a text by chance
 
 # What these lead is no address: anything may be in it.
 _OPENING = ("data:", "javascript:", "blob:", "vbscript:")
@@ -34,6 +38,8 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 # "+sip.instance", "+g.3gpp.icsi-ref": words of letters between dots.
 _TAG = re.compile(r"\+[a-z]{1,12}(?:[.!][a-z0-9-]{1,24}){1,5}")
+# A host with a port (RFC 3986 §3.2), also in letters of other languages; templates of phones.
+_AUTHORITY = re.compile(r"(?:[\w.{}$~-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\])?(?::\d{0,5})?")
 _NAMESPACES = ("www.w3.org/", "docs.oasis-open.org/", "schemas.", "uri.etsi.org/")
 _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_", "top", "main"})
 
@@ -47,6 +53,7 @@ class Judge:
         self.opened = frozenset(name.lower() for name in opened)
         self.kept: set[str] = set()
         self.calls: set[str] = set()
+        self.paths = Paths()
 
     # ------------------------------------------------------------- values
 
@@ -174,6 +181,14 @@ class Judge:
                 parts += self.value(place, decoded, value, raw if raw != value else "", depth=depth)
         return Text(tuple(part for part in parts if part != ""))
 
+    def items(self, query: str) -> Iterator[tuple[Part, list[Part]]]:
+        """Names and values of a query, percent-decoded, each as it may be shown."""
+        for item, (name, value) in zip(query.split("&"), pairs(query), strict=False):
+            if "=" in item:
+                yield self.name(name), self.value("query", name, value)
+            else:
+                yield self._bare(name, name), []
+
     def _bare(self, name: str, wire: str) -> Part:
         """What stands in a query without a value: a switch that is known (`?wsdl`)."""
         known_name = name.lower() in NAMES["query"] or name.lower() in _SWITCHES
@@ -182,7 +197,9 @@ class Judge:
         return Secret(UNKNOWN, name, wire if wire != name else "")
 
     def name(self, name: str, wire: str = "") -> Part:
-        """A name; one that looks like a token is none."""
+        """A name; one that looks like a token is none, nor is one that is JSON, or encoded."""
+        if _NO_NAME.search(name) or (len(name) >= _ENCODED and layers.holds_text(name)):
+            return Secret(UNKNOWN, name, wire if wire != name else "")
         if len(name) >= forms.TOKEN_LENGTH and forms.looks_like_token(name):
             return Secret("opaque_value", name, wire if wire != name else "")
         return wire or name
@@ -204,7 +221,9 @@ class Judge:
                 parts.append(";" if place else "")
                 name, equals, raw = item.partition("=")
                 value = unquote_plus(raw) if "%" in raw else raw
-                if equals:
+                if equals and (not forms.is_segment(name) or forms.padded(item)):
+                    parts.append(Secret(UNKNOWN, item))
+                elif equals:
                     wire = raw if value != raw else ""
                     parts += [
                         self.name(name),
@@ -218,13 +237,10 @@ class Judge:
         return [part for part in parts if part != ""]
 
     def _segment(self, item: str, depth: int) -> Part:
-        if len(item) < forms.TOKEN_LENGTH and "%" not in item:
-            return item
         if forms.looks_like_token(item):
             return Secret("opaque_value", item)
-        if "%" in item and self.inside(item, depth):
-            return Secret(UNKNOWN, item)
-        return item
+        encoded = len(item) >= _ENCODED and layers.holds_text(item)
+        return item if forms.is_segment(item) and not encoded else Secret(UNKNOWN, item)
 
     def url(self, url: str, depth: int = 0) -> Text:
         """A URL or request target with user info, path, query and fragment made safe."""
@@ -238,6 +254,11 @@ class Judge:
         scheme, separator, after = rest.partition("://")
         if separator:
             authority, slash, path = after.partition("/")
+            if not _AUTHORITY.fullmatch(authority) and "@" in path:
+                # A password with a slash in it, that nobody encoded.
+                inner, _, path = path.rpartition("@")
+                rest_of_host, slash, path = path.partition("/")
+                authority += f"/{inner}@{rest_of_host}"
             user, at, host = authority.rpartition("@")
             parts.append(scheme + separator)
             if at:
@@ -254,6 +275,8 @@ class Judge:
         return Text(tuple(parts))
 
     def _host(self, host: str) -> list[Part]:
+        if host and not _AUTHORITY.fullmatch(host):
+            return [Secret(UNKNOWN, host)]
         long = len(host) >= forms.TOKEN_LENGTH
         odd = long and any(forms.looks_like_token(label) for label in host.split("."))
         return [Secret("opaque_value", host) if odd else host]

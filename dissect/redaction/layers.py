@@ -22,6 +22,8 @@ SMALLEST = 8  # characters of base64 that could hold a name and a value
 
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}+={0,2}")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}+")
+_TEXT = bytes(range(32, 127)) + b"\r\n\t"
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 
 
@@ -88,6 +90,45 @@ def _base64(value: str) -> str | None:
     except UnicodeDecodeError:
         return saml(value) if len(compact) > 40 else None
     return text if text.isprintable() or text.lstrip()[:1] in ("{", "[", "<") else None
+
+
+def holds_text(value: str) -> bool:
+    """Whether hexadecimal or base64, compressed or not, hides a text (of `SMALLEST` bytes)."""
+    return any(_readable(inner) for raw in _raw(value) for inner in (raw, _inflated(raw)))
+
+
+def _raw(value: str) -> Iterator[bytes]:
+    compact = value.strip()
+    if _HEX.fullmatch(compact):
+        yield bytes.fromhex(compact)
+    if _BASE64.fullmatch(compact):
+        plain = compact.rstrip("=").replace("-", "+").replace("_", "/")
+        plain = plain[: len(plain) - (len(plain) % 4 == 1)]
+        yield base64.b64decode(plain + "=" * (-len(plain) % 4))
+
+
+def _inflated(raw: bytes) -> bytes:
+    for bits in (47, -15):  # gzip or zlib by their headers, and RFC 1951 without one
+        try:
+            found = zlib.decompressobj(bits).decompress(raw, 4096)
+        except zlib.error:  # not this kind
+            continue
+        if found:
+            return found
+    return b""
+
+
+def _readable(raw: bytes) -> bool:
+    """Text, also in UTF-16, but for a byte in twelve."""
+    some = raw[:400].replace(b"\0", b"")
+    if len(some) < SMALLEST:
+        return False
+    if len(some.translate(None, _TEXT)) <= len(some) // 12:
+        return True
+    try:
+        return some.decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def structured(value: str) -> str | None:

@@ -46,6 +46,8 @@ class Policy:
 
     def learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
         """Note the secrets of a message, and what the forms in it ask for."""
+        if isinstance(message, HttpRequest):
+            self.judge.paths.note(message.path.partition("?")[0])
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
         if isinstance(message, SipMessage):
@@ -88,6 +90,11 @@ class Policy:
     def value(self, name: str, value: str) -> Text:
         """The value of a query parameter."""
         return texts(self.judge.value("query", name, value))
+
+    def items(self, query: str) -> Iterator[tuple[Text, Text]]:
+        """Name and value of each item of a query; what has no value may be one."""
+        for name, value in self.judge.items(query):
+            yield texts([name]), texts(value)
 
     def header(self, name: str, value: str, sip_message: bool = False) -> Text:
         return fields.header(self.judge, name, value, sip_message)

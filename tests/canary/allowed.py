@@ -20,6 +20,7 @@ ALLOWED = (
     Allowed("* target.path.segment", "a word of a path is where a message goes"),
     Allowed("* target.path.last", "a word of a path is where a message goes"),
     Allowed("* response.Location.path", "a word of a path is where a message goes"),
+    Allowed("* target.query.redirect_uri.path", "a word of a path is where a browser is sent next"),
     Allowed("* request.Referer.path", "a word of a path is where a message goes"),
     Allowed("dhcp.*.60", "the kind of device, which a DHCP server chooses options by",
             ("word", "words", "dotted", "upper")),
