@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 Flow = Mapping[str, Any]
@@ -21,6 +22,12 @@ _VARIES = re.compile(
     r"|(?P<v6>\[[0-9a-fA-F:]+\](?::\d{1,5})?)"
 )
 DEFAULT_TOLERANCE_S = 5.0
+MAX_ALIGNED = 200
+"""Arrows of a step, but for equal ones at both ends, that are aligned: `difflib` takes up to the
+cube of their number. More are compared one by one in their order, which is said."""
+
+_TOO_MANY = f"more than {MAX_ALIGNED} arrows that differ: compared one by one, in their order"
+Opcode = tuple[str, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +104,12 @@ def _arrows(
     starts: tuple[float, float],
     tolerance_s: float,
 ) -> Iterator[Difference]:
-    from difflib import SequenceMatcher
-
     left = [_arrow(arrow, names[0]) for arrow in wanted]
     right = [_arrow(arrow, names[1]) for arrow in got]
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+    opcodes, aligned = _aligned(left, right)
+    if not aligned:
+        yield Difference(where, f"{len(left)} arrows", f"{len(right)} arrows ({_TOO_MANY})")
+    for tag, i1, i2, j1, j2 in opcodes:
         if tag == "equal":
             for a, b in zip(wanted[i1:i2], got[j1:j2], strict=True):
                 times = _seconds(a) - starts[0], _seconds(b) - starts[1]
@@ -119,6 +127,36 @@ def _arrows(
                 expected[index] if index < len(expected) else "nothing more",
                 found[index] if index < len(found) else "nothing more",
             )
+
+
+def _aligned(left: Sequence[str], right: Sequence[str]) -> tuple[list[Opcode], bool]:
+    """How to make `right` of `left`, as `difflib` has it; and whether that aligned them, or they
+    are too many."""
+    from difflib import SequenceMatcher
+
+    shorter = min(len(left), len(right))
+    head = next((i for i in range(shorter) if left[i] != right[i]), shorter)
+    most = shorter - head
+    tail = next((i for i in range(most) if left[-1 - i] != right[-1 - i]), most)
+    ends = len(left) - tail, len(right) - tail
+    inner = left[head : ends[0]], right[head : ends[1]]
+    found: list[Opcode] = [("equal", 0, head, 0, head)] if head else []
+    aligned = max(map(len, inner)) <= MAX_ALIGNED or not min(map(len, inner))
+    if aligned:
+        matcher = SequenceMatcher(None, *inner, autojunk=False)
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+            found.append((tag, i1 + head, i2 + head, j1 + head, j2 + head))
+    else:
+        both = min(ends)
+        for same, places in groupby(range(head, both), lambda i: left[i] == right[i]):
+            run = list(places)
+            first, last = run[0], run[-1] + 1
+            found.append(("equal" if same else "replace", first, last, first, last))
+        if both < max(ends):
+            found.append(("replace", both, ends[0], both, ends[1]))
+    if tail:
+        found.append(("equal", ends[0], len(left), ends[1], len(right)))
+    return found, aligned
 
 
 def _arrow(arrow: Mapping[str, Any], names: _Names) -> str:
@@ -164,10 +202,8 @@ def _part(
     They part where the bad one fails, if it does; what one has more before that (a redirect
     by script in place of a 302) is no parting.
     """
-    from difflib import SequenceMatcher
-
     equal, first = 0, None
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in _aligned(left, right)[0]:
         if tag == "equal":
             equal += i2 - i1
             continue
@@ -198,6 +234,8 @@ def parting(good: Flow, bad: Flow) -> list[str]:
             parted = True
             failed = [arrow["status"] == "failed" for arrow in other["arrows"]]
             common, i, j = _part(left, right, failed)
+            if not _aligned(left, right)[1]:
+                lines.append(f"    {_TOO_MANY}")
             lines.append(
                 f"    they part here, after {common} equal arrow{'' if common == 1 else 's'}:"
             )

@@ -240,7 +240,7 @@ def test_of_two_secrets_on_a_line_the_first_is_written(first: str, second: str) 
 
 @pytest.mark.parametrize("side", ["phone", "browser"])
 def test_tshark_decrypts_as_with_the_whole_log(side: str, tmp_path: Path) -> None:
-    """Its own words, with a log in TLS 1.2's and in TLS 1.3's form, and with what we write of it."""
+    """Its own words, with a log in TLS 1.2's and in 1.3's form, and with what we write of it."""
     tshark = need_tshark()
     item = scenario("web-signin")
     noise = "\n".join(OTHERS).encode("latin-1")
