@@ -95,7 +95,7 @@ def _problem(request: HttpRequest | None, response: HttpResponse | None) -> str 
 def sip(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
     _ = run.events  # as in `http`
-    ladder = Ladder()
+    ladder = Ladder(run.diagnostics)
     for message in run.messages:
         if isinstance(message, SipMessage):
             yield _sip_row(run, message, ladder.add(message))
@@ -106,11 +106,8 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
     found = legs(message.headers, message.tls_dsk)
     raw = next(filter(None, map(message.header, _DIAGNOSTIC_FIELDS)), None)
     reasons = diagnostics(message)
-    media = [
-        str(item)
-        for described in sdp.descriptions(message.header("content-type"), message.body.text)
-        for item in described.media
-    ]
+    described = sdp.descriptions(message.header("content-type"), message.body.text)
+    media = [str(item) for one in described for item in one.media]
     row.update(
         kind=message.kind,
         method=message.method,
@@ -130,7 +127,8 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         transaction=position.transaction,
         dialog=position.dialog,
         media=[run.policy.scrub(item) for item in media],
-        problem=message.body.problem,
+        problem="; ".join(filter(None, (message.body.problem, *(one.problem for one in described))))
+        or None,
         sender=str(message.place.sender),
     )
     return row
@@ -167,7 +165,8 @@ def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -
 def sip_dialogs(run: Session) -> Iterator[Row]:
     """One row a SIP dialog: a call, a subscription; by time of its first message."""
     _ = run.events  # as in `http`
-    for dialog in calls(m for m in run.messages if isinstance(m, SipMessage)):
+    messages = (m for m in run.messages if isinstance(m, SipMessage))
+    for dialog in calls(messages, run.diagnostics):
         if dialog.first is None:
             continue
         row = common(run, dialog.first.place)

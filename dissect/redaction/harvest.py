@@ -69,7 +69,29 @@ class Harvest:
             yield from self._known(self.judge.url(wire_text(message.target)).parts)
         yield from self._headers(message.headers)
         kind = message.headers.get("content-type") or ""
-        yield from self.body(message.body.text[:BODY_LIMIT], kind, posted)
+        text = message.body.text
+        self._bounded(text, kind, posted)
+        yield from self.body(text[:BODY_LIMIT], kind, posted)
+
+    def _bounded(self, text: str, content_type: str, posted: bool) -> None:
+        """Says it where a body is more than is read of it."""
+        bounds = self.judge.bounds
+        start = text[:256].lstrip("\ufeff \t\r\n").lower()
+        kind = media_type(content_type)
+        page = "html" in kind or start.startswith(("<!doctype html", "<html"))
+        if len(text) > BODY_LIMIT and (page or "json" in kind or start[:1] in ("{", "[", "<")):
+            said = f"only the first {BODY_LIMIT >> 20} MB of a page or document are read"
+            if posted:
+                bounds.say("limit.body", f"{said} for secrets; nothing of it is shown")
+            else:
+                self.served.cut("limit.body", f"{said}; what is posted to it later is hidden")
+        if page and (lacks := markup.lacking(text)):
+            bounds.say("limit.page", lacks)
+        if multipart.more(content_type, text):
+            bounds.say(
+                "limit.multipart",
+                f"a body of more than {multipart.MAX_PARTS} parts: the others are not shown",
+            )
 
     def sip(self, message: SipMessage) -> Iterator[Secret]:
         """The secrets of a SIP message: what its authentication fields and contacts carry."""

@@ -13,13 +13,14 @@ from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
 from dissect.redaction import forms, layers, sentences
+from dissect.redaction.bounds import Bounds
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
 
 Part = str | Secret
 
-MAX_URL = 64 * 1024  # characters of a URL that is taken apart
+MAX_URL = 64 * 1024  # characters of a URL that is taken apart; a longer one is hidden
 
 # What these lead is no address: anything may be in it.
 _OPENING = ("data:", "javascript:", "blob:", "vbscript:")
@@ -45,6 +46,7 @@ class Judge:
     def __init__(self, opened: Iterable[str] = ()) -> None:
         self.opened = frozenset(name.lower() for name in opened)
         self.kept: set[str] = set()
+        self.bounds = Bounds()
 
     # ------------------------------------------------------------- values
 

@@ -36,7 +36,8 @@ class Policy:
     ) -> None:
         self.book = SecretBook(reveal) if book is None else book
         self.judge = Judge(opened)
-        self.served = Served()
+        self.bounds = self.judge.bounds
+        self.served = Served(self.bounds)
         self._bodies = Bodies(self.judge, self.served)
         self._harvest = Harvest(self.judge, self.served)
 
@@ -46,12 +47,13 @@ class Policy:
         """Note the secrets of a message, and what the forms in it ask for."""
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
-        found = (
-            self._harvest.sip(message)
-            if isinstance(message, SipMessage)
-            else self._harvest.http(message)
-        )
-        for secret in list(found):
+        with self.bounds.at(message.place):
+            found = list(
+                self._harvest.sip(message)
+                if isinstance(message, SipMessage)
+                else self._harvest.http(message)
+            )
+        for secret in found:
             self.book.learn(secret, capture, frame)
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
