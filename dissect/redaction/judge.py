@@ -47,6 +47,7 @@ class Judge:
         self.opened = frozenset(name.lower() for name in opened)
         self.kept: set[str] = set()
         self.bounds = Bounds()
+        self.room = layers.Room(self.bounds)
 
     # ------------------------------------------------------------- values
 
@@ -121,14 +122,15 @@ class Judge:
         return list(inner) if any(isinstance(part, Secret) for part in inner) else [raw]
 
     def inside(self, value: str, depth: int = 0) -> bool:
-        """Whether a layer of a value, taken off, shows a secret of a known kind."""
-        return next(self.found_inside(value, depth), None) is not None
+        """Whether a layer of a value, taken off, shows a secret of a known kind, or may."""
+        found = next(self.found_inside(value, depth), None) is not None
+        return found or self.room.full
 
     def found_inside(self, value: str, depth: int = 0) -> Iterator[Secret]:
         """The secrets of known kinds in what is encoded inside a value; none where nothing is."""
         if depth > layers.DEPTH:
             return
-        for text in layers.inner(value):
+        for text in layers.inner(value, self.room):
             yield from self._structured(text, depth + 1)
             if text != value:
                 yield from self.found_inside(text, depth + 1)
