@@ -443,8 +443,10 @@ def test_what_is_no_secret_stays_readable() -> None:
     assert made("kerberos.CNameString", "anna") == "anna"
     assert made("radius.id", "7") == 7
     assert made("ldap.resultCode", "007") == "007"
-    for name in ("ntlmssp.auth.username", "sip.auth.realm", "x.token_type", "kerberos.error_code",
-                 "radius.Auth_Type", "x.passwordPolicy", "x.keyLength", "http.response.code"):  # fmt: skip
+    for name in (
+        "ntlmssp.auth.username", "sip.auth.realm", "kerberos.error_code", "radius.Auth_Type",
+        "x.passwordPolicy", "x.keyLength", "http.response.code",
+    ):  # fmt: skip
         assert made(name, "anna") == "anna", name
     assert made("x.flag", "True") == 1
     assert made("kerberos.SNameString", "HTTP", "adfs.corp", "HTTP") == ("HTTP", "adfs.corp")
