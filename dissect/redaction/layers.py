@@ -22,7 +22,7 @@ MESSAGE_LIMIT = 1 << 20  # characters of a decoded layer; a bomb is cut there
 # A SAML message packs to a fifth: what one inflates to, and all of a run together.
 INFLATED_RATIO = 50  # bytes that one deflated byte may become
 INFLATED_FLOOR = 64 << 10  # bytes that any deflated value may have
-MAX_INFLATED = 16 << 20  # bytes of all values of a run, and RUN_RATIO more for each deflated one
+MAX_INFLATED = 16 << 20  # bytes of all values of a run, and RUN_RATIO more for each of a message
 RUN_RATIO = 20
 SMALLEST = 8  # characters of base64 that could hold a name and a value
 
@@ -42,9 +42,12 @@ class Room:
         self._left = MAX_INFLATED
         self.full = False
 
+    def came(self, size: int) -> None:
+        """A message of so many bytes; what is inflated brings no room of its own."""
+        self._left += RUN_RATIO * size
+
     def inflated(self, raw: bytes) -> bytes:
         """What DEFLATE data (RFC 1951) is, as far as there is room for it."""
-        self._left += RUN_RATIO * len(raw)
         most = min(_most(raw), self._left)
         found = _inflated(raw, most)
         self._left -= len(found)

@@ -47,6 +47,8 @@ class Policy:
         """Note the secrets of a message, and what the forms in it ask for."""
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
+        fields = sum(len(name) + len(value) for name, value in message.headers)
+        self.judge.room.came(fields + len(message.body.data))
         with self.bounds.at(message.place):
             found = list(
                 self._harvest.sip(message)
