@@ -8,12 +8,15 @@ within a tolerance. Frames and file names are not compared.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import Struct, ValidationError, convert
 
 Flow = Mapping[str, Any]
 _VARIES = re.compile(
@@ -28,6 +31,68 @@ cube of their number. More are compared one by one in their order, which is said
 
 _TOO_MANY = f"more than {MAX_ALIGNED} arrows that differ: compared one by one, in their order"
 Opcode = tuple[str, int, int, int, int]
+
+
+MAX_DOCUMENT = 64 << 20  # bytes of a document in JSON
+
+
+class _Arrow(Struct, rename={"sender": "from", "receiver": "to"}):
+    time: str
+    sender: str
+    receiver: str
+    label: str
+    status: str
+
+
+class _Step(Struct):
+    number: int
+    title: str
+    status: str
+    arrows: list[_Arrow]
+    explanation: str | None = None
+
+
+class _Cause(Struct):
+    code: str
+    text: str
+    remedy: str
+
+
+class _Flow(Struct):
+    flow: str
+    status: str
+    steps: list[_Step]
+    stopped_at: int | None = None
+    cause: _Cause | None = None
+
+
+class _Document(Struct):
+    """What is read of a document; what else stands in it is passed over."""
+
+    schema: Literal[1]
+    flows: list[_Flow]
+
+
+def document(text: str) -> dict[str, Any]:
+    """A document of `dissect flow --format json`. Raises ValueError where it is none."""
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+    except ValueError:
+        raise ValueError("not JSON") from None
+    checked(found)
+    return found
+
+
+def checked(found: object) -> None:
+    """Raises ValueError where a value is no document of `dissect flow --format json`."""
+    try:
+        convert(found, _Document)
+    except ValidationError as error:  # names a place and a type, no value
+        raise ValueError(
+            f"not a document of `dissect flow --format json`, schema 1: {error}"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +114,9 @@ def compare(
 
     Raises ValueError for a document that is none of `dissect flow --format json`.
     """
-    ours, theirs = _flows(found), _flows(expected)
+    for item in (found, expected):
+        checked(item)
+    ours, theirs = found["flows"], expected["flows"]
     differences = []
     names = [str(flow["flow"]) for flow in theirs]
     if [str(flow["flow"]) for flow in ours] != names:
@@ -64,13 +131,6 @@ def compare(
         prefix = f"flow {index} ({wanted['flow']})" if len(theirs) > 1 else str(wanted["flow"])
         differences += _flow(prefix, wanted, got, tolerance_s)
     return differences
-
-
-def _flows(document: Mapping[str, Any]) -> Sequence[Flow]:
-    flows = document.get("flows")
-    if document.get("schema") != 1 or not isinstance(flows, list):
-        raise ValueError("not a document of `dissect flow --format json`, schema 1")
-    return flows
 
 
 def _flow(prefix: str, wanted: Flow, got: Flow, tolerance_s: float) -> Iterator[Difference]:
