@@ -286,7 +286,7 @@ def warn(run: Session) -> None:
     def oddities(kind: str) -> list[str]:
         return [
             f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
-            for oddity in reading.anomalies
+            for oddity in (*reading.anomalies, *run.policy.bounds.reached)
             if oddity.kind.startswith(kind)
         ]
 

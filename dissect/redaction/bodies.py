@@ -7,6 +7,7 @@ shown. HTML is reduced to what a person was told: title, headings, errors, forms
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import unquote_plus
 
 from dissect.model import Body, Text
@@ -110,7 +111,9 @@ class Bodies:
         if not found:
             return None
         named = multipart.fields(content_type, content)
-        return self._named(named) if named else self._each(found, posted)
+        parts = self._named(named) if named else self._each(found, posted)
+        rest = f"\n… and more than {multipart.MAX_PARTS} parts: the others are not shown"
+        return chain(parts, [rest] if multipart.more(content_type, content) else [])
 
     def _named(self, found: list[tuple[str, str]]) -> Iterator[Part]:
         """multipart/form-data (RFC 7578)."""

@@ -64,7 +64,29 @@ class Harvest:
             yield from self.known(self.judge.url(wire_text(message.target)).parts)
         yield from self._headers(message.headers)
         kind = message.headers.get("content-type") or ""
-        yield from self.body(message.body.text[:BODY_LIMIT], kind, posted)
+        text = message.body.text
+        self._bounded(text, kind, posted)
+        yield from self.body(text[:BODY_LIMIT], kind, posted)
+
+    def _bounded(self, text: str, content_type: str, posted: bool) -> None:
+        """Says it where a body is more than is read of it."""
+        bounds = self.judge.bounds
+        start = text[:256].lstrip("\ufeff \t\r\n").lower()
+        kind = media_type(content_type)
+        page = "html" in kind or start.startswith(("<!doctype html", "<html"))
+        if len(text) > BODY_LIMIT and (page or "json" in kind or start[:1] in ("{", "[", "<")):
+            said = f"only the first {BODY_LIMIT >> 20} MB of a page or document are read"
+            if posted:
+                bounds.say("limit.body", f"{said} for secrets; nothing of it is shown")
+            else:
+                self.served.cut("limit.body", f"{said}; what is posted to it later is hidden")
+        if page and (lacks := markup.lacking(text)):
+            bounds.say("limit.page", lacks)
+        if multipart.more(content_type, text):
+            bounds.say(
+                "limit.multipart",
+                f"a body of more than {multipart.MAX_PARTS} parts: the others are not shown",
+            )
 
     def sip(self, message: SipMessage) -> Iterator[Secret]:
         """The secrets of a SIP message besides its credentials: in URIs, parameters, bodies."""
@@ -99,7 +121,7 @@ class Harvest:
             if item.value[:1] == "<":
                 yield from self._markup(item.value, 1)
             if item.name.lower() in _SAML:
-                yield from self._inside_saml(item.value)
+                yield from self._inside_saml(item.value, 1)
 
     def known(self, parts: Iterable[Part], value: str = "", depth: int = 0) -> Iterator[Secret]:
         """The secrets of known kinds among some parts, and those inside of the hidden ones."""
@@ -124,15 +146,15 @@ class Harvest:
             url = self.judge.url(value) if kind == "url" else self.judge.query(value)
             yield from self.known(url.parts, depth=depth + 1)
         else:
-            for text in layers.inner(value):
+            for text in layers.inner(value, self.judge.room):
                 if text != value:
                     yield from self._inside(text, depth + 1)
 
-    def _inside_saml(self, value: str) -> Iterator[Secret]:
+    def _inside_saml(self, value: str, depth: int) -> Iterator[Secret]:
         """What a SAML message holds once it is decoded: an assertion, a signature."""
-        text = layers.saml(value)
+        text = layers.saml(value, room=self.judge.room) if depth <= layers.DEPTH else None
         if text:
-            yield from self._markup(text[:BODY_LIMIT], 1)
+            yield from self._markup(text[:BODY_LIMIT], depth)
 
     def _json(self, text: str, posted: bool, depth: int = 0) -> Iterator[Secret]:
         try:
@@ -154,7 +176,7 @@ class Harvest:
     def _markup(self, text: str, depth: int) -> Iterator[Secret]:
         html = "<input" in text or "<INPUT" in text or "<Input" in text
         if html:
-            yield from self._inputs(text)
+            yield from self._inputs(text, depth)
         for name, value in _JSON_STRING.findall(text):
             yield from self._script(name, markup.unescaped(value))
         plain = markup.html_unescaped(text) if "&lt;" in text else text
@@ -169,9 +191,9 @@ class Harvest:
         if "://" in plain:
             for url in _URL.findall(markup.html_unescaped(plain)):
                 if "?" in url or "#" in url or "@" in url or len(url) > 60:
-                    yield from self.known(self.judge.url(url).parts)
+                    yield from self.known(self.judge.url(url).parts, depth=depth)
 
-    def _inputs(self, text: str) -> Iterator[Secret]:
+    def _inputs(self, text: str, depth: int) -> Iterator[Secret]:
         found = list(pages.inputs(text))
         self.served.page(found)
         for item in found:
@@ -181,9 +203,9 @@ class Harvest:
             if item.type == "password":
                 yield Secret("password", value)
             else:
-                yield from self._named("form", item.name, value)
+                yield from self._named("form", item.name, value, depth)
             if item.name.lower() in _SAML:
-                yield from self._inside_saml(value)
+                yield from self._inside_saml(value, depth + 1)
 
     def _script(self, name: str, value: str) -> Iterator[Secret]:
         """A string in a page's script: most are texts and addresses of no interest."""

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
 from dissect.redaction import forms, judging, layers, sentences, sip
+from dissect.redaction.bounds import Bounds
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
@@ -20,7 +21,7 @@ from dissect.redaction.paths import Paths
 
 Part = judging.Part
 
-MAX_URL = 64 * 1024  # characters of a URL that is taken apart
+MAX_URL = 64 * 1024  # characters of a URL that is taken apart; a longer one is hidden
 
 _NO_NAME = re.compile(r"[\"<>{}\\]|(?:%[0-9A-Fa-f]{2}){3}")
 _ENCODED = 16  # characters; a shorter word may be base64 of a text by chance
@@ -54,6 +55,8 @@ class Judge:
         self.kept: set[str] = set()
         self.calls: set[str] = set()
         self.paths = Paths()
+        self.bounds = Bounds()
+        self.room = layers.Room(self.bounds)
 
     # ------------------------------------------------------------- values
 
@@ -128,14 +131,15 @@ class Judge:
         return list(inner) if any(isinstance(part, Secret) for part in inner) else [raw]
 
     def inside(self, value: str, depth: int = 0) -> bool:
-        """Whether a layer of a value, taken off, shows a secret of a known kind."""
-        return next(self.found_inside(value, depth), None) is not None
+        """Whether a layer of a value, taken off, shows a secret of a known kind, or may."""
+        found = next(self.found_inside(value, depth), None) is not None
+        return found or self.room.full
 
     def found_inside(self, value: str, depth: int = 0) -> Iterator[Secret]:
         """The secrets of known kinds in what is encoded inside a value; none where nothing is."""
         if depth > layers.DEPTH:
             return
-        for text in layers.inner(value):
+        for text in layers.inner(value, self.room):
             yield from self._structured(text, depth + 1)
             if text != value:
                 yield from self.found_inside(text, depth + 1)

@@ -38,7 +38,8 @@ class Policy:
     ) -> None:
         self.book = SecretBook(reveal) if book is None else book
         self.judge = Judge(opened)
-        self.served = Served()
+        self.bounds = self.judge.bounds
+        self.served = Served(self.bounds)
         self._bodies = Bodies(self.judge, self.served)
         self._harvest = Harvest(self.judge, self.served)
 
@@ -50,15 +51,18 @@ class Policy:
             self.judge.paths.note(message.path.partition("?")[0])
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
-        if isinstance(message, SipMessage):
-            if len(self.judge.calls) < MAX_CALLS:
-                self.judge.calls.add((message.header("call-id") or "").strip())
-            for secret in list(sip_secrets.credentials(message)):
-                self.book.learn(secret, capture, frame, credential=True)
-            found = self._harvest.sip(message)
-        else:
-            found = self._harvest.http(message)
-        for secret in list(found):
+        fields = sum(len(name) + len(value) for name, value in message.headers)
+        self.judge.room.came(fields + len(message.body.data))
+        with self.bounds.at(message.place):
+            if isinstance(message, SipMessage):
+                if len(self.judge.calls) < MAX_CALLS:
+                    self.judge.calls.add((message.header("call-id") or "").strip())
+                for secret in list(sip_secrets.credentials(message)):
+                    self.book.learn(secret, capture, frame, credential=True)
+                found = list(self._harvest.sip(message))
+            else:
+                found = list(self._harvest.http(message))
+        for secret in found:
             self.book.learn(secret, capture, frame)
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:

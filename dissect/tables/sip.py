@@ -46,7 +46,7 @@ COLUMNS = (
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
     _ = run.events  # as in `http`
-    ladder = Ladder()
+    ladder = Ladder(run.diagnostics)
     for message in run.messages:
         if isinstance(message, SipMessage):
             yield _sip_row(run, message, ladder.add(message))
@@ -57,11 +57,8 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
     found = legs(message.headers, message.tls_dsk)
     told = next(filter(message.header, _DIAGNOSTIC_FIELDS), "")
     reasons = diagnostics(message)
-    media = [
-        str(item)
-        for described in sdp.descriptions(message.header("content-type"), message.body.text)
-        for item in described.media
-    ]
+    described = sdp.descriptions(message.header("content-type"), message.body.text)
+    media = [str(item) for one in described for item in one.media]
     row.update(
         kind=message.kind,
         method=message.method,
@@ -81,7 +78,8 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         transaction=position.transaction,
         dialog=position.dialog,
         media=[run.policy.show(run.policy.media(item)) for item in media],
-        problem=message.body.problem,
+        problem="; ".join(filter(None, (message.body.problem, *(one.problem for one in described))))
+        or None,
         sender=str(message.place.sender),
     )
     return row

@@ -34,7 +34,8 @@ COLUMNS = (
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP dialog: a call, a subscription; by time of its first message."""
     _ = run.events  # as in `http`
-    for dialog in calls(m for m in run.messages if isinstance(m, SipMessage)):
+    messages = (m for m in run.messages if isinstance(m, SipMessage))
+    for dialog in calls(messages, run.diagnostics):
         if dialog.first is None:
             continue
         row = common(run, dialog.first.place)
