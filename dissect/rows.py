@@ -129,7 +129,7 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         explanation=_explanation(run, message, reasons),
         transaction=position.transaction,
         dialog=position.dialog,
-        media=[run.policy.scrub(item) for item in media],
+        media=[run.policy.show(run.policy.media(item)) for item in media],
         problem=message.body.problem,
         sender=str(message.place.sender),
     )
@@ -182,7 +182,7 @@ def sip_dialogs(run: Session) -> Iterator[Row]:
             ended=rfc3339(dialog.ended_ns) if dialog.ended_ns is not None else None,
             ended_by=dialog.ended_by,
             messages=dialog.messages,
-            media=[run.policy.scrub(item) for item in dialog.media],
+            media=[run.policy.show(run.policy.media(item)) for item in dialog.media],
         )
         row["last_frame"] = dialog.last_frame
         yield row

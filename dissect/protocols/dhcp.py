@@ -100,8 +100,12 @@ def _provisioning(options: dict[int, bytes]) -> Iterator[tuple[str, Opaque]]:
     for code in PROVISIONING:
         if value := _trimmed(options.get(code, b"")):
             yield str(code), Opaque(value)
-    for address in _addresses(options.get(TFTP_ADDRESSES, b"")):
-        yield str(TFTP_ADDRESSES), Opaque(address.encode())
+    servers = options.get(TFTP_ADDRESSES, b"")
+    if is_text(servers):
+        yield str(TFTP_ADDRESSES), Opaque(_trimmed(servers))
+    else:
+        for address in _addresses(servers):
+            yield str(TFTP_ADDRESSES), Opaque(address.encode())
     vendor = options.get(VENDOR, b"")
     if not vendor:
         return
@@ -148,6 +152,13 @@ def _sip_servers(value: bytes) -> tuple[str, ...]:
             return (*names, text) if text else tuple(names)
         names.append(name)
     return tuple(names)
+
+
+def is_text(value: bytes) -> bool:
+    """Whether what should be addresses is text, as some servers send it: one address may by
+    chance be of printable bytes, but not of digits alone, and several may not."""
+    printable = all(0x20 <= byte < 0x7F for byte in value)
+    return printable and (len(value) > 4 or value.isdigit())
 
 
 def _addresses(value: bytes) -> tuple[str, ...]:

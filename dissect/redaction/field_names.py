@@ -80,12 +80,9 @@ PLAIN = PRODUCTS | IDS | HOSTS | LISTS | VALUES
 SENTENCES = _set(
     "warning x-ms-suberror x-ms-error x-ms-error-code x-ms-error-description",
     "x-ms-exception x-auth-failure x-auth-error x-error x-error-message x-error-description",
-    "x-exception-message ",
-    "",
-    "x-ms-passive-auth-info subject organization",
-    "error-info",
+    "x-exception-message",
+    "x-ms-passive-auth-info organization error-info",
 )
-SIP_SENTENCES = _set("s subject")
 # Members and parameters, of which the known ones stay.
 STRUCTURED = _set(
     "accept accept-language accept-encoding accept-charset cache-control content-disposition",
@@ -115,9 +112,9 @@ ADDRESSES = _set(
     "p-profile-key identity-info x-ms-sip-uri ms-conversation-uri rpid-privacy p-charging-vector",
     "p-charging-function-addresses p-access-network-info security-client security-server",
     "security-verify via v session-expires x min-se event o subscription-state join replaces",
-    "target-dialog content-disposition accept accept-encoding accept-language e allow-events u",
-    "feature-caps geolocation-routing retry-after accept-contact a reject-contact j",
-    "request-disposition d",
+    "target-dialog in-reply-to error-info content-disposition accept accept-encoding",
+    "accept-language e allow-events u feature-caps geolocation-routing retry-after accept-contact",
+    "a reject-contact j request-disposition d",
 )
 # SIP's other fields.
 SIP_PLAIN = _set(
@@ -125,14 +122,13 @@ SIP_PLAIN = _set(
     "call-id i cseq max-forwards user-agent server date content-type c content-length l allow",
     "supported k require proxy-require unsupported expires min-expires mime-version",
     "content-language timestamp priority organization privacy p-early-media",
-    "accept-resource-priority resource-priority rack rseq in-reply-to answer-mode",
-    "priv-answer-mode sip-etag sip-if-match sip-if-none-match content-encoding e",
+    "accept-resource-priority resource-priority rack rseq answer-mode",
+    "priv-answer-mode content-encoding e",
     "suppress-if-match flow-timer ms-subnet",
-    "ms-endpoint-location-data ms-call-source ms-transparent-mode ms-asserted-verification-level",
-    "ms-forking x-cisco-call-id x-grandstream-pbx ms-conversation-id conversation-id",
-    "ms-correlation-id ms-edge-proxy-message-trust ms-server-version ms-skip-rnl",
-    "ms-expires-keepalive session-id cisco-guid recv-info x-serialnumber mac x-mac",
-    "ms-telemetry-id ms-dialog-route-set-tag",
+    "ms-call-source ms-transparent-mode ms-asserted-verification-level",
+    "ms-forking x-grandstream-pbx",
+    "ms-edge-proxy-message-trust ms-server-version ms-skip-rnl",
+    "ms-expires-keepalive recv-info x-serialnumber mac x-mac",
 )
 # Attributes of Set-Cookie (RFC 6265 §4.1, RFC 6265bis).
 COOKIE_ATTRIBUTES = _set(

@@ -70,7 +70,9 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
     elif field == "sec-websocket-protocol":
         yield from subprotocols(value)
     elif sip_message and field in field_names.ADDRESSES:
-        yield from sip.addresses(judge, value)
+        yield from sip.addresses(judge, value, field=field)
+    elif sip_message and field in sip.IDS:
+        yield from sip.identifier(judge, field, value)
     elif field in field_names.URLS:
         yield from _urls(judge, field, value)
     elif field in field_names.DIAGNOSTICS:
@@ -81,7 +83,7 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
         yield from plain(value)
     elif field in field_names.PLAIN:
         yield from field_values.value(field, value)
-    elif field in field_names.SENTENCES or (sip_message and field in field_names.SIP_SENTENCES):
+    elif field in field_names.SENTENCES:
         yield from judge.words(value)
     else:
         yield from _unknown(judge, name, value)

@@ -46,12 +46,14 @@ _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_",
 
 class Judge:
     """Says of each value what may be shown. `opened` are names that the user wants to see, in any
-    place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden."""
+    place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden;
+    `calls` are the Call-IDs that were met, which other fields may name."""
 
     def __init__(self, opened: Iterable[str] = ()) -> None:
         self.opened = frozenset(name.lower() for name in opened)
         self.kept: set[str] = set()
         self.paths = Paths()
+        self.calls: set[str] = set()
 
     # ------------------------------------------------------------- values
 

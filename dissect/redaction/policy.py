@@ -19,12 +19,14 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, forms, options, sip, sip_secrets
+from dissect.redaction import facts, fields, forms, options, sdp, sip, sip_secrets
 from dissect.redaction.bodies import Bodies, media_type
 from dissect.redaction.book import SecretBook
 from dissect.redaction.harvest import BODY_LIMIT, Harvest
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Served
+
+MAX_CALLS = 100_000  # Call-IDs that are remembered; a dialog that is named by another is hidden
 
 
 class Policy:
@@ -49,6 +51,8 @@ class Policy:
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
         if isinstance(message, SipMessage):
+            if len(self.judge.calls) < MAX_CALLS:
+                self.judge.calls.add((message.header("call-id") or "").strip())
             for secret in list(sip_secrets.credentials(message)):
                 self.book.learn(secret, capture, frame, credential=True)
             found = self._harvest.sip(message)
@@ -122,6 +126,10 @@ class Policy:
     def form(self, content: str) -> list[tuple[str, Part, list[Part]]]:
         """The fields of a urlencoded form: name, name as it may be shown, value."""
         return self._bodies.form(content)
+
+    def media(self, text: str) -> Text:
+        """What a session description says of one stream: kind, address, formats."""
+        return texts(sdp.tokens(self.judge, text))
 
     def option(self, place: str, value: bytes | str) -> Text | str:
         """A DHCP option by its code."""

@@ -71,7 +71,7 @@ _WORDS = _set(
     "stat-summary voip-metrics rcvr-rtt pkt-loss-rle pkt-dup-rle pkt-rcpt-times portrait",
     "landscape seascape broadcast meeting moderated test h332 utf-8 iso-8859-1 us-ascii",
     "c-only s-only c-s incl excl webrtc-datachannel alt altc en de fr es it nl en-us en-gb",
-    "supported rejected optional required ufrag foundation pwd password annexb annexa",
+    "srtp supported rejected optional required ufrag foundation pwd password annexb annexa",
     # Codecs (IANA, RTP payload format media types) and Microsoft's.
     "pcmu pcma g722 g7221 g723 g726-16 g726-24 g726-32 g726-40 g728 g729 g7291 gsm gsm-efr",
     "gsm-hr-08 ilbc opus speex silk silk16 amr amr-wb amr-wb+ evs l8 l16 l24 dvi4 lpc qcelp",
@@ -105,7 +105,7 @@ def _line(judge: Judge, kind: str, equals: str, value: str) -> Iterator[Part]:
         user, space, rest = value.partition(" ") if kind == "o" else ("", "", value)
         hidden = len(user) > forms.TOKEN_LENGTH and forms.looks_like_token(user)
         yield from (lead, Secret(UNKNOWN, user) if hidden else user, space)
-        yield from _tokens(judge, rest)
+        yield from tokens(judge, rest)
     elif kind in _GRAMMAR:
         plain = not value or _GRAMMAR[kind].fullmatch(value)
         yield from (lead, value if plain else Secret(UNKNOWN, value))
@@ -126,7 +126,7 @@ def _attribute(judge: Judge, value: str) -> Iterator[Part]:
     if lower in _KEYED or kind_of(name):
         yield Secret(kind_of(name) or "token", content)
     elif lower not in judge.opened and _known(lower):
-        yield from _candidate(judge, content) if "candidate" in lower else _tokens(judge, content)
+        yield from _candidate(judge, content) if "candidate" in lower else tokens(judge, content)
     else:
         yield from judge.value("sip", name, content)
 
@@ -151,7 +151,8 @@ def _candidate(judge: Judge, content: str) -> Iterator[Part]:
         before = token.lower()
 
 
-def _tokens(judge: Judge, content: str) -> Iterator[Part]:
+def tokens(judge: Judge, content: str) -> Iterator[Part]:
+    """Words of a description between blanks: the documented ones, numbers, hosts are shown."""
     for token in _SPACES.split(content):
         yield from _token(judge, token) if token.strip(" \t;") else (token,)
 
@@ -181,10 +182,11 @@ def _parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
     lower = name.lower()
     atoms = _ATOMS.split(value)
     number = all(_NUMBER.fullmatch(a) or _ATOMS.fullmatch(a) for a in atoms if a)
+    word = value.lower() in _WORDS and kind_by_words(name) is None
     if (
         (lower in _CODEC_NUMBERS and number)
+        or word
         or (lower == "profile-level-id" and _PROFILE.fullmatch(value))
-        or (value.lower() in _WORDS and kind_by_words(name) is None)
     ):
         yield value
     else:

@@ -221,7 +221,10 @@ def _account(value: str | None) -> str | None:
     user, at, host = uri[1].partition("@")
     if not at:
         user, host = "", user
-    return (user + at + _BEHIND.split(host, maxsplit=1)[0]).lower() or None
+    host, *parameters = _BEHIND.split(host)
+    if "gr" in parameters:  # a temporary GRUU, whose user part hides the user (RFC 5627 §3.1.2)
+        user = at = ""
+    return (user + at + host).lower() or None
 
 
 def _expires(message: SipMessage) -> int | None:
