@@ -378,8 +378,8 @@ def split_binding(item: str, captures: Sequence[str]) -> tuple[str | None, str]:
 def found_beside(capture: str) -> list[str]:
     """The key logs that lie beside a capture, and the one that SSLKEYLOGFILE names."""
     found = []
-    if capture != "-":
-        path = Path(capture)
+    path = Path(capture)
+    if capture != "-" and path.name:  # "." and "/" have none
         if path.suffix.lower() in COMPRESSED:
             path = path.with_suffix("")
         found = [
