@@ -61,6 +61,10 @@ def words(judge: Judge, value: str, depth: int = 0) -> Iterator[Part]:
             yield from judge.inner_url(match["url"], match["url"], "", depth)
         elif match["name"] and forms.looks_like_token(match["name"]):
             yield Secret("opaque_value", match[0])  # base64 and its padding
+        elif match["name"] and (place := forms.user_info(match[0])) and match["is"] == ":":
+            yield match[0][: place[0]]
+            yield Secret("basic_credentials", match[0][slice(*place)])
+            yield match[0][place[1] :]
         elif match["name"]:
             yield match["name"] + match["is"]
             prose = ":" in match["is"] and match["name"].lower() in _PROSE
@@ -73,6 +77,8 @@ def words(judge: Judge, value: str, depth: int = 0) -> Iterator[Part]:
 
 def _said(judge: Judge, name: str, value: str, depth: int) -> Iterator[Part]:
     """A value that a sentence names: hidden if its name is a secret's."""
+    from dissect.redaction.structured import plain
+
     if forms.is_url(value):
         yield from judge.inner_url(value, value, "", depth)
         return
@@ -83,7 +89,8 @@ def _said(judge: Judge, name: str, value: str, depth: int) -> Iterator[Part]:
     if kind is None and lower in judge.opened:
         yield value
     elif kind is None or _plain(kind, lower, name, value):
-        yield word(judge, value, depth)
+        inner = list(plain(value)) if "=" in value or ":" in value else []
+        yield from inner if len(inner) > 1 else (word(judge, value, depth),)
     else:
         yield Secret(kind, value)
 
