@@ -385,7 +385,7 @@ def found_beside(capture: str) -> list[str]:
         found = [
             str(path.with_suffix(suffix))
             for suffix in KEY_LOG_SUFFIXES
-            if path.with_suffix(suffix).is_file()
+            if os.path.isfile(path.with_suffix(suffix))  # a name that grows too long is none
         ]
     environment = os.environ.get("SSLKEYLOGFILE")
     if environment and Path(environment).is_file():

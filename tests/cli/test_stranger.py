@@ -238,3 +238,22 @@ def test_a_golden_file_is_no_command_of_a_terminal(
     assert acting(document) == set()
     assert main(common) == 0
     assert capsys.readouterr().out == ""
+
+
+@posix
+def test_names_as_long_as_a_file_system_takes(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the key log that might lie beside one nor its page would fit; the others do."""
+    for name in (f"{'x' * 250}.cap", f"{'x' * 244}.pcap.gz"):
+        shutil.copy("phone.pcapng", name)
+        assert main(["info", name]) == 0
+    for name in ("y" * 255, "\u738b" * 85):
+        (folder / name).mkdir()
+        shutil.copy("phone.pcapng", folder / name / "a.pcapng")
+    (folder / ("x" * 244 + ".pcap.gz")).unlink()
+    assert main(["report", ".", "-o", "pages"]) == 1
+    pages = [path.name for path in (folder / "pages").iterdir()]
+    assert len(pages) == 5
+    assert sum(name.startswith("y" * 200) for name in pages) == 1
+    assert "internal error" not in capsys.readouterr().err
