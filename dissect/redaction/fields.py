@@ -153,8 +153,10 @@ def _cookie(value: str) -> Iterator[Part]:
 
 def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
     first, semicolon, attributes = value.partition(";")
-    name, _, content = first.strip().partition("=")
-    yield name + "="
+    name, equals, content = first.strip().partition("=")
+    if not equals:
+        name, content = "", name  # RFC 6265bis §5.6: a cookie without a name
+    yield name + equals
     yield Secret("cookie", content) if content else ""
     yield semicolon
     for index, item in enumerate(attributes.split(";") if attributes else ()):

@@ -89,6 +89,20 @@ def test_other_sentences_stay(text: str) -> None:
     assert shown(tuple(Judge().words(text))) == text
 
 
+@pytest.mark.parametrize("value", [WORD, f"{WORD}; Path=/; HttpOnly", f" {WORD} ;Secure"])
+def test_a_cookie_without_a_name_is_a_value(value: str) -> None:
+    parts = Policy().header("set-cookie", value).parts
+    assert WORD not in shown(parts)
+    assert sent(parts).split() == value.replace(" ;", ";").split()
+
+
+@pytest.mark.parametrize("body", [WORD, f"username=bob&{WORD}", f"{WORD}&a=1", f"a=1&{WORD}&b"])
+def test_a_part_of_a_form_without_a_sign_is_a_value(body: str) -> None:
+    for name, as_shown, value in Policy().form(body):
+        assert WORD not in name
+        assert WORD not in shown((as_shown, *value))
+
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 REQUESTS = {
     "host": f"GET /a HTTP/1.1\r\nHost: bob:{WORD}@h.example\r\n\r\n",
