@@ -19,7 +19,7 @@ from dissect.protocols.dhcp import (
     SIP_SERVERS,
     TFTP_ADDRESSES,
 )
-from dissect.protocols.dns import read_name
+from dissect.protocols.domain_names import read_name
 from dissect.protocols.quic_packets import RETRY, SMALLEST_SHORT, packets
 from dissect.redaction.judge import Judge
 from dissect.redaction.options import answer

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, DhcpMessage, Direction, Message, Opaque, Place, Span
 from dissect.protocols.base import Layer
-from dissect.protocols.dns import read_name
+from dissect.protocols.domain_names import read_name
 from dissect.protocols.outbox import Outbox
 
 COOKIE = b"\x63\x82\x53\x63"

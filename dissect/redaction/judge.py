@@ -12,12 +12,12 @@ from dataclasses import replace
 from urllib.parse import unquote, unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
-from dissect.redaction import forms, layers, sentences
+from dissect.redaction import forms, judging, layers, sentences, sip
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
 
-Part = str | Secret
+Part = judging.Part
 
 MAX_URL = 64 * 1024  # characters of a URL that is taken apart
 
@@ -250,9 +250,7 @@ class Judge:
         if url[:12].lower().lstrip().startswith(_OPENING) or len(url) > MAX_URL:
             return Text((Secret(UNKNOWN, url),))
         if url[:5].lower() in ("sip:", "sips:") or url[:4].lower() in ("sip:", "tel:"):
-            from dissect.redaction.sip import uri
-
-            return Text(tuple(uri(self, url)))
+            return Text(tuple(sip.uri(self, url)))
         rest, hash_, fragment = url.partition("#")
         rest, mark, query = rest.partition("?")
         parts: list[Part] = []

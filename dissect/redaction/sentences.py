@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from dissect.model import UNKNOWN, Secret
 from dissect.redaction import forms
 from dissect.redaction.harmless import HARMLESS, known, no_secret
+from dissect.redaction.judging import Judging, Part
 from dissect.redaction.kinds import kind_by_words
-
-if TYPE_CHECKING:
-    from dissect.redaction.judge import Judge, Part
 
 _WORD = re.compile(
     r"(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>]++)"
@@ -44,7 +41,7 @@ _ERROR_NUMBER = re.compile(r"(?:MSIS|IDX|AADSTS|AADB2C|ID|SQL|ORA|ADAL|MSAL|WS|T
 _SERVER = re.compile(r"(?:[A-Za-z0-9-]{1,24}\.){2,6}[A-Za-z]{2,12}")
 
 
-def words(judge: Judge, value: str, depth: int = 0) -> Iterator[Part]:
+def words(judge: Judging, value: str, depth: int = 0) -> Iterator[Part]:
     """The parts of a text for people, put together the text itself."""
     if forms.is_pem_key(value):
         yield Secret("private_key", value)
@@ -75,7 +72,7 @@ def words(judge: Judge, value: str, depth: int = 0) -> Iterator[Part]:
         yield value[end:]
 
 
-def _said(judge: Judge, name: str, value: str, depth: int) -> Iterator[Part]:
+def _said(judge: Judging, name: str, value: str, depth: int) -> Iterator[Part]:
     """A value that a sentence names: hidden if its name is a secret's."""
     from dissect.redaction.structured import plain
 
@@ -103,7 +100,7 @@ def _plain(kind: str, lower: str, name: str, value: str) -> bool:
     )
 
 
-def word(judge: Judge, text: str, depth: int = 0) -> Part:
+def word(judge: Judging, text: str, depth: int = 0) -> Part:
     """A word of a sentence."""
     if _USER_CODE.fullmatch(text) and not _ERROR_NUMBER.fullmatch(text):
         return Secret("user_code", text)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from dissect.model import UNKNOWN, Secret
 from dissect.redaction import forms
 from dissect.redaction.field_names import SDP_ATTRIBUTES
 from dissect.redaction.harmless import SIP
+from dissect.redaction.judging import Judging, Part
 from dissect.redaction.kinds import kind_by_words, kind_of
-
-if TYPE_CHECKING:
-    from dissect.redaction.judge import Judge, Part
 
 # A quoted string, an address in angle brackets, a separator, anything else.
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|<[^<>]*+>?|[;,]|[^\";,<]++")
@@ -28,7 +25,7 @@ _KEYED = frozenset({"crypto", "ice-pwd", "key-mgmt", "zrtp-hash", "ekt", "3ge2ae
 _LINES = frozenset("vostrzbmc")
 
 
-def addresses(judge: Judge, value: str) -> Iterator[Part]:
+def addresses(judge: Judging, value: str) -> Iterator[Part]:
     """A list of addresses, or of words, with parameters; lossless."""
     fresh = True  # what comes next is an address or the first word of a member
     named = ""  # the parameter whose quoted value comes next
@@ -61,7 +58,7 @@ def addresses(judge: Judge, value: str) -> Iterator[Part]:
             yield from _parameter(judge, token)
 
 
-def _quoted(judge: Judge, name: str, token: str) -> Iterator[Part]:
+def _quoted(judge: Judging, name: str, token: str) -> Iterator[Part]:
     """The value of a parameter in quotation marks."""
     closing = {'"': '"', "<": ">"}[token[0]]
     closed = len(token) > 1 and token[-1] == closing
@@ -77,7 +74,7 @@ def _word(token: str) -> Part:
     return Secret("opaque_value", token) if forms.has_jwt(token) else token
 
 
-def _parameter(judge: Judge, token: str) -> Iterator[Part]:
+def _parameter(judge: Judging, token: str) -> Iterator[Part]:
     """`name`, or `name=value`, the value maybe behind it in a quoted string of its own."""
     name, equals, value = token.partition("=")
     if not equals:
@@ -95,7 +92,7 @@ def _parameter(judge: Judge, token: str) -> Iterator[Part]:
 _SAID = frozenset({"text", "reason", "source", "description"})
 
 
-def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
+def parameter(judge: Judging, name: str, value: str) -> Iterator[Part]:
     """The value of a parameter of a URI or a header field."""
     if name == "opaque" and value.lower().startswith(("user:epid:", "app:", "srvr:")):
         yield value  # [MS-SIPRE] 2.2.1: which of a user's endpoints, as in a GRUU
@@ -114,7 +111,7 @@ def parameter(judge: Judge, name: str, value: str) -> Iterator[Part]:
         yield from judge.value("sip", name, unquote(value) if "%" in value else value, value)
 
 
-def uri(judge: Judge, text: str) -> Iterator[Part]:
+def uri(judge: Judging, text: str) -> Iterator[Part]:
     """A SIP, SIPS, TEL or other URI with its parameters and headers (RFC 3261 §19.1)."""
     scheme, colon, rest = text.partition(":")
     if scheme.lower() not in ("sip", "sips", "tel", "im", "pres"):
@@ -148,7 +145,7 @@ def _split_headers(rest: str) -> tuple[str, str, str]:
     return (rest, "", "") if mark < 0 else (rest[:mark], "?", rest[mark + 1 :])
 
 
-def _user(judge: Judge, name: str) -> Iterator[Part]:
+def _user(judge: Judging, name: str) -> Iterator[Part]:
     """The user part; a telephone number may have parameters."""
     if ";" not in name:
         yield Secret("opaque_value", name) if forms.has_jwt(name) else name
@@ -160,7 +157,7 @@ def _user(judge: Judge, name: str) -> Iterator[Part]:
         yield from _parameter(judge, item)
 
 
-def sdp(judge: Judge, content: str) -> Iterator[Part]:
+def sdp(judge: Judging, content: str) -> Iterator[Part]:
     """A session description (RFC 8866): what it says of media; keys and unknown values wrapped."""
     for line in content.splitlines():
         kind, equals, value = line.partition("=")
@@ -181,7 +178,7 @@ def sdp(judge: Judge, content: str) -> Iterator[Part]:
         yield "\n"
 
 
-def _attribute(judge: Judge, value: str) -> Iterator[Part]:
+def _attribute(judge: Judging, value: str) -> Iterator[Part]:
     name, colon, content = value.partition(":")
     lower = name.lower()
     yield from ("a=", judge.name(name), colon)

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from dissect.model import Message, SipMessage, Source, TlsConnection
 from dissect.pipeline import Session
-from dissect.redirects import redirects
 from dissect.render.details import (
     AnomalyView,
     Details,
@@ -23,6 +22,7 @@ from dissect.report.environment import environment, key_logs
 from dissect.report.messages import Views
 from dissect.report.shown import Shown
 from dissect.signin.exchange import Exchange, pair
+from dissect.tables.redirects import rows as redirects
 
 MAX_MESSAGES = 6000  # with headers and body
 MAX_CHARACTERS = 12_000_000  # of all headers and bodies

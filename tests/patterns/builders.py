@@ -16,7 +16,7 @@ from unittest import mock
 from dissect.export import clear
 from dissect.flow import places
 from dissect.report import anonymous
-from dissect.signin import services
+from dissect.signin import directory
 
 Made = list[tuple[re.Pattern[Any], str]]
 AWKWARD = ("aaaa", "a.a a", "(a+)+$", "a" * 30, "\\", "[a-", "é|b", "a  a\ta")
@@ -73,8 +73,8 @@ def _of_names() -> Made:
     return made[-1:]
 
 
-def _of_services() -> Made:
-    known = services.directory()
+def _of_directory() -> Made:
+    known = directory.directory()
     return [
         *((item.path, "match") for item in known.services),
         (known.phone_agent, "search"),
@@ -86,5 +86,5 @@ BUILT: dict[tuple[str, str], Callable[[], Made]] = {
     ("dissect.export.clear", "Search.pattern"): _of_fields,
     ("dissect.flow.places", "line_of"): _of_keys,
     ("dissect.report.anonymous", "Anonymizer._sentence"): _of_names,
-    ("dissect.signin.services", "directory"): _of_services,
+    ("dissect.signin.directory", "directory"): _of_directory,
 }
