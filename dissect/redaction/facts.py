@@ -11,7 +11,7 @@ import re
 from dissect.model import Fact, Secret, Text
 from dissect.redaction import fields, forms, options, sip
 from dissect.redaction.judge import Judge, Part, texts
-from dissect.redaction.structured import plain
+from dissect.redaction.plain import plain
 
 
 def _set(*lines: str) -> frozenset[str]:

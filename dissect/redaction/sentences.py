@@ -15,6 +15,7 @@ from dissect.redaction import forms
 from dissect.redaction.harmless import HARMLESS, known, no_secret
 from dissect.redaction.judging import Judging, Part
 from dissect.redaction.kinds import kind_by_words
+from dissect.redaction.plain import plain
 
 _WORD = re.compile(
     r"(?P<url>\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>]++)"
@@ -74,8 +75,6 @@ def words(judge: Judging, value: str, depth: int = 0) -> Iterator[Part]:
 
 def _said(judge: Judging, name: str, value: str, depth: int) -> Iterator[Part]:
     """A value that a sentence names: hidden if its name is a secret's."""
-    from dissect.redaction.structured import plain
-
     if forms.is_url(value):
         yield from judge.inner_url(value, value, "", depth)
         return
