@@ -46,6 +46,7 @@ class Session:
         self.policy = Policy(options.reveal, options.opened)
         self.book = self.policy.book
         self._keep, self._rules = keep, rules
+        self.noted: list[str] = []  # bounds that tables reach while their rows are made
 
     def keeping(self, keep: Keep, rules: bool = True) -> Session:
         """This session, told before it reads what is wanted of messages."""
@@ -120,13 +121,12 @@ class Session:
         return handshakes(self._found.logs)
 
     @cached_property
-    def hops(self) -> tuple[list[Hop], list[str]]:
-        """Redirects from host to host, and which bounds were reached when they were looked for."""
+    def hops(self) -> list[Hop]:
+        """Redirects from host to host, by time."""
         from dissect.signin.exchange import pair
         from dissect.signin.hops import hops
 
-        warnings: list[str] = []
-        return hops(pair(self.messages), warnings), warnings
+        return hops(pair(self.messages), self.noted)
 
     @property
     def clocks(self) -> list[Offset]:

@@ -274,8 +274,8 @@ def offset(text: str) -> int:
     return -total if sign == "-" else total
 
 
-def warn(run: Session, more: Sequence[str] = ()) -> None:
-    """Bounds that were reached, warnings (and `more`) and oddities of the container on standard
+def warn(run: Session) -> None:
+    """Bounds that were reached, warnings and oddities of the container on standard
     error, one line each, bounded. Bugs of ours are noted for the end of the command."""
     from dissect.cli.faults import note
     from dissect.redaction.fields import known_kind
@@ -287,11 +287,11 @@ def warn(run: Session, more: Sequence[str] = ()) -> None:
     def oddities(kind: str) -> list[str]:
         return [
             f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
-            for oddity in reading.anomalies
+            for oddity in (*reading.anomalies, *run.policy.bounds.reached)
             if oddity.kind.startswith(kind)
         ]
 
-    said = (*reading.warnings, *run.diagnostics, *more)
+    said = (*reading.warnings, *run.diagnostics, *run.noted)
     lines = [*oddities("limit."), *said, *oddities("capture.")]
     for name in run.policy.kept:
         if known_kind(name) is None:

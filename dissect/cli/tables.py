@@ -79,7 +79,7 @@ def print_table(
     if only is not None:
         found = fields(found, only, table.keys)
         columns = tuple(name.strip() for name in only.split(",") if name.strip())
-    warn(run, table.warnings(run) if table.warnings else ())
+    warn(run)
     print_rows(found, format_, columns)
 
 

@@ -19,12 +19,14 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, forms, options, sip
+from dissect.redaction import facts, fields, forms, options, sdp, sip, sip_secrets
 from dissect.redaction.bodies import Bodies, media_type
 from dissect.redaction.book import SecretBook
 from dissect.redaction.harvest import BODY_LIMIT, Harvest
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Served
+
+MAX_CALLS = 100_000  # Call-IDs that are remembered; a dialog that is named by another is hidden
 
 
 class Policy:
@@ -36,17 +38,32 @@ class Policy:
     ) -> None:
         self.book = SecretBook(reveal) if book is None else book
         self.judge = Judge(opened)
-        self.served = Served()
+        self.bounds = self.judge.bounds
+        self.served = Served(self.bounds)
         self._bodies = Bodies(self.judge, self.served)
         self._harvest = Harvest(self.judge, self.served)
 
     # ------------------------------------------------------------- what is met
 
-    def secrets_of(self, message: HttpRequest | HttpResponse | SipMessage) -> list[Secret]:
-        """The secrets of a message; what the forms in it ask for is learned with that."""
-        if isinstance(message, SipMessage):
-            return list(self._harvest.sip(message))
-        return list(self._harvest.http(message))
+    def secrets_of(
+        self, message: HttpRequest | HttpResponse | SipMessage
+    ) -> list[tuple[Secret, bool]]:
+        """The secrets of a message, each with whether it stood where only credentials stand; what
+        the forms in it ask for is learned with that."""
+        if isinstance(message, HttpRequest):
+            self.judge.paths.note(message.path.partition("?")[0])
+        fields = sum(len(name) + len(value) for name, value in message.headers)
+        self.judge.room.came(fields + len(message.body.data))
+        credentials: list[Secret] = []
+        with self.bounds.at(message.place):
+            if isinstance(message, SipMessage):
+                if len(self.judge.calls) < MAX_CALLS:
+                    self.judge.calls.add((message.header("call-id") or "").strip())
+                credentials = list(sip_secrets.credentials(message))
+                found = list(self._harvest.sip(message))
+            else:
+                found = list(self._harvest.http(message))
+        return [(item, True) for item in credentials] + [(item, False) for item in found]
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
         """The secrets of known kinds in a body, whatever encodes them."""
@@ -78,6 +95,11 @@ class Policy:
         """The value of a query parameter."""
         return texts(self.judge.value("query", name, value))
 
+    def items(self, query: str) -> Iterator[tuple[Text, Text]]:
+        """Name and value of each item of a query; what has no value may be one."""
+        for name, value in self.judge.items(query):
+            yield texts([name]), texts(value)
+
     def header(self, name: str, value: str, sip_message: bool = False) -> Text:
         return fields.header(self.judge, name, value, sip_message)
 
@@ -108,6 +130,10 @@ class Policy:
     def form(self, content: str) -> list[tuple[str, Part, list[Part]]]:
         """The fields of a urlencoded form: name, name as it may be shown, value."""
         return self._bodies.form(content)
+
+    def media(self, text: str) -> Text:
+        """What a session description says of one stream: kind, address, formats."""
+        return texts(sdp.tokens(self.judge, text))
 
     def option(self, place: str, value: bytes | str) -> Text | str:
         """A DHCP option by its code."""

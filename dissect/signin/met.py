@@ -35,15 +35,19 @@ class Met:
         self._policy = policy
         self._several = several
         self._seen: dict[Stream, dict[Secret, tuple[int, int]]] = {}
+        self._credentials: set[Secret] = set()
         self._posted: list[_Posted] = []
         self._room = POSTED_BYTES
         self.left_out = 0  # forms that were not kept
 
-    def note(self, secret: Secret, place: Place, serial: int) -> None:
+    def note(self, secret: Secret, place: Place, serial: int, credential: bool = False) -> None:
+        """As `SecretBook.learn`; `serial` is the number of the message."""
         frame, capture = place.span.first_frame, place.connection.capture
         if not self._several:
-            self._policy.book.learn(secret, capture, frame)
+            self._policy.book.learn(secret, capture, frame, credential)
             return
+        if credential:
+            self._credentials.add(secret)
         there = self._seen.setdefault(stream_of(place.connection), {})
         known = there.get(secret)
         if known is None or frame < known[0]:
@@ -78,9 +82,12 @@ class Met:
                 if serial in without:
                     rest.append((secret, capture, frame))
                 else:
-                    self._policy.book.learn(secret, capture, frame)
+                    self._learn(secret, capture, frame)
         self._seen.clear()
         self._several = False
         for secret, capture, frame in rest:
             if not self._policy.book.knows(secret):
-                self._policy.book.learn(secret, capture, frame)
+                self._learn(secret, capture, frame)
+
+    def _learn(self, secret: Secret, capture: int, frame: int) -> None:
+        self._policy.book.learn(secret, capture, frame, secret in self._credentials)

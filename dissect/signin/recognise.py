@@ -189,8 +189,8 @@ class Recogniser:
     # ------------------------------------------------------------------ secrets
 
     def _learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
-        for secret in self._policy.secrets_of(message):
-            self._emitter.met.note(secret, message.place, self._emitter.now.serial)
+        for secret, credential in self._policy.secrets_of(message):
+            self._emitter.met.note(secret, message.place, self._emitter.now.serial, credential)
         if isinstance(message, HttpRequest):
             self._emitter.met.posted(message, self._emitter.now.serial)
 

@@ -29,7 +29,7 @@ class Table:
     `about` is the help of its command, `filters` are the options beside those that all tables
     have, `rows` makes them from a run; `words`: whether a status is one of letters, as in DNS.
     `keep` is what the rows need of messages; without `rules` no secrets are looked for, which only
-    a table without captured texts may do. `warnings` are bounds that its rows reached."""
+    a table without captured texts may do."""
 
     name: str
     about: str
@@ -41,7 +41,6 @@ class Table:
     words: bool = False
     keep: Keep = everything
     rules: bool = True
-    warnings: Callable[[Session], list[str]] | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a hop, by chain and within it by time."""
-    for hop in sorted(run.hops[0], key=lambda item: (item.chain, item.number)):
+    for hop in sorted(run.hops, key=lambda item: (item.chain, item.number)):
         response = hop.exchange.response
         place = response.place if response is not None else hop.exchange.place
         row = common(run, place)
@@ -77,5 +77,4 @@ TABLE = Table(
         "status",
     ),
     keep=with_redirects,
-    warnings=lambda run: run.hops[1],
 )

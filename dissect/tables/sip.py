@@ -46,7 +46,7 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
-    ladder = Ladder()
+    ladder = Ladder(run.noted)
     for message in run.messages:
         if isinstance(message, SipMessage):
             yield _sip_row(run, message, ladder.add(message))
@@ -55,13 +55,10 @@ def rows(run: Session) -> Iterator[Row]:
 def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
     row = common(run, message.place)
     found = legs(message.headers, message.tls_dsk)
-    raw = next(filter(None, map(message.header, _DIAGNOSTIC_FIELDS)), None)
+    told = next(filter(message.header, _DIAGNOSTIC_FIELDS), "")
     reasons = diagnostics(message)
-    media = [
-        str(item)
-        for described in sdp.descriptions(message.header("content-type"), message.body.text)
-        for item in described.media
-    ]
+    described = sdp.descriptions(message.header("content-type"), message.body.text)
+    media = [str(item) for one in described for item in one.media]
     row.update(
         kind=message.kind,
         method=message.method,
@@ -69,19 +66,20 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         reason=run.policy.show(run.policy.words(message.reason))
         if message.kind == "response"
         else None,
-        call_id=message.header("call-id"),
-        cseq=message.header("cseq"),
-        **{"from": _address(run, message, "from"), "to": _address(run, message, "to")},
+        call_id=_field(run, message, "call-id"),
+        cseq=_field(run, message, "cseq"),
+        **{"from": _field(run, message, "from"), "to": _field(run, message, "to")},
         transport=message.transport,
         auth=schemes(found),
-        diagnostics=run.policy.show(run.policy.words(raw)) if raw else None,
+        diagnostics=_field(run, message, told) if told else None,
         retransmission=message.retransmission,
         auth_legs=[str(leg) for leg in found],
         explanation=_explanation(run, message, reasons),
         transaction=position.transaction,
         dialog=position.dialog,
-        media=[run.policy.scrub(item) for item in media],
-        problem=message.body.problem,
+        media=[run.policy.show(run.policy.media(item)) for item in media],
+        problem="; ".join(filter(None, (message.body.problem, *(one.problem for one in described))))
+        or None,
         sender=str(message.place.sender),
     )
     return row
@@ -90,8 +88,8 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
 _DIAGNOSTIC_FIELDS = ("ms-diagnostics", "ms-diagnostics-public", "warning")
 
 
-def _address(run: Session, message: SipMessage, name: str) -> str | None:
-    """A From or To value; a password in its URI is masked."""
+def _field(run: Session, message: SipMessage, name: str) -> str | None:
+    """A field's value; what is not known to be harmless in it is masked."""
     value = message.header(name)
     return (
         run.policy.show(run.policy.header(name, value, sip_message=True))

@@ -34,14 +34,15 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP dialog: a call, a subscription; by time of its first message."""
-    for dialog in calls(m for m in run.messages if isinstance(m, SipMessage)):
+    messages = (m for m in run.messages if isinstance(m, SipMessage))
+    for dialog in calls(messages, run.noted):
         if dialog.first is None:
             continue
         row = common(run, dialog.first.place)
         row.update(
             dialog=dialog.number,
             method=dialog.method,
-            call_id=dialog.call_id,
+            call_id=run.policy.show(run.policy.header("call-id", dialog.call_id, sip_message=True)),
             **{"from": _uri(run, dialog.caller), "to": _uri(run, dialog.callee)},
             state=dialog.state,
             status=dialog.status,
@@ -49,7 +50,7 @@ def rows(run: Session) -> Iterator[Row]:
             ended=rfc3339(dialog.ended_ns) if dialog.ended_ns is not None else None,
             ended_by=dialog.ended_by,
             messages=dialog.messages,
-            media=[run.policy.scrub(item) for item in dialog.media],
+            media=[run.policy.show(run.policy.media(item)) for item in dialog.media],
         )
         row["last_frame"] = dialog.last_frame
         yield row
