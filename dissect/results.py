@@ -78,7 +78,7 @@ class Results:
     """What some captures hold. Made by `dissect.open`, whose options are described there.
 
     Each property reads the captures if that was not done. What it raises: UsageError for an
-    option or file that can't be used, CaptureError for a file that is no capture,
+    option or log that can't be used, CaptureError for a file that is missing or no capture,
     DefinitionError for a flow, PluginError for a plugin; all are `dissect.errors.DissectError`.
     """
 

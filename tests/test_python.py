@@ -1,4 +1,4 @@
-"""`dissect.open` as docs/python.md describes it: its examples run, have types, and tell no secret."""
+"""`dissect.open` as docs/python.md has it: its examples run, have types, and tell no secret."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_example_runs(number: int, folder: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     if number == 0:
-        assert "Web Sign-in" in done.stdout and "complete" in done.stdout
+        assert re.search(r"Web Sign-in.* complete", done.stdout)
     if number == 1:
         assert (folder / "sign-in.svg").read_bytes().startswith(b"<?xml")
 
@@ -139,7 +139,7 @@ def test_errors(tmp_path: Path) -> None:
     none.write_text("no capture at all", "utf-8")
     with pytest.raises(CaptureError):
         _ = opened(str(none)).charts
-    with pytest.raises(UsageError, match="missing.pcap"):
+    with pytest.raises(CaptureError, match=r"missing\.pcap: no such file"):
         _ = opened(str(tmp_path / "missing.pcap")).charts
     with pytest.raises(UsageError, match="give a capture"):
         dissect.open()
@@ -159,4 +159,4 @@ def test_paths_are_names_too(tmp_path: Path) -> None:
     run = dissect.open(Path(SIGNIN.phone), Path(SIGNIN.browser))
     run.save(tmp_path / "chart.md")
     assert "Web Sign-in" in (tmp_path / "chart.md").read_text("utf-8")
-    assert [info.name for info in run.captures] == SIGNIN.captures or len(run.captures) == 2
+    assert [info.name for info in run.captures] == [SIGNIN.phone, SIGNIN.browser]
