@@ -96,7 +96,7 @@ def test_a_notebook_gets_images_and_no_markup_of_the_capture() -> None:
     assert etree.fromstring(svg.encode()).tag == "{http://www.w3.org/2000/svg}svg"
     for text in (chart._repr_html_(), run._repr_html_()):
         (image,) = html.fragments_fromstring(text)
-        assert image.tag == "img" and set(image.attrib) == {"alt", "src", "style"}
+        assert (image.tag, set(image.attrib)) == ("img", {"alt", "src", "style"})
         kind, _, data = image.attrib["src"].partition(",")
         assert kind == "data:image/svg+xml;base64"
         assert etree.fromstring(base64.b64decode(data)).tag.endswith("}svg")
@@ -113,7 +113,8 @@ def test_hostile_words_stay_words(tmp_path: Path) -> None:
     run = opened(flows=[flow])
     assert len(run) > 0
     for image in html.fragments_fromstring(run._repr_html_()):
-        assert image.tag == "img" and "<script>" in image.attrib["alt"]
+        assert image.tag == "img"
+        assert "<script>" in image.attrib["alt"]
 
 
 def test_no_secret_in_anything_that_is_text() -> None:
