@@ -80,6 +80,7 @@ class Recogniser:
         self._pairer = Pairer(self._exchange, (OPEN_EXCHANGES, OPEN_BYTES))
         self._sip: dict[int, Transactions] = {}
         self._unasked: list[tuple[SipMessage, Origin]] = []
+        self._unasked_lost = 0
         self._polls = shapes.Polls()
         self._ended = False
 
@@ -180,6 +181,12 @@ class Recogniser:
             )
             where, frame = place.connection, place.span.first_frame
             found.append(Anomaly("limit.exchanges", said, where.capture, frame, where.stream))
+        if self._unasked_lost:
+            said = (
+                f"more than {MAX_UNASKED:,} SIP messages answer what this capture does not have: "
+                f"of {self._unasked_lost} the request was not looked for in other captures"
+            )
+            found.append(Anomaly("limit.sip_answers", said, 0))
         left_out = self._emitter.met.left_out
         if left_out:
             said = f"{left_out} posted bodies were not held against the forms of other captures"
@@ -235,10 +242,12 @@ class Recogniser:
         capture = message.place.connection.capture if self._several else 0
         transactions = self._sip.setdefault(capture, Transactions())
         late = self._several and not message.retransmission and not transactions.knows(message)
-        if late and len(self._unasked) < MAX_UNASKED:
+        if late:
             # Another capture may have the request.
-            self._unasked.append((message, self._emitter.now))
-            return
+            if len(self._unasked) < MAX_UNASKED:
+                self._unasked.append((message, self._emitter.now))
+                return
+            self._unasked_lost += 1
         self._sip_events(message, transactions)
 
     def _sip_events(self, message: SipMessage, transactions: Transactions) -> None:
