@@ -49,6 +49,16 @@ def lean(message: Message) -> Message:
     return message
 
 
+def in_frame(number: int) -> Keep:
+    """Messages that a frame carries bytes of, with their bodies."""
+
+    def keep(message: Message) -> Message | None:
+        span = message.place.span
+        return message if span.first_frame <= number <= span.last_frame else None
+
+    return keep
+
+
 def overview() -> Keep:
     """What tells which protocols a capture has and whom it names: rows of connections, DNS, and
     of each stream that carries HTTP or SIP one message."""
