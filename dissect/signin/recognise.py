@@ -212,7 +212,7 @@ class Recogniser:
             try:
                 for found in rule(exchange):
                     message = exchange.response if found.of_response else exchange.request
-                    if message is not None:
+                    if message is not None and (self._several or not found.needless):
                         serial = exchange.serials[found.of_response]
                         facts = {**self._target(exchange), **found.facts}
                         self._emitter.emit(

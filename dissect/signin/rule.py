@@ -41,6 +41,12 @@ class Found:
     facts: Mapping[str, Said] = field(default_factory=dict)
     only_with: str = ""
 
+    @property
+    def needless(self) -> bool:
+        """Whether there is no event by the capture's own clock."""
+        fact = self.facts.get(self.only_with)
+        return isinstance(fact, Timed) and fact.on(0) is None
+
 
 def settled(facts: Mapping[str, Said], shift_ns: int = 0) -> dict[str, Fact]:
     """The facts, with those that depend on the time, of a capture whose clock is moved."""
