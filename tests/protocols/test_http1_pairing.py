@@ -70,6 +70,8 @@ def test_interim_answers_are_no_orphans() -> None:
     """RFC 9110 §15.2: a 1xx is followed by the final answer to the same request."""
     found = answers(INTERIM, told(0), ask(1), ask(2), told(2))
     assert found == [(None, 103), (None, 200), ("/2", 202)]
+    found = answers(INTERIM, INTERIM, told(0), ask(1), ask(2), ask(3), told(2), told(3))
+    assert found[3:] == [("/2", 202), ("/3", 203)]  # the three are one orphan
     found = answers(ask(1), INTERIM, INTERIM, told(1), ask(2), told(2))
     assert found == [("/1", 103), ("/1", 103), ("/1", 201), ("/2", 202)]
 

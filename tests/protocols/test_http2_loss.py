@@ -115,6 +115,22 @@ def test_a_hole_of_one_byte_more_than_the_frame_loses_the_framing() -> None:
     assert response.body.data == b""
 
 
+def test_a_hole_of_unknown_size_within_a_frame_loses_the_framing() -> None:
+    """What follows may be anything, so the next frame is looked for where a chunk begins."""
+    client, server = Encoder(), Encoder()
+    asked = b"".join(frame(HEADERS, 5, n, client.encode(GET)) for n in (1, 3))
+    begun = frame(HEADERS, 4, 1, server.encode(OK)) + frame(DATA, END_STREAM, 1, b"x" * 5000)[:12]
+    parts: list[Part] = [
+        (C, START + asked),
+        (S, SERVER_START + begun),
+        (S, 0),
+        (S, frame(HEADERS, 5, 3, server.encode([(":status", "404")]))),
+    ]
+    found = {item.h2_stream: item for item in responses(drive(http2(), parts))}
+    assert (found[3].status, found[1].body.data) == (404, b"xxx")
+    assert "not captured" in (found[1].body.problem or "")
+
+
 # ------------------------------------------------------------------ table sizes
 
 
