@@ -6,6 +6,7 @@ pipeline can have sent decides the rest: it had the answer before it asked again
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import count
 
 import pytest
@@ -152,6 +153,17 @@ def test_a_queue_that_is_full_forgets_requests_and_shifts_none(more: int, interi
         if interim:
             assert answered.exchange == early.exchange
     assert pairing.answered(False, 4).exchange == last
+
+
+def test_requests_beyond_the_bound_take_no_room() -> None:
+    """However many more: they are counted in one place."""
+    pairing = Pairing(count())
+    for _ in range(MAX_PENDING + 1):
+        request(pairing, 1)
+    (waiting,) = [value for value in vars(pairing).values() if isinstance(value, deque)]
+    for _ in range(100):
+        request(pairing, 1)
+    assert len(waiting) == MAX_PENDING + 1
 
 
 def test_every_answer_without_a_request_has_an_exchange_of_its_own() -> None:

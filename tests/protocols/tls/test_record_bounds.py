@@ -221,6 +221,7 @@ def test_a_version_2_hello_is_read_at_the_very_start(cut: int) -> None:
         old_hello(version=b"\2\0"),
         old_hello(kind=2),
         b"\x00" + old_hello()[1:],
+        b"\x7f" + old_hello()[1:],
     ],
 )
 def test_and_nowhere_else(wire: bytes) -> None:
