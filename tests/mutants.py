@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out" / "mutants"
-NEAREST = 6  # test files of a module; mutmut runs of them what covers the function
+NEAREST = 8  # test files of a module; mutmut runs of them what covers the function
 MAIN = "main"
 LEFT = 0.1  # of those that were tried may survive
 COPIED = ("dissect", "tests", "setup.cfg", "pyproject.toml")

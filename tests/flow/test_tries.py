@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from dissect.flow.groups import LEADS_NS, NEAR_NS
-from dissect.model import Event, SequenceChart
+from dissect.model import Event, Fact, Secret, SequenceChart, Text
 
 from .door import BADGE, FLOW, MINUTE, SECOND, charts, event
 
@@ -108,6 +108,37 @@ def test_parts_of_one_user_with_different_anchors_are_one_story() -> None:
     assert together("knocked", user="ann") == 2
     assert together("called", user="bob") == 2
     assert together("called") == 2
+
+
+@pytest.mark.parametrize("kind", ["plain", "secret", "text"])
+def test_secrets_tie_by_their_value_and_not_by_what_is_shown_of_them(kind: str) -> None:
+    """Two keys are shown alike; only the right one is the other half of a try."""
+
+    def key(value: str) -> Fact:
+        secret = Secret("key", value)
+        return {"plain": value, "secret": secret, "text": Text(("key ", secret))}[kind]
+
+    one = event("knocked", 0, 100, 1, user="ann", key=key("1"))
+    two = event("knocked", SECOND, 200, 2, user="bob", key=key("2"))
+    ends = [
+        event("opened", 2 * SECOND, 300, 3, OTHER, key=key("2")),
+        event("opened", 3 * SECOND, 400, 4, OTHER, key=key("1")),
+    ]
+    assert streams(charts(one, two, *ends)) == [[1, 4], [2, 3]]
+
+
+def test_each_device_that_came_to_nothing_is_a_story_of_its_own() -> None:
+    """Without any anchor a fallback makes one; two addresses are two."""
+    flow = FLOW.replace('clues = ["user"]', 'clues = ["user"]\nfallback = ["opened"]')
+    lone = [
+        event("opened", at * SECOND, at * 100, at, f"192.0.2.{at}", user=f"u{at}")
+        for at in (1, 2, 3)
+    ]
+    assert streams(charts(*lone, flow=flow)) == [[1], [2], [3]]
+    assert charts(*lone) == []
+    # Beside a sign-in of the same address it is a part of that.
+    found = charts(*tried(0, SECOND, 5, "192.0.2.1"), *lone, flow=flow)
+    assert streams(found) == [[1, 5], [2], [3]]
 
 
 # ------------------------------------------------------------------ near in time

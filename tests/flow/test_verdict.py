@@ -76,6 +76,13 @@ def test_a_limit_runs_from_the_latest_before() -> None:
     assert chart(*START, again, event("granted", 81 * SECOND, 4)).steps[1].status == "missing"
 
 
+def test_what_comes_behind_an_event_that_does_not_count_is_read_on() -> None:
+    late = event("granted", 31 * SECOND, 3)
+    again = event("knocked", 40 * SECOND, 4), event("granted", 50 * SECOND, 5)
+    found = chart(*START, late, *again, event("opened", 51 * SECOND, 6))
+    assert statuses(found) == ["done", "done", "done"]
+
+
 def test_without_the_arrow_that_a_limit_counts_from_nothing_is_late() -> None:
     found = chart(event("called", 0, 1), event("opened", 900 * SECOND, 2))
     assert found.steps[2].status == "done"
@@ -131,6 +138,21 @@ def test_a_flow_is_complete_with_its_last_step_and_stops_behind_the_last_that_is
     first = chart(event("knocked", 0, 1), granted)
     assert (first.status, first.stopped_at) == ("incomplete", 3)
     assert chart(event("knocked", 0, 1)).stopped_at == 1
+
+
+def test_every_step_that_may_be_taken_for_granted_is() -> None:
+    """Who is through the door was heard and let in, though neither was captured."""
+    sure = 'inferred_by = ["opened"]\ninference = "it opened"\n'
+    flow = FLOW.replace('done_when = [["knocked"', sure + 'done_when = [["knocked"')
+    flow = flow.replace('settled_by = ["granted"]', sure + 'settled_by = ["granted"]')
+    found = chart(event("knocked", 0, 1), event("opened", SECOND, 2), flow=flow)
+    assert statuses(found) == ["inferred", "inferred", "done"]
+    assert [step.explanation for step in found.steps] == ["it opened", "it opened", None]
+    called = chart(event("called", 0, 1), event("opened", SECOND, 2), flow=flow)
+    assert statuses(called) == ["done", "inferred", "done"]
+    # Not where something decides: a refusal stays one.
+    failed = chart(event("knocked", 0, 1), refused(1, 2), event("opened", 2, 3), flow=flow)
+    assert statuses(failed) == ["inferred", "failed", "done"]
 
 
 # ------------------------------------------------------------------ failures
@@ -235,6 +257,10 @@ def test_identifiers_are_those_of_the_failing_message_or_of_the_same_server() ->
     assert dict(found.cause.identifiers) == {"ticket": "T2"}
     assert found.cause.identified_by is not None
     assert found.cause.identified_by.first_frame == 4
+    between = event("opened", 3, 4, ticket="D1")  # with another server
+    found = chart(*START, older[0], between, refused(2, 5))
+    assert found.cause is not None
+    assert dict(found.cause.identifiers) == {"ticket": "T0"}
     door = event("opened", 4, 4, ticket="D1")
     found = chart(*START, door, refused(2, 5))
     assert found.cause is not None
