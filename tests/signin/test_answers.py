@@ -256,3 +256,35 @@ def test_classes_of_answers(status: int, name: str, code: str | None) -> None:
     *_, last = play(leg(4, SIGNED), answer(4, f"SIP/2.0 {status} Whatever"))
     assert (last.name, last.facts.get("code")) == (f"sip.register.{name}", code)
     assert last.facts["status"] == status
+
+
+def test_what_a_device_asks_for_and_is_given() -> None:
+    """RFC 8628 §3.1, §3.2, and Azure AD's v1 of it, which says verification_url."""
+    for name, version in (("verification_uri", "v2"), ("verification_url", "v1")):
+        body = {"device_code": "D", "user_code": "U", name: "https://x.test/"}
+        form = {"client_id": "c", "scope": "openid"}
+        pair = exchange("POST", "https://x.test/devicecode", form=form, body=body)
+        asked, given = oauth.device_code(pair)
+        assert (asked.facts["scope"], given.facts["scope"]) == ("openid", "openid")
+        assert (given.facts["version"], given.facts["verification"]) == (version, "https://x.test/")
+
+
+def test_the_challenge_of_a_verifier_and_the_token_that_names_the_user() -> None:
+    """RFC 7636 Appendix B; OpenID Connect Core §3.1.3.3."""
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    form = {"grant_type": "authorization_code", "code": "x", "code_verifier": verifier}
+    pair = exchange("POST", TOKEN, form=form, body={"id_token": "t1", "access_token": "t2"})
+    asked, given = oauth.token(pair)
+    assert asked.facts["pkce"] is True
+    assert asked.facts["code_challenge"] == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert "id_token" in given.facts
+    without = exchange("POST", TOKEN, form={**form, "code_verifier": ""}, body={"error": "x"})
+    assert next(oauth.token(without)).facts["pkce"] is False
+
+
+def test_the_words_of_a_refusal_are_its_description() -> None:
+    told = refused(error="x", error_description="AADSTS50126: Invalid username.")
+    assert (told["code"], told["text"]) == ("50126", "Invalid username.")
+    note, text = "AADSTS90002: Tenant not found.", "AADSTS50126: No."
+    other = refused(note=note, error="x", error_description=text)
+    assert (other["code"], other["text"]) == ("50126", "No.")
