@@ -109,6 +109,6 @@ picture: $(VENV)/.installed
 	@cd $(SAMPLE) && ../../$(BIN)/dissect flow phone.pcapng browser.pcapng \
 		--phone-log phone.log --detail overview -o ../../reports/web-signin.png
 
-# Each scenario in each format, and the page that lists them.
+# Each scenario in each format into out/gallery, and the three that reports/gallery keeps.
 gallery: $(VENV)/.installed
 	$(BIN)/python reports/gallery.py
