@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dissect.model import Secret
-from dissect.signin import adfs, azuread, lync, oauth, wsfed
+from dissect.signin import adfs, azuread, lync, oauth, saml, wsfed
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule
 from tests.signin.build import exchange

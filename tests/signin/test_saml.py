@@ -12,7 +12,7 @@ import pytest
 
 from dissect.model import Secret
 from dissect.redaction import layers
-from dissect.signin import saml, saml_bindings, wsfed, wstrust
+from dissect.signin import saml, saml_bindings, wstrust
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule
 from tests.signin.build import exchange, play
