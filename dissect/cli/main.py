@@ -26,8 +26,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "dns": ("dissect.cli.tables", "dns", "DNS questions and answers."),
     "dhcp": ("dissect.cli.tables", "dhcp", "DHCP messages: addresses, servers, provisioning."),
     "ntp": ("dissect.cli.tables", "ntp", "NTP messages, and whose clock is wrong."),
-    "events": ("dissect.cli.tables", "events", "Messages as steps of sign-in protocols."),
-    "redirects": ("dissect.cli.redirects", "redirects", "A sign-in from host to host."),
+    "events": ("dissect.cli.events", "events", "Messages as steps of sign-in protocols."),
+    "table": ("dissect.cli.table", "table", "Messages of a protocol that a plugin adds."),
+    "redirects": ("dissect.cli.tables", "redirects", "A sign-in from host to host."),
     "info": ("dissect.cli.info", "info", "What is in the captures, and what could be decrypted."),
     "check": ("dissect.cli.check", "check", "Regression test: the flows against a golden file."),
     "crosscheck": (
@@ -134,9 +135,23 @@ def _command(arguments: list[str]) -> int:
 
         failed = shell_complete(cli, {}, "dissect", COMPLETE, os.environ[COMPLETE])
         return FAULT if failed else 0
+    _check_spelling(arguments)
     with cli.make_context("dissect", list(arguments)) as context:
         result = cli.invoke(context)
     return _verdict(result)
+
+
+def _check_spelling(arguments: list[str]) -> None:
+    """Raises UsageError for an option that is a file's name, too. In a stranger's folder `*` gives
+    all names to the command, and one of them may be `--reveal` or `--plugin=x.py`."""
+    for word in arguments:
+        if word == "--":
+            return
+        if word.startswith("-") and word != "-" and os.path.lexists(word):
+            raise click.UsageError(
+                f"{word} is an option and the name of a file here: write ./{word} if you mean "
+                "the file, else rename it or start dissect in another folder"
+            )
 
 
 def _verdict(result: object) -> int:

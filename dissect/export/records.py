@@ -18,6 +18,7 @@ from dissect.protocols.dhcp import (
     PROVISIONING,
     SIP_SERVERS,
     TFTP_ADDRESSES,
+    is_text,
 )
 from dissect.protocols.domain_names import read_name
 from dissect.protocols.quic_packets import RETRY, SMALLEST_SHORT, packets
@@ -44,6 +45,7 @@ _DHCP_KNOWN = frozenset(
 
 
 _CLIENT, _SEARCH = 61, 119
+_ADDRESS_LISTS = frozenset({1, 3, 4, 6, 28, 42, 50, 54})
 _TLS_TYPES = range(20, 25)
 _TLS_RECORD = (1 << 14) + 2048  # the longest of any version (RFC 5246 §6.2.3)
 
@@ -164,7 +166,9 @@ def _is_of_its_kind(code: int, value: bytes) -> bool:
     if code == _CLIENT:
         return len(value) == 7 and value[0] == 1
     if code == TFTP_ADDRESSES:
-        return len(value) % 4 == 0
+        return len(value) % 4 == 0 or is_text(value)  # which is judged as such
+    if code in _ADDRESS_LISTS:
+        return len(value) % 4 == 0 and not is_text(value)
     if code == SIP_SERVERS and value[:1] == b"\x01":
         return len(value) % 4 == 1
     if code in (SIP_SERVERS, _SEARCH):

@@ -29,7 +29,8 @@ TFTP_NAME, BOOT_FILE, SIP_SERVERS = 66, 67, 120
 TFTP_ADDRESSES = 150  # RFC 5859, Cisco's before
 # 160 is Polycom's, 156 and 159 other vendors'; all are strings with a URL or server names.
 PROVISIONING = (TFTP_NAME, BOOT_FILE, 156, 159, 160, 161, 242)
-_VENDOR_SUBOPTIONS = 64
+_VENDOR_SUBOPTIONS = 64  # of more the option is shown as one
+MAX_SIP_SERVERS = 16  # names in one option
 
 
 def parse(data: bytes, place: Place) -> DhcpMessage:
@@ -95,13 +96,29 @@ def _fields(area: bytes, limit: int) -> Iterator[tuple[int, bytes]]:
         limit -= 1
 
 
+def _too_many(data: bytes) -> str | None:
+    """What of a whole message is not read; None: nothing."""
+    areas = data[_FIXED + 4 :], data[_FILE], data[_SERVER_NAME]
+    if any(sum(1 for _ in _fields(area, MAX_OPTIONS + 1)) > MAX_OPTIONS for area in areas):
+        return f"a DHCP message with more than {MAX_OPTIONS} options: the others are not read"
+    if len(_sip_servers(_options(data).get(SIP_SERVERS, b""), MAX_SIP_SERVERS + 1)) > (
+        MAX_SIP_SERVERS
+    ):
+        return f"more than {MAX_SIP_SERVERS} SIP servers in a DHCP option: the others are not read"
+    return None
+
+
 def _provisioning(options: dict[int, bytes]) -> Iterator[tuple[str, Opaque]]:
     """Where the phone is sent to: strings, and option 43 whole or by its suboptions."""
     for code in PROVISIONING:
         if value := _trimmed(options.get(code, b"")):
             yield str(code), Opaque(value)
-    for address in _addresses(options.get(TFTP_ADDRESSES, b"")):
-        yield str(TFTP_ADDRESSES), Opaque(address.encode())
+    servers = options.get(TFTP_ADDRESSES, b"")
+    if is_text(servers):
+        yield str(TFTP_ADDRESSES), Opaque(_trimmed(servers))
+    else:
+        for address in _addresses(servers):
+            yield str(TFTP_ADDRESSES), Opaque(address.encode())
     vendor = options.get(VENDOR, b"")
     if not vendor:
         return
@@ -131,7 +148,7 @@ def _suboptions(vendor: bytes) -> list[tuple[int, bytes]] | None:
     return None if vendor[at:].strip(b"\0\xff") else found
 
 
-def _sip_servers(value: bytes) -> tuple[str, ...]:
+def _sip_servers(value: bytes, most: int = MAX_SIP_SERVERS) -> tuple[str, ...]:
     """Option 120 (RFC 3361): encoding 0 is names, 1 is addresses."""
     if value[:1] == b"\x01":
         return _addresses(value[1:])
@@ -139,7 +156,7 @@ def _sip_servers(value: bytes) -> tuple[str, ...]:
         return ()
     at = 1
     names: list[str] = []
-    while at < len(value) and len(names) < 16:
+    while at < len(value) and len(names) < most:
         try:
             name, at = read_name(value, at)
         except ProtocolError:
@@ -148,6 +165,13 @@ def _sip_servers(value: bytes) -> tuple[str, ...]:
             return (*names, text) if text else tuple(names)
         names.append(name)
     return tuple(names)
+
+
+def is_text(value: bytes) -> bool:
+    """Whether what should be addresses is text, as some servers send it: one address may by
+    chance be of printable bytes, but not of digits alone, and several may not."""
+    printable = all(0x20 <= byte < 0x7F for byte in value)
+    return printable and (len(value) > 4 or value.isdigit())
 
 
 def _addresses(value: bytes) -> tuple[str, ...]:
@@ -180,8 +204,11 @@ class DhcpParser:
     def data(
         self, direction: Direction, view: bytes | memoryview, span: Span
     ) -> list[Message | Anomaly]:
+        data = bytes(view)
         try:
-            self._out.add(parse(bytes(view), self._layer.place(direction, span)))
+            self._out.add(parse(data, self._layer.place(direction, span)))
+            if sentence := _too_many(data):
+                self._out.limit("limit.dhcp_options", sentence, span.last_frame)
         except ProtocolError as error:
             self._out.odd(error.kind, str(error), span.last_frame)
         return self._out.flush()

@@ -10,7 +10,7 @@ from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, Index
+from dissect.protocols.heads import Field, Index, host_of
 from dissect.protocols.http1_pairing import Pending
 
 
@@ -91,6 +91,7 @@ def request(
         host = host or absolute[1] or None
     elif start.method == "CONNECT":
         host = host or start.target.decode("latin-1")
+    host = host_of(host) or None if host else None
     return HttpRequest(
         place=layer.place(side.direction, message.span),
         exchange=message.pending.exchange,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import unquote
 
 from dissect.redaction.kinds import words
 from dissect.redaction.words import BOOLEANS as BOOLEANS
@@ -166,9 +167,61 @@ def mail(value: str) -> bool:
     return host(found[1].lower()) or is_address(found[1])
 
 
+# What stands before a colon and an address without being a user: schemes, and words of a label.
+_BEFORE_ADDRESS = frozenset({
+    "sip", "sips", "im", "pres", "tel", "mailto", "xmpp", "acct", "h323", "http", "https", "ftp",
+    "ws", "wss", "ldap", "ldaps", "upn", "spn", "smtp", "user", "username", "userid", "uid", "name",
+    "account", "login", "email", "mail", "id", "from", "to", "for", "by", "contact", "identity",
+    "error", "principal", "subject",
+})  # fmt: skip
+
+
+def user_info(word: str) -> tuple[int, int] | None:
+    """Where `user:password` stands in a word, without the @ behind it (RFC 3986 §3.2.1), be there a
+    scheme before it or none, slashes or backslashes; None where there is no password."""
+    at, start = word.rfind("@"), 0
+    if at < 0:
+        return None
+    for _ in range(2):
+        name, colon, rest = word[start:at].partition(":")
+        if not colon or (name.lower() not in _BEFORE_ADDRESS and rest[:2] not in ("//", "\\\\")):
+            break
+        start += len(name) + 1 + len(rest) - len(rest.lstrip("/\\"))
+    user, _, password = word[start:at].partition(":")
+    return (start, at) if password and "/" not in user else None
+
+
 def is_url(value: str) -> bool:
     """What `urls.redact_url` takes apart."""
     return value.lower().startswith(_WEB) or "://" in value[:24]
+
+
+_SEGMENT = re.compile(r"[\w.~$'()*,+:@!-]{0,200}")
+_TEMPLATE = re.compile(r"[\w.~$-]{0,60}(?:\{[\w.-]{1,60}\}|\[[\w.-]{1,60}\])[\w.~$-]{0,60}")
+_ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}|(?:\\x[0-9A-Fa-f]{2}){2}")
+# What a browser encodes in a path though it need not (RFC 3986 §2.4): no letters, no digits.
+_NEEDLESS = re.compile(r"%(?:[46][1-9A-Fa-f]|[57][0-9Aa]|3[0-9])")
+
+
+def is_segment(item: str) -> bool:
+    """Whether a segment of a path is a name as paths have them, and not something encoded."""
+    text = item
+    if "%" in item:
+        text = unquote(item)
+        if "\ufffd" in text or _NEEDLESS.search(item):
+            return False
+    if "\\" in text:  # of Windows, where phones are sent to
+        return not _ESCAPE.search(text) and all(map(is_segment, text.split("\\")))
+    return (
+        _SEGMENT.fullmatch(text) is not None
+        or _TEMPLATE.fullmatch(text) is not None
+        or GUID.fullmatch(text) is not None
+    )
+
+
+def is_device_file(value: str) -> bool:
+    """The name of a phone's own file, which is its MAC address and a word."""
+    return _DEVICE_FILE.fullmatch(value) is not None
 
 
 def is_pem_key(value: str) -> bool:

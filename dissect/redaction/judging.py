@@ -19,6 +19,7 @@ class Judging(Protocol):
     """The questions; `Judge` has the answers and says what they mean."""
 
     opened: frozenset[str]
+    calls: set[str]
 
     def value(
         self,
@@ -34,7 +35,7 @@ class Judging(Protocol):
 
     def inside(self, value: str, depth: int = 0) -> bool: ...
 
-    def query(self, query: str, depth: int = 0) -> Text: ...
+    def query(self, query: str, depth: int = 0, place: Place = "query") -> Text: ...
 
     def name(self, name: str, wire: str = "") -> Part: ...
 

@@ -24,7 +24,8 @@ def calls(exchange: Exchange) -> Iterator[Found]:
         return
     facts: dict[str, Fact] = {"service": service.title, "with_token": False}
     if "/enrollmentserver/" in exchange.path:
-        facts["call"] = exchange.path.rstrip("/").rpartition("/")[2][:60]
+        # Whole: of what is cut nobody could tell any more whether it is a token.
+        facts["call"] = exchange.path.partition("#")[0].rstrip("/").rpartition("/")[2]
     scheme, _, token = (exchange.request_header("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         facts["with_token"] = True

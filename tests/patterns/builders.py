@@ -15,7 +15,6 @@ from unittest import mock
 
 from dissect.export import clear
 from dissect.flow import places
-from dissect.report import anonymous
 from dissect.signin import directory
 
 Made = list[tuple[re.Pattern[Any], str]]
@@ -63,16 +62,6 @@ def _of_keys() -> Made:
     return [(pattern, "match") for pattern, _ in made]
 
 
-def _of_names() -> Made:
-    with _recorded(anonymous) as made:
-        known = anonymous.Anonymizer()
-        for sample in AWKWARD:
-            known._person(sample)
-            known._person(sample.capitalize() + " B")
-            known.replace("a")
-    return made[-1:]
-
-
 def _of_directory() -> Made:
     known = directory.directory()
     return [
@@ -85,6 +74,5 @@ def _of_directory() -> Made:
 BUILT: dict[tuple[str, str], Callable[[], Made]] = {
     ("dissect.export.clear", "Search.pattern"): _of_fields,
     ("dissect.flow.places", "line_of"): _of_keys,
-    ("dissect.report.anonymous", "Anonymizer._sentence"): _of_names,
     ("dissect.signin.directory", "directory"): _of_directory,
 }
