@@ -203,7 +203,7 @@ def old_hello(size: int = 20, version: bytes = b"\3\1", kind: int = 1) -> bytes:
     return (0x8000 | len(body)).to_bytes(2) + body
 
 
-@pytest.mark.parametrize("cut", range(0, 23))
+@pytest.mark.parametrize("cut", range(23))
 def test_a_version_2_hello_is_read_at_the_very_start(cut: int) -> None:
     """RFC 5246 Appendix E.2: MSB of the length, then message type 1 and the version."""
     wire = old_hello() + record(b"ok", 22)
