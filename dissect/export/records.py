@@ -12,13 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from dissect.errors import ProtocolError
 from dissect.export.headers import Span
-from dissect.protocols.dhcp import (
-    COOKIE,
-    OVERLOAD,
-    PROVISIONING,
-    SIP_SERVERS,
-    TFTP_ADDRESSES,
-)
+from dissect.protocols.dhcp import OVERLOAD, PROVISIONING, SIP_SERVERS, TFTP_ADDRESSES
+from dissect.protocols.dhcp_ranges import COOKIE
 from dissect.protocols.dns import read_name
 from dissect.protocols.quic_packets import RETRY, SMALLEST_SHORT, packets
 from dissect.redaction.judge import Judge

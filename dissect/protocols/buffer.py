@@ -12,21 +12,28 @@ class SpanBuffer:
     """A byte queue that remembers which span each byte came with.
 
     Parsers look at `data` (never keep a view of it), ask `span(n)` where its first `n`
-    bytes came from and consume them with `take` or `drop`. Bounds are the parser's.
+    bytes came from and consume them with `take` or `drop`. `at` is the offset of the first
+    byte in the stream. Bounds are the parser's.
     """
 
     __slots__ = ("_marks", "_start", "data")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self._start = 0
+        self._start = 0  # behind lost bytes the buffer is empty, so all in it follow each other
         self._marks: deque[tuple[int, Span]] = deque()
 
     def __len__(self) -> int:
         return len(self.data)
 
+    @property
+    def at(self) -> int:
+        return self._start
+
     def append(self, view: bytes | memoryview, span: Span) -> None:
         if len(view):
+            if not self.data:
+                self._start = span.offset
             self.data += view
             self._marks.append((self._start + len(self.data), span))
 
@@ -62,4 +69,5 @@ class SpanBuffer:
         """Consume everything, a piece for each span, for a parser that takes over."""
         while self._marks:
             stop, span = self._marks[0]
+            span = span._replace(offset=self._start)
             yield self.take(stop - self._start), span

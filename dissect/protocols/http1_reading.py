@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from dissect.model import Direction, Headers, HttpRequest, HttpResponse, Opaque, Span
+from dissect.model import (
+    Direction,
+    Headers,
+    HttpRequest,
+    HttpResponse,
+    Opaque,
+    Place,
+    Range,
+    Ranges,
+    Span,
+)
 from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, Index
+from dissect.protocols.heads import Field, Index, Section, between
 from dissect.protocols.http1_pairing import Pending
+from dissect.protocols.track import Track
 
 
 class State(Enum):
@@ -30,6 +41,32 @@ class State(Enum):
 
 
 @dataclass(slots=True)
+class Extent:
+    """Which bytes the message was read from: all are from `start` to `stop`; `target` is that of
+    the start line, `places` are those of the fields, `frame` notes the framing of chunks."""
+
+    start: int
+    stop: int
+    head: list[Range]
+    target: Range
+    places: list[int]
+    frame: Track = field(default_factory=Track)
+
+    def ranges(self, body: Track, direction: Direction) -> Ranges:
+        whole = ((direction, self.start, self.stop - self.start),)
+        if body.many or self.frame.many:
+            return Ranges(whole, verbatim=False)
+        return Ranges(
+            whole,
+            tuple(self.head),
+            self.target,
+            tuple(self.places),
+            body.ranges(direction),
+            self.frame.ranges(direction),
+        )
+
+
+@dataclass(slots=True)
 class Reading:
     """The message whose body is being read."""
 
@@ -39,6 +76,7 @@ class Reading:
     span: Span
     head_frame: int
     pending: Pending
+    extent: Extent
     body: BodyCollector = field(default_factory=BodyCollector)
 
 
@@ -60,14 +98,20 @@ class Side:
         """Take `length` bytes that belong to the message but not to its body."""
         if self.message is not None:
             self.message.span = self.message.span.to(self.buffer.span(length))
+            self.message.extent.stop = self.buffer.at + length
         self.buffer.drop(length)
         self.scanned = 0
 
     def collect(self, length: int) -> None:
         """Take `length` bytes of the body."""
         if self.message is not None:
-            self.message.body.add(self.buffer.data[:length])
+            self.message.body.add(self.buffer.data[:length], self.buffer.at)
         self.consume(length)
+
+    def frame(self, length: int, start: int = 0) -> None:
+        """Note the next `length` bytes from `start` on as framing of the body."""
+        if self.message is not None:
+            self.message.extent.frame.add(self.buffer.at + start, length)
 
     def missing(self) -> str:
         """What the body lacks if nothing follows."""
@@ -77,6 +121,32 @@ class Side:
         return (
             f"{self.remaining} of {body.wire_size + body.lost + self.remaining} bytes are missing"
         )
+
+
+def extent(
+    side: Side,
+    line: bytes,
+    start: framing.RequestLine | framing.StatusLine,
+    section: Section,
+    head: int,
+    size: int = 0,
+) -> Extent:
+    """The bytes of a message whose start line is `line`; `head` bytes of it are whole lines, and
+    `size` are there in all."""
+    at, direction = side.buffer.at, side.direction
+    value = start.target if isinstance(start, framing.RequestLine) else start.reason
+    return Extent(
+        at,
+        at + (size or head),
+        between(direction, at, at + head, section.unread),
+        (direction, at + framing.value_at(line, start), len(value)),
+        section.places,
+    )
+
+
+def _place(layer: Layer, side: Side, message: Reading) -> Place:
+    ranges = message.extent.ranges(message.body.track, side.direction)
+    return layer.place(side.direction, message.span, ranges)
 
 
 def request(
@@ -92,7 +162,7 @@ def request(
     elif start.method == "CONNECT":
         host = host or start.target.decode("latin-1")
     return HttpRequest(
-        place=layer.place(side.direction, message.span),
+        place=_place(layer, side, message),
         exchange=message.pending.exchange,
         version=start.version,
         method=start.method,
@@ -111,7 +181,7 @@ def response(
     layer: Layer, side: Side, message: Reading, start: framing.StatusLine, problem: str | None
 ) -> HttpResponse:
     return HttpResponse(
-        place=layer.place(side.direction, message.span),
+        place=_place(layer, side, message),
         exchange=message.pending.exchange,
         version=start.version,
         status=start.status,
