@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import weakref
 from typing import BinaryIO
 
 from dissect.capture.file import CaptureFile, open_capture
@@ -26,8 +27,8 @@ class Spool:
 
         Raises CaptureError as `open_capture` does, and where it is longer than the bound.
         """
-        # Nobody but this object has it, and `close` may come late: the program's end will do.
         file = self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, file.close)
         stdin, left = FileSource(sys.stdin.buffer), SPOOL_LIMIT
         while data := stdin.read(WINDOW):
             left -= len(data)

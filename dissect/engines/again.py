@@ -33,7 +33,7 @@ from dissect.protocols.sniff_udp import open_udp
 from dissect.protocols.tls.secrets import SecretStore
 from dissect.transport import Assembler
 
-MAX_BYTES = 32 << 20
+MAX_BYTES = 64 << 20
 """Bytes of one direction of a stream that are kept."""
 
 Stream = tuple[str, int]
@@ -41,46 +41,49 @@ Stream = tuple[str, int]
 Side = tuple[Stream, tuple[int, ...], Direction]
 """A direction of a stream; the numbers are `Ranges.stream`."""
 
+_WAYS: tuple[Direction, Direction] = (0, 1)
+
 
 @dataclass(slots=True)
 class Text:
-    """The bytes of a direction from offset `start` on, up to MAX_BYTES; `long`: there were more.
-    `holes` begin and end, in `data`, where bytes were lost."""
+    """The bytes of a direction, by their offsets, up to `limit`; `long`: there are more, up to
+    `end`. `holes` begin and end where bytes were lost."""
 
-    start: int = 0
+    limit: int
     data: bytearray = field(default_factory=bytearray)
     holes: list[tuple[int, int]] = field(default_factory=list)
     long: bool = False
+    end: int = 0
 
     def add(self, offset: int, view: bytes | memoryview) -> None:
         """Bytes that were handed to a parser; what it had already is not taken again."""
-        at, end = offset - self.start, len(self.data)
-        if at < end:
-            view = view[end - at :]
-            at = end
+        end = len(self.data)
+        if offset < end:
+            view = view[end - offset :]
+            offset = end
         if not len(view):
             return
-        if at + len(view) > MAX_BYTES:
+        self.end = max(self.end, offset + len(view))
+        if self.long or self.end > self.limit:
             self.long = True
             return
-        if at > end:
-            self.holes.append((end, at))
-            self.data += bytes(at - end)
+        if offset > end:
+            self.holes.append((end, offset))
+            self.data += bytes(offset - end)
         self.data += view
 
     def read(self, offset: int, size: int) -> bytes | None:
         """Some of the bytes; None if they are not all here."""
-        first, last = offset - self.start, offset - self.start + size
-        if first < 0 or last > len(self.data):
+        stop = offset + size
+        if stop > len(self.data) or any(offset < b and a < stop for a, b in self.holes):
             return None
-        if any(first < stop and start < last for start, stop in self.holes):
-            return None
-        return bytes(self.data[first:last])
+        return bytes(self.data[offset:stop])
 
 
 class Openers:
-    """Opens the parsers of a second look, and keeps what they get: `texts`. `wanted` are the
-    streams that get one (None: all), `deep` says whether what is inside TLS is kept, too."""
+    """Opens the parsers of a second look, and keeps what they get: `texts`, of each direction
+    `limit` bytes. `wanted` are the streams that get one (None: all), `deep` says whether what is
+    inside TLS is kept, too."""
 
     def __init__(
         self,
@@ -88,11 +91,13 @@ class Openers:
         plugins: Sequence[StreamReader] = (),
         wanted: frozenset[Stream] | None = None,
         deep: bool = False,
+        limit: int = MAX_BYTES,
     ) -> None:
         self.texts: dict[Side, Text] = {}
         self._plugins = plugins
         self._wanted = wanted
         self._deep = deep
+        self._limit = limit
         self._allowance = Allowance()
         self._open_child = opener(store, plugins, self._kept)
 
@@ -111,11 +116,12 @@ class Openers:
         return self._wanted is None or (connection.transport, connection.stream) in self._wanted
 
     def _kept(self, layer: Layer, parser: StreamParser) -> StreamParser:
-        if layer.stream and not self._deep:
+        if not self._limit or (layer.stream and not self._deep):
             return parser
         stream = layer.connection.transport, layer.connection.stream
-        ways: tuple[Direction, Direction] = (0, 1)
-        one, other = (self.texts.setdefault((stream, layer.stream, way), Text()) for way in ways)
+        one, other = (
+            self.texts.setdefault((stream, layer.stream, way), Text(self._limit)) for way in _WAYS
+        )
         return _Kept(parser, (one, other))
 
 

@@ -261,9 +261,8 @@ class Http1Parser:
         if start is not None:
             lines = rest.rpartition(b"\n")[0]
             found = read_section(lines, side.buffer.at + len(first) + 1)
-            line = first.removesuffix(b"\r")
-            whole = len(first) + len(lines) + 2 if lines else len(first) + 1
-            extent = reading.extent(side, line, start, found, whole, len(data))
+            # Nobody knows what its last line was going to say: only where it is, is told.
+            extent = Extent(side.buffer.at, side.buffer.at + len(data), [], None, [])
             side.buffer.clear()
             self._begin(side, start, found.fields, span, extent, problem)
 

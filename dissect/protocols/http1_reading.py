@@ -48,7 +48,7 @@ class Extent:
     start: int
     stop: int
     head: list[Range]
-    target: Range
+    target: Range | None
     places: list[int]
     frame: Track = field(default_factory=Track)
 
@@ -128,17 +128,15 @@ def extent(
     line: bytes,
     start: framing.RequestLine | framing.StatusLine,
     section: Section,
-    head: int,
-    size: int = 0,
+    size: int,
 ) -> Extent:
-    """The bytes of a message whose start line is `line`; `head` bytes of it are whole lines, and
-    `size` are there in all."""
+    """The bytes of a message whose start line is `line`, and whose header section has `size`."""
     at, direction = side.buffer.at, side.direction
     value = start.target if isinstance(start, framing.RequestLine) else start.reason
     return Extent(
         at,
-        at + (size or head),
-        between(direction, at, at + head, section.unread),
+        at + size,
+        between(direction, at, at + size, section.unread),
         (direction, at + framing.value_at(line, start), len(value)),
         section.places,
     )

@@ -167,7 +167,8 @@ class SipParser:
         span = side.buffer.span(len(side.buffer))
         lines, newline, _ = data.rpartition(b"\n")
         at = side.buffer.at + len(side.buffer) - len(data)
-        head = maker.head(lines, span, direction, at, len(lines) + 1) if newline else None
+        size = len(data)
+        head = maker.head(lines, span, direction, at, size, False) if newline else None
         problem = f"breaks off after {len(data)} bytes of its header section ({why})"
         what = describe(head.start if head else None)
         maker.out.odd("sip.incomplete", f"{what} {problem}", span.last_frame)
@@ -193,7 +194,7 @@ class SipDatagrams:
         section = text[: match.start()] if match else text.rstrip(b"\r\n")
         at = span.offset + len(datagram) - len(text)
         size = match.end() if match else len(section)
-        head = maker.head(section, span, direction, at, size)
+        head = maker.head(section, span, direction, at, size, match is not None)
         if head is None:
             found = find_start(text)
             if found is None or not found.start():

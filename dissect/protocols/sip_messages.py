@@ -72,10 +72,17 @@ class Maker:
         self.out = Outbox(layer)
 
     def head(
-        self, section: bytes, span: Span, direction: Direction, at: int, size: int
+        self,
+        section: bytes,
+        span: Span,
+        direction: Direction,
+        at: int,
+        size: int,
+        ended: bool = True,
     ) -> Head | None:
         """A header section from offset `at` on without its empty line, with which it has `size`
-        bytes; None if no SIP start line begins it."""
+        bytes; None if no SIP start line begins it. Of one that is not `ended` nobody knows what
+        its last line was going to say: only where it is, is told."""
         first, _, rest = section.partition(b"\n")
         line = first.removesuffix(b"\r")
         start = start_line(line)
@@ -92,6 +99,8 @@ class Maker:
             target=(direction, at + first_value, length),
             fields=tuple(found.places),
         )
+        if not ended:
+            ranges = Ranges(ranges.whole)
         return Head(start, found.fields, index(found.fields), span, ranges)
 
     def length(self, head: Head) -> int | None:
