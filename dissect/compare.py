@@ -8,11 +8,15 @@ within a tolerance. Frames and file names are not compared.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from typing import Any, Literal
+
+from msgspec import Struct, ValidationError, convert
 
 Flow = Mapping[str, Any]
 _VARIES = re.compile(
@@ -21,6 +25,74 @@ _VARIES = re.compile(
     r"|(?P<v6>\[[0-9a-fA-F:]+\](?::\d{1,5})?)"
 )
 DEFAULT_TOLERANCE_S = 5.0
+MAX_ALIGNED = 200
+"""Arrows of a step, but for equal ones at both ends, that are aligned: `difflib` takes up to the
+cube of their number. More are compared one by one in their order, which is said."""
+
+_TOO_MANY = f"more than {MAX_ALIGNED} arrows that differ: compared one by one, in their order"
+Opcode = tuple[str, int, int, int, int]
+
+
+MAX_DOCUMENT = 64 << 20  # bytes of a document in JSON
+
+
+class _Arrow(Struct, rename={"sender": "from", "receiver": "to"}):
+    time: str
+    sender: str
+    receiver: str
+    label: str
+    status: str
+
+
+class _Step(Struct):
+    number: int
+    title: str
+    status: str
+    arrows: list[_Arrow]
+    explanation: str | None = None
+
+
+class _Cause(Struct):
+    code: str
+    text: str
+    remedy: str
+
+
+class _Flow(Struct):
+    flow: str
+    status: str
+    steps: list[_Step]
+    stopped_at: int | None = None
+    cause: _Cause | None = None
+
+
+class _Document(Struct):
+    """What is read of a document; what else stands in it is passed over."""
+
+    schema: Literal[1]
+    flows: list[_Flow]
+
+
+def document(text: str) -> dict[str, Any]:
+    """A document of `dissect flow --format json`. Raises ValueError where it is none."""
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+    except ValueError:
+        raise ValueError("not JSON") from None
+    checked(found)
+    return found
+
+
+def checked(found: object) -> None:
+    """Raises ValueError where a value is no document of `dissect flow --format json`."""
+    try:
+        convert(found, _Document)
+    except ValidationError as error:  # names a place and a type, no value
+        raise ValueError(
+            f"not a document of `dissect flow --format json`, schema 1: {error}"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +114,9 @@ def compare(
 
     Raises ValueError for a document that is none of `dissect flow --format json`.
     """
-    ours, theirs = _flows(found), _flows(expected)
+    for item in (found, expected):
+        checked(item)
+    ours, theirs = found["flows"], expected["flows"]
     differences = []
     names = [str(flow["flow"]) for flow in theirs]
     if [str(flow["flow"]) for flow in ours] != names:
@@ -57,13 +131,6 @@ def compare(
         prefix = f"flow {index} ({wanted['flow']})" if len(theirs) > 1 else str(wanted["flow"])
         differences += _flow(prefix, wanted, got, tolerance_s)
     return differences
-
-
-def _flows(document: Mapping[str, Any]) -> Sequence[Flow]:
-    flows = document.get("flows")
-    if document.get("schema") != 1 or not isinstance(flows, list):
-        raise ValueError("not a document of `dissect flow --format json`, schema 1")
-    return flows
 
 
 def _flow(prefix: str, wanted: Flow, got: Flow, tolerance_s: float) -> Iterator[Difference]:
@@ -97,11 +164,12 @@ def _arrows(
     starts: tuple[float, float],
     tolerance_s: float,
 ) -> Iterator[Difference]:
-    from difflib import SequenceMatcher
-
     left = [_arrow(arrow, names[0]) for arrow in wanted]
     right = [_arrow(arrow, names[1]) for arrow in got]
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+    opcodes, aligned = _aligned(left, right)
+    if not aligned:
+        yield Difference(where, f"{len(left)} arrows", f"{len(right)} arrows ({_TOO_MANY})")
+    for tag, i1, i2, j1, j2 in opcodes:
         if tag == "equal":
             for a, b in zip(wanted[i1:i2], got[j1:j2], strict=True):
                 times = _seconds(a) - starts[0], _seconds(b) - starts[1]
@@ -119,6 +187,36 @@ def _arrows(
                 expected[index] if index < len(expected) else "nothing more",
                 found[index] if index < len(found) else "nothing more",
             )
+
+
+def _aligned(left: Sequence[str], right: Sequence[str]) -> tuple[list[Opcode], bool]:
+    """How to make `right` of `left`, as `difflib` has it; and whether that aligned them, or they
+    are too many."""
+    from difflib import SequenceMatcher
+
+    shorter = min(len(left), len(right))
+    head = next((i for i in range(shorter) if left[i] != right[i]), shorter)
+    most = shorter - head
+    tail = next((i for i in range(most) if left[-1 - i] != right[-1 - i]), most)
+    ends = len(left) - tail, len(right) - tail
+    inner = left[head : ends[0]], right[head : ends[1]]
+    found: list[Opcode] = [("equal", 0, head, 0, head)] if head else []
+    aligned = max(map(len, inner)) <= MAX_ALIGNED or not min(map(len, inner))
+    if aligned:
+        matcher = SequenceMatcher(None, *inner, autojunk=False)
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+            found.append((tag, i1 + head, i2 + head, j1 + head, j2 + head))
+    else:
+        both = min(ends)
+        for same, places in groupby(range(head, both), lambda i: left[i] == right[i]):
+            run = list(places)
+            first, last = run[0], run[-1] + 1
+            found.append(("equal" if same else "replace", first, last, first, last))
+        if both < max(ends):
+            found.append(("replace", both, ends[0], both, ends[1]))
+    if tail:
+        found.append(("equal", ends[0], len(left), ends[1], len(right)))
+    return found, aligned
 
 
 def _arrow(arrow: Mapping[str, Any], names: _Names) -> str:
@@ -164,10 +262,8 @@ def _part(
     They part where the bad one fails, if it does; what one has more before that (a redirect
     by script in place of a 302) is no parting.
     """
-    from difflib import SequenceMatcher
-
     equal, first = 0, None
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in _aligned(left, right)[0]:
         if tag == "equal":
             equal += i2 - i1
             continue
@@ -198,6 +294,8 @@ def parting(good: Flow, bad: Flow) -> list[str]:
             parted = True
             failed = [arrow["status"] == "failed" for arrow in other["arrows"]]
             common, i, j = _part(left, right, failed)
+            if not _aligned(left, right)[1]:
+                lines.append(f"    {_TOO_MANY}")
             lines.append(
                 f"    they part here, after {common} equal arrow{'' if common == 1 else 's'}:"
             )

@@ -10,7 +10,8 @@ told with its name, in one line, without a byte of the capture.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
@@ -22,12 +23,21 @@ from dissect.errors import DissectError, PluginError, UsageError
 from dissect.flow.definition import Definitions, parse
 from dissect.model import Anomaly, Direction, Message, Output, SequenceChart, Span, StreamParser
 from dissect.protocols.base import Layer, StreamReader
+from dissect.protocols.record import Protocol
 from dissect.render import Options, Renderer, register
 from dissect.signin.exchange import Exchange
 from dissect.signin.recognise import BUILT_IN
 from dissect.signin.rule import Found, Rule
 
 GROUP = "dissect.plugins"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_TAKEN = frozenset(
+    ("http", "sip", "sip_dialogs", "tls", "tcp", "dns", "dhcp", "ntp", "events", "redirects")
+)
+_ROW_KEYS = (
+    "capture", "stream", "first_frame", "last_frame", "time", "client", "server", "encrypted",
+    "event",
+)  # fmt: skip
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +50,7 @@ class Registry:
     rules: list[Rule] = field(default_factory=lambda: list(BUILT_IN))
     definitions: Definitions = field(default_factory=Definitions)
     readers: list[StreamReader] = field(default_factory=list)
+    protocols: dict[str, Protocol] = field(default_factory=dict)
     added_log_readers: list[LogReader] = field(default_factory=list)
     plugins: list[tuple[str, str]] = field(default_factory=list)  # name, what it added
     _current: str = ""
@@ -82,6 +93,15 @@ class Registry:
         self.readers.append(replace(reader, begins=_guarded(name, what, reader.begins), open=open_))
         self._added.append(what)
 
+    def add_protocol(self, protocol: Protocol) -> None:
+        """A protocol: its parser, its table, and what tshark calls the same."""
+        problem = _unfit(protocol, self.protocols)
+        if problem:
+            raise PluginError(f"plugin {self._current}: protocol {protocol.name!r} {problem}")
+        self.add_parser(protocol.reader)
+        self._added[-1] = f"protocol {protocol.name}"
+        self.protocols[protocol.name] = protocol
+
     def add_log_reader(self, reader: LogReader) -> None:
         """A reader of logs (`--phone-log`), asked before the built-in ones."""
         name, what = self._current, f"log reader {reader.name}"
@@ -104,6 +124,18 @@ class Registry:
         except Exception as error:
             raise PluginError(f"plugin {name}: {type(error).__name__}: {error}") from error
         self.plugins.append((name, ", ".join(self._added) or "nothing"))
+
+
+def _unfit(protocol: Protocol, known: Collection[str]) -> str | None:
+    """Why a protocol can't be added, or None."""
+    keys = [column.name for column in protocol.columns]
+    if not _NAME.fullmatch(protocol.name) or protocol.name in _TAKEN or protocol.name in known:
+        return "has a name that is taken, or is not of lower-case letters, digits and _"
+    if len({*keys, *_ROW_KEYS}) < len(keys) + len(_ROW_KEYS):
+        return "has a column twice, or one that every table has"
+    if not set(protocol.shows) <= set(keys):
+        return "shows a column that it has not"
+    return None
 
 
 @contextmanager

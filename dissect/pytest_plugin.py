@@ -44,12 +44,12 @@ class ExpectedFlow(pytest.Item):
     """The flows of the captures beside `expected.json` mean what it says."""
 
     def runtest(self) -> None:
-        from dissect.compare import compare
+        from dissect.compare import compare, document
         from dissect.render import render
 
         folder = self.path.parent
         charts = charts_of(*captures_in(folder), phone_logs=sorted(map(str, folder.glob("*.log"))))
-        expected = json.loads(self.path.read_text("utf-8"))
+        expected = document(self.path.read_text("utf-8"))
         differences = compare(expected, json.loads(render(charts, "json")))
         if differences:
             raise FlowDiffers("\n".join(map(str, differences)))

@@ -72,6 +72,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "dhcp": ("dhcp", "phone.pcapng"),
     "ntp": ("ntp", "phone.pcapng"),
     "events": ("events", "phone.pcapng"),
+    "table": ("table", "sip", "phone.pcapng"),
     "redirects": ("redirects", "browser.pcapng"),
     "info": ("info", *KEYED),
     "info of a rare link": ("info", "wlan.pcap"),

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -162,6 +163,114 @@ def test_a_parser(tmp_path: Path, code: int, status: str) -> None:
     words += [word for field in fields for word in ("-e", field)]
     out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert out.split() == ["sensor-7", "anna", str(code)]
+
+
+KEYS_OF_MQTT = ["client_id", "user", "password", "code", "reason"]
+
+
+def mqtt_capture(path: Path, *connects: bytes) -> str:
+    answers = [(False, mqtt_packet(2, bytes([0, 5])))]
+    return conversation(path, [*((True, item) for item in connects), *answers], 1883)
+
+
+def test_a_protocol_has_a_table(tmp_path: Path) -> None:
+    capture, plugin = mqtt_capture(tmp_path / "m.pcap", CONNECT), example("parsers/mqtt")
+    words = ["table", "mqtt", capture, "--plugin", plugin]
+    told = CliRunner().invoke(cli, [*words, "--format", "json"]).stdout
+    sent, answered = [json.loads(line) for line in told.splitlines()]
+    assert list(sent)[8:] == ["event", *KEYS_OF_MQTT]
+    assert [sent[key] for key in ("first_frame", "client_id", "user", "code")] == [
+        3, "sensor-7", "anna", None,
+    ]  # fmt: skip
+    assert sent["password"].startswith("‹password")
+    assert "hunter2" not in told
+    assert (answered["event"], answered["code"]) == ("mqtt.connect.answered", 5)
+    table = CliRunner().invoke(cli, words).stdout.splitlines()
+    assert table[0].split() == [
+        "time", "stream", "first", "frame", "client", "event", "client", "id", "user", "code",
+        "reason",
+    ]  # fmt: skip
+    only = CliRunner().invoke(cli, [*words, "--fields", "user,code", "--format", "csv"]).stdout
+    assert only.splitlines() == ["user,code", "anna,", ",5"]
+
+
+def test_a_table_that_is_not_there_is_told(tmp_path: Path) -> None:
+    capture = mqtt_capture(tmp_path / "m.pcap", CONNECT)
+    result = CliRunner().invoke(cli, ["table", "mqtt", capture])
+    assert result.exit_code == 2
+    assert "no table is called 'mqtt'; there are http, sip" in result.output
+
+
+def crosschecked(capture: str, plugin: str) -> tuple[int, dict[str, Any]]:
+    words = ["crosscheck", capture, "--plugin", plugin, "--format", "json"]
+    result = CliRunner().invoke(cli, words, standalone_mode=False)
+    return result.return_value, json.loads(result.stdout)
+
+
+def test_a_protocol_is_held_against_tshark(tmp_path: Path) -> None:
+    """Two messages in one frame, too: tshark tells their values without telling them apart."""
+    need_tshark()
+    plugin = example("parsers/mqtt")
+    other = CONNECT.replace(b"sensor-7", b"sensor-8")
+    capture = mqtt_capture(tmp_path / "m.pcap", CONNECT[:20], CONNECT[20:] + other)
+    code, document = crosschecked(capture, plugin)
+    assert (code, document["agreed"]["mqtt"]) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [
+        ('"client_id": next(fields, "")', '"client_id": next(fields, "") + "x"', "client_id"),
+        ('facts["user"] = next', 'facts["nobody"] = next', "user"),
+        ('Secret("password", next(fields, ""))', 'Secret("password", "hunter3")', "password"),
+        ('{"code": code, "reason"', '{"code": code + 1, "reason"', "code"),
+        ("if packet.kind != CONNECT:", "if True:", "absent"),
+    ],
+)
+def test_a_parser_that_reads_otherwise_than_tshark_is_found_out(
+    tmp_path: Path, old: str, new: str, column: str
+) -> None:
+    need_tshark()
+    source = Path(example("parsers/mqtt")).read_text("utf-8")
+    assert old in source
+    plugin = load_plugin(tmp_path / "mine.py", source.replace(old, new))
+    code, document = crosschecked(mqtt_capture(tmp_path / "m.pcap", CONNECT), plugin)
+    assert code == 1
+    assert {item["field"] for item in document["differences"]} == {column}
+    assert "hunter" not in json.dumps(document)
+
+
+def test_a_filter_that_tshark_does_not_take_is_told(tmp_path: Path) -> None:
+    need_tshark()
+    source = Path(example("parsers/mqtt")).read_text("utf-8")
+    broken = source.replace('"mqtt.msgtype == 1 ||', '"mqtt.nonsense == 1 ||')
+    plugin = load_plugin(tmp_path / "mine.py", broken)
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = main(["crosscheck", mqtt_capture(tmp_path / "m.pcap", CONNECT), "--plugin", plugin])
+    assert code == 2
+    assert "protocol mqtt: tshark ended" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("StreamReader('http', None, None), 'x', ()", "is taken"),
+        ("StreamReader('Mine!', None, None), 'x', ()", "lower-case"),
+        ("StreamReader('mine', None, None), 'x', (Column('time', ''),)", "every table has"),
+        ("StreamReader('mine', None, None), 'x', (Column('a', ''), Column('a', ''))", "twice"),
+        ("StreamReader('mine', None, None), 'x', (Column('a', ''),), ('b',)", "has not"),
+    ],
+)
+def test_a_protocol_that_can_have_no_table_is_told(
+    tmp_path: Path, arguments: str, words: str
+) -> None:
+    source = (
+        "from dissect.protocols.base import StreamReader\n"
+        "from dissect.protocols.record import Column, Protocol\n"
+        f"def register(registry): registry.add_protocol(Protocol({arguments}))\n"
+    )
+    with pytest.raises(PluginError, match=words):
+        registry([load_plugin(tmp_path / "mine.py", source)])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 60])
@@ -327,7 +436,7 @@ def test_all_examples_are_listed() -> None:
     for word in (
         "rule health",
         "flow health-check",
-        "parser mqtt",
+        "protocol mqtt",
         "log reader Asterisk",
         "format steps",
     ):

@@ -171,7 +171,7 @@ def _ns(row: dict[str, list[str]]) -> int:
 @pytest.mark.parametrize("name", OPENED)
 def test_messages_are_those_that_the_actors_sent(name: str) -> None:
     """Requests that phone and browser say they sent, against the exchanges dissect read."""
-    from dissect.rows import http, sip
+    from dissect.tables import table
 
     item = scenario(name)
     run = Session(Options(tuple(item.captures), reveal=True))
@@ -181,13 +181,15 @@ def test_messages_are_those_that_the_actors_sent(name: str) -> None:
         for m in told
         if m["kind"] == "http" and m["direction"] == "sent"
     )
-    read = Counter((row["method"], row["host"], row["path"]) for row in http(run))
+    read = Counter((row["method"], row["host"], row["path"]) for row in table("http").rows(run))
     assert requests
     assert dict(requests - read) == {}
     registers = Counter(
         (m["method"], m["cseq"], m.get("status")) for m in told if m["kind"] == "sip"
     )
-    assert registers == Counter((row["method"], row["cseq"], row["status"]) for row in sip(run))
+    assert registers == Counter(
+        (row["method"], row["cseq"], row["status"]) for row in table("sip").rows(run)
+    )
 
 
 def test_the_json_says_the_same(tmp_path: object) -> None:

@@ -99,8 +99,6 @@ def _flows(source: str) -> list[dict[str, Any]]:
     flows = document.get("flows")
     if not isinstance(flows, list) or not flows:
         raise UsageError(f"{source}: no flow found in it")
-    if not all(isinstance(flow, dict) and {"flow", "steps"} <= flow.keys() for flow in flows):
-        raise UsageError(f"{source}: not a document of `dissect flow --format json`")
     return flows
 
 
@@ -114,15 +112,19 @@ def _document(run: Session) -> dict[str, Any]:
 
 
 def _read(path: str) -> dict[str, Any]:
+    from dissect import compare
+
     try:
-        document = json.loads(Path(path).read_text("utf-8"))
+        with open(path, "rb") as file:
+            data = file.read(compare.MAX_DOCUMENT + 1)
+        if len(data) > compare.MAX_DOCUMENT:
+            raise UsageError(f"{path}: more than {compare.MAX_DOCUMENT >> 20} MB")
+        return compare.document(data.decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    except ValueError:
-        raise UsageError(f"{path}: not JSON") from None
-    if not isinstance(document, dict):
-        raise UsageError(f"{path}: not a flow document")
-    return document
+    except ValueError as error:
+        said = "not JSON" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UsageError(f"{path}: {said}") from None
 
 
 def _check_golden(path: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dissect.cli.options import sources
+from dissect.cli.options import PLUGINS, sources
 
 if TYPE_CHECKING:
     from dissect.engines.both import Checked
@@ -21,6 +21,7 @@ UNEXPLAINED = 1
 
 @click.command()
 @sources
+@PLUGINS
 @click.option(
     "--known",
     "known_files",
@@ -38,6 +39,7 @@ def crosscheck(
     rsa_keys: tuple[str, ...],
     rsa_password: str | None,
     no_auto_keys: bool,
+    plugins: tuple[str, ...],
 ) -> int:
     """Compare what dissect and an installed tshark read in CAPTURE..., message by message.
 
@@ -49,6 +51,7 @@ def crosscheck(
     from dissect.engines.both import check
     from dissect.engines.known import Known
     from dissect.pipeline import Options, bind_key_logs
+    from dissect.plugins import registry
     from dissect.render.escape import json_text, visible
 
     if "-" in captures:
@@ -57,7 +60,8 @@ def crosscheck(
     places.check(options, (), [*known_files, *([rsa_password] if rsa_password else [])])
     options = replace(options, rsa_passwords=passwords(rsa_keys, rsa_password))
     known = Known(known_files) if known_files else None
-    checked = [check(item, decode_as, known) for item in bind_key_logs(options)]
+    added = list(registry(plugins).protocols.values())
+    checked = [check(item, decode_as, known, added) for item in bind_key_logs(options)]
     stale = known.stale(captures) if known is not None else []
     document = report(checked, stale)
     if format_ == "json":

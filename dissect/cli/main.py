@@ -26,8 +26,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "dns": ("dissect.cli.tables", "dns", "DNS questions and answers."),
     "dhcp": ("dissect.cli.tables", "dhcp", "DHCP messages: addresses, servers, provisioning."),
     "ntp": ("dissect.cli.tables", "ntp", "NTP messages, and whose clock is wrong."),
-    "events": ("dissect.cli.tables", "events", "Messages as steps of sign-in protocols."),
-    "redirects": ("dissect.cli.redirects", "redirects", "A sign-in from host to host."),
+    "events": ("dissect.cli.events", "events", "Messages as steps of sign-in protocols."),
+    "table": ("dissect.cli.table", "table", "Messages of a protocol that a plugin adds."),
+    "redirects": ("dissect.cli.tables", "redirects", "A sign-in from host to host."),
     "info": ("dissect.cli.info", "info", "What is in the captures, and what could be decrypted."),
     "check": ("dissect.cli.check", "check", "Regression test: the flows against a golden file."),
     "crosscheck": (

@@ -71,7 +71,7 @@ _CLOCKS = click.option(
     metavar="CAPTURE=OFFSET",
     help="Add to a capture's times: seconds (-1.5), or h:mm:ss.",
 )
-_PLUGINS = click.option(
+PLUGINS = click.option(
     "--plugin",
     "plugins",
     multiple=True,
@@ -110,7 +110,7 @@ _SHOW_VALUE = click.option(
 def inputs(required: bool = True) -> Callable[[F], F]:
     """CAPTURE..., key logs and keys, engine, --clock, --plugin, --reveal, --show-value."""
     captures = click.argument("captures", nargs=-1, required=required, metavar="CAPTURE...")
-    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, _PLUGINS, _REVEAL, _SHOW_VALUE)
+    return _all(captures, *_SECRETS, _ENGINE, _DECODE_AS, _CLOCKS, PLUGINS, _REVEAL, _SHOW_VALUE)
 
 
 def sources(function: F) -> F:
@@ -289,7 +289,7 @@ def warn(run: Session) -> None:
     def oddities(kind: str) -> list[str]:
         return [
             f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
-            for oddity in reading.anomalies
+            for oddity in (*reading.anomalies, *run.policy.bounds.reached)
             if oddity.kind.startswith(kind)
         ]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dissect.engines import CaptureInput, embedded, tshark
+from dissect.engines import CaptureInput, declared, embedded, tshark
 from dissect.engines.crosscheck import Comparison, Difference, compare
 from dissect.engines.known import Known
 from dissect.engines.reasons import explain
+from dissect.engines.tshark.declared import read as read_declared
 from dissect.errors import INTERNAL, CaptureError
+from dissect.protocols.record import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,15 @@ def check(
     item: CaptureInput,
     decode_as: Sequence[str] = (),
     known: Known | None = None,
+    protocols: Sequence[Protocol] = (),
 ) -> Checked:
-    """Compare the engines on one capture; with `known` only its entries explain.
+    """Compare the engines on one capture; with `known` only its entries explain. `protocols` are
+    those of plugins, which the embedded engine reads and tshark by their filters.
 
     Raises CaptureError if the embedded engine can't read the capture, UsageError without
     tshark. A capture that tshark can't read is a difference.
     """
-    ours = embedded.read([item])
+    ours = embedded.read([item], plugins=[protocol.reader for protocol in protocols])
     faults = tuple(
         f"{item.name} frame {oddity.frame}: {oddity.sentence}"
         for oddity in ours.anomalies
@@ -51,6 +55,10 @@ def check(
             known.explain(result.differences)
         return Checked(item.name, result, "tshark", (str(error),), faults)
     result = compare(ours, theirs, [item.name])
+    for protocol in protocols:
+        if protocol.wireshark:
+            told = read_declared(item, protocol, decode_as)
+            result.join(declared.compare(ours, protocol, told, item.name))
     if known is None:
         explain(result, ours, theirs)
     else:

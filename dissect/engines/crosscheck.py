@@ -74,6 +74,11 @@ class Comparison:
     agreed: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
 
+    def join(self, other: Comparison) -> None:
+        """Add what another comparison of the same captures found."""
+        self.agreed.update(other.agreed)
+        self.differences += other.differences
+
     @property
     def unexplained(self) -> list[Difference]:
         return [item for item in self.differences if item.reason is None]

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Literal
 
 from dissect.engines.logs import LogFile, LogReader, guarded
-from dissect.engines.sip_text import MESSAGE_LIMIT, Transport, complete, message
+from dissect.engines.sip_text import MESSAGE_LIMIT, Growing, Transport, complete, message
 from dissect.model import Anomaly, Connection, Direction, Endpoint, Message, Place, SipMessage, Span
 
 ABOUT_LIMIT = 500  # characters before a message that are looked through for its ends
@@ -152,7 +152,7 @@ def _pieces(files: Sequence[LogFile], year: int) -> Iterator[_Piece]:
 
 def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
     """Pieces with a message, and with those of the same program that go on with it."""
-    open_: dict[str, _Piece] = {}
+    open_: dict[str, tuple[_Piece, Growing]] = {}
     for piece in pieces:
         label = _LABEL.match(piece.text)
         text = piece.text[label.end() :] if label else piece.text
@@ -160,7 +160,7 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
         pending = open_.get(piece.tag)
         if start is not None:
             if pending is not None:
-                yield open_.pop(piece.tag)
+                yield _whole(*open_.pop(piece.tag))
             head = piece.text[max(0, start.start() - ABOUT_LIMIT) : start.start()]
             ends = head if _ENDS.search(head) else piece.about + "\n" + head
             own = _dedented(piece.text[start.start() :])
@@ -170,24 +170,31 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
             if complete(own):
                 yield piece
             else:
-                open_[piece.tag] = piece
-                if len(open_) > MAX_OPEN:
-                    yield open_.pop(next(iter(open_)))
-        elif pending is not None and len(pending.text) < MESSAGE_LIMIT and _fits_on(pending, text):
-            pending.text += "\r\n" + text
-            pending.last = piece.first if piece.capture == pending.capture else pending.last
-            if complete(pending.text):
-                yield open_.pop(piece.tag)
-    yield from open_.values()
+                open_[piece.tag] = piece, Growing(own)
+                if len(open_) > MAX_OPEN:  # as far as it came: it says how much of it is there
+                    yield _whole(*open_.pop(next(iter(open_))))
+        elif pending is not None and pending[1].size < MESSAGE_LIMIT and _fits_on(*pending, text):
+            begun, grown = pending
+            grown.add("\r\n" + text)
+            begun.last = piece.first if piece.capture == begun.capture else begun.last
+            if grown.complete:
+                yield _whole(*open_.pop(piece.tag))
+    for begun, grown in open_.values():
+        yield _whole(begun, grown)
+
+
+def _whole(piece: _Piece, grown: Growing) -> _Piece:
+    piece.text = grown.text
+    return piece
 
 
 _Ends = tuple[Endpoint, Endpoint]  # sender, receiver
 _Over = Literal["tcp", "udp"]
 
 
-def _fits_on(pending: _Piece, text: str) -> bool:
+def _fits_on(pending: _Piece, grown: Growing, text: str) -> bool:
     """Whether a line can go on with a message; without a program's name it has to look so."""
-    if pending.tag or not text.strip() or "\r\n\r\n" in pending.text:
+    if pending.tag or not text.strip() or grown.has_head:
         return True
     return _HEADER.match(text) is not None
 

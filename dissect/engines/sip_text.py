@@ -77,6 +77,49 @@ def complete(text: str) -> bool:
     return bool(blank) and len(rest.encode()) >= _length(head)
 
 
+class Growing:
+    """A message that comes line by line. Whether it is `complete` is known at each without
+    reading anew what came before: a message of n lines takes n steps."""
+
+    def __init__(self, text: str = "") -> None:
+        self._pieces: list[str] = []
+        self._end = ""  # the last line end and what is behind it: a blank line may begin there
+        self._lacks: int | None = None  # bytes of its body to come; None in its header section
+        self.size = 0  # characters
+        if text:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """What comes next, with its line ends."""
+        self._pieces.append(text)
+        self.size += len(text)
+        if self._lacks is not None:
+            self._lacks -= len(text.encode())
+            return
+        seen = self._end + text
+        if _BLANK.search(seen) is None:
+            self._end = seen[max(seen.rfind("\n") - 1, 0) :]
+            return
+        head, _, rest = _split(self.text)
+        self._lacks = _length(head) - len(rest.encode())
+
+    @property
+    def text(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+    @property
+    def has_head(self) -> bool:
+        """Whether its header section is whole."""
+        return self._lacks is not None
+
+    @property
+    def complete(self) -> bool:
+        """As `complete` has it."""
+        return self._lacks is not None and self._lacks <= 0
+
+
 def _split(text: str) -> tuple[str, str, str]:
     match = _BLANK.search(text)
     if match is None:

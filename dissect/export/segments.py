@@ -17,15 +17,15 @@ from dissect.export.locate import Noted
 from dissect.export.units import BLANKS
 from dissect.model import Anomaly, Direction, Message
 from dissect.transport import Assembler
-from dissect.transport.half import Half, ahead
+from dissect.transport.half import ahead
 from dissect.transport.headers import IPV4
 from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6
-from dissect.transport.tcp import SYN
+from dissect.transport.tcp import SYN, FlowHalf
 
 MAX_TEXT = 32 << 20  # bytes of one direction that are kept and looked at
 MAX_WAITING = 2048  # fragments whose datagram is not whole yet
 
-_Key = Half | tuple[Stream, Direction]
+_Key = FlowHalf | tuple[Stream, Direction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Segments(Assembler):
                 account(self.heads[frame], bytes(buf[start : start + caplen]))
         self.finish()
         for key, payload in self._noted_payloads.items():
-            side = (("tcp", key.flow.stream), key.direction) if isinstance(key, Half) else key
+            side = (("tcp", key.flow.stream), key.direction) if isinstance(key, FlowHalf) else key
             self.payloads[side] = payload
             kept = self._openers.texts.get((side[0], (), side[1]))
             if kept is not None:
@@ -161,7 +161,7 @@ class Segments(Assembler):
                 if part in self._noted.joined
             ]
             return
-        direction = key.direction if isinstance(key, Half) else key[1]
+        direction = key.direction if isinstance(key, FlowHalf) else key[1]
         kept = self._openers.texts.get((stream, (), direction))
         if kept is not None:
             payload.text = kept.data

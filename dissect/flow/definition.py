@@ -16,6 +16,8 @@ import msgspec
 
 from dissect.errors import DefinitionError, UsageError
 from dissect.flow import toml
+from dissect.flow.causes import complete
+from dissect.flow.failures import CauseDef, Failure, Trouble, Unfinished
 from dissect.flow.fitting import Value
 from dissect.flow.parts import expand
 from dissect.flow.places import Places, Source
@@ -31,7 +33,6 @@ from dissect.flow.schema import (
     ArrowDef,
     Definition,
     Explanation,
-    Failure,
     Gesture,
     IncludedArrows,
     Instance,
@@ -39,8 +40,6 @@ from dissect.flow.schema import (
     Part,
     PlacedMatch,
     StepDef,
-    Trouble,
-    Unfinished,
     Within,
     Written,
 )
@@ -51,6 +50,7 @@ __all__ = [
     "TROUBLE",
     "ActorDef",
     "ArrowDef",
+    "CauseDef",
     "Definition",
     "Explanation",
     "Failure",
@@ -78,7 +78,7 @@ def parse(text: str, origin: str, folder: Path | None = None) -> Definition:
     """
     source = Source(origin, text)
     raw, places = expand(tables(source, Definition), File(source, folder, folder))
-    definition = msgspec.convert(raw, Definition)
+    definition = msgspec.convert(complete(raw, places), Definition)
     check(definition, places)
     placed = _placed(definition, places)
     given = {name: getattr(placed, name) for name in placed.__struct_fields__}

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from dissect.flow.causes import misspelt, registry
 from dissect.flow.fact_doubts import Facts, unknown_facts
+from dissect.flow.failures import Failure, Trouble, Unfinished
 from dissect.flow.places import Path, closest
 from dissect.flow.schema import HIDDEN_EVENT, ArrowDef, Definition, StepDef, Written
 from dissect.flow.texts import names, unbalanced
@@ -84,14 +86,8 @@ def _arrow(
         for said in _text(key, text, arrow):
             yield said, [(key, 0)]
     if arrow.fails is not None:
-        failure = arrow.fails
-        for key, text in (
-            ("code", failure.code),
-            ("text", failure.text),
-            ("remedy", failure.remedy),
-        ):
-            for said in _text(key, text, arrow):
-                yield said, [("fails", 0), (key, 0)]
+        for said, below in _failure(definition, arrow.fails, arrow):
+            yield said, [("fails", 0), *below]
     if arrow.match is not None:
         for key, given in (
             ("where", arrow.where),
@@ -110,14 +106,27 @@ def _arrow(
 def _texts_below(definition: Definition) -> Iterator[_Doubt]:
     for index, entry in enumerate(definition.unfinished):
         last = _by_key(definition, entry.last)
-        for key, text in (("code", entry.code), ("text", entry.text), ("remedy", entry.remedy)):
-            for said in _text(key, text, last):
-                yield said, [("unfinished", index), (key, 0)]
+        for said, below in _failure(definition, entry, last):
+            yield said, [("unfinished", index), *below]
     for index, item in enumerate(definition.trouble):
-        texts = ("label", item.label), ("text", item.text), ("remedy", item.remedy)
-        for key, text in texts:
-            for said in _text(key, text, None):
-                yield said, [("trouble", index), (key, 0)]
+        for said in _text("label", item.label, None):
+            yield said, [("trouble", index), ("label", 0)]
+        for said, below in _failure(definition, item, None):
+            yield said, [("trouble", index), *below]
+
+
+def _failure(
+    definition: Definition, failure: Failure | Trouble | Unfinished, arrow: ArrowDef | None
+) -> Iterator[_Doubt]:
+    meant = misspelt(failure.code, definition.cause)
+    if meant:
+        yield f'no cause is called "{failure.code}", but "{meant}"', [("code", 0)]
+    shipped = {text for cause in registry().values() for text in (cause.text, cause.remedy)}
+    for key in ("code", "text", "remedy"):
+        text = getattr(failure, key)
+        if text not in shipped:  # whoever wrote those knows the event, and what it may lack
+            for said in _text(key, text, arrow):
+                yield said, [(key, 0)]
 
 
 def _other_events(definition: Definition, events: Collection[str] | None) -> Iterator[_Doubt]:

@@ -21,11 +21,12 @@ MAX_DEPTH = 8  # of parts that include parts
 MAX_ENTRIES = 4096  # arrows, tables, includes of a definition with its parts; facts that join
 MAX_TEXT = 4096  # characters of a text with its words, and of a name with its prefix
 
+_TABLES = ("unfinished", "trouble", "cause")  # of a definition's head, which parts may bring
 _Key = tuple[tuple[str, int], ...]
 
 
 class _Table(msgspec.Struct, frozen=True):
-    """An entry of `unfinished` or `trouble`."""
+    """An entry of one of `_TABLES`."""
 
     kind: str
     given: Raw
@@ -72,7 +73,7 @@ def expand(raw: Raw, file: File) -> tuple[dict[str, Any], Places]:
         _step(step, number, work, file, places, found) for number, step in enumerate(raw["step"])
     ]
     head.join(found)
-    for kind in ("unfinished", "trouble"):
+    for kind in _TABLES:
         every = list(raw.get(kind, ()))
         for table in head.tables:
             # The file's own come first, so that it can say something more special; twice is once.
@@ -202,7 +203,7 @@ class _Work:
                 raise by.error([*path[:-1], ("words", 0)], problem)
         words.update(given)
         contents = _Contents()
-        for kind in ("unfinished", "trouble"):
+        for kind in _TABLES:
             for index, table in enumerate(raw.get(kind, ())):
                 here = [(kind, index)]
                 self._spend(file, here)
@@ -258,7 +259,7 @@ def _worded(table: Raw, words: Mapping[str, str], file: File, path: KeyPath) -> 
     if not words:
         return table
     changed: dict[str, Any] = dict(table)
-    for key in ("label", "note", "code", "text", "remedy"):
+    for key in ("label", "note", "code", "text", "remedy", "headline"):
         if key in changed:
             changed[key] = _filled(changed[key], words, file, [*path, (key, 0)])
     if "fails" in changed:

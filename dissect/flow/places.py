@@ -55,11 +55,12 @@ class Places(msgspec.Struct, frozen=True):
         return source.place(there)
 
 
-def closest(name: str, known: Collection[str]) -> str:
-    """What may be meant by a name that is not known, or nothing."""
+def closest(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
+    """What may be meant by a name that is not known, or nothing if less than `cutoff` (0 to 1)
+    of it is like that."""
     from difflib import get_close_matches  # only when something is wrong
 
-    return next(iter(get_close_matches(name, sorted(known), 1)), "")
+    return next(iter(get_close_matches(name, sorted(known), 1, cutoff)), "")
 
 
 def line_of(text: str, path: Path) -> int:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from dissect.flow.failures import CauseDef, Failure, Trouble, Unfinished
 from dissect.flow.fitting import Value, fits
 from dissect.flow.places import Places
 from dissect.model import Event
@@ -46,16 +47,6 @@ class ActorDef(_Strict, frozen=True):
     learn: tuple[str, ...] = ()
     known_by: tuple[str, ...] = ()
     hint: str = ""
-
-
-class Failure(_Strict, frozen=True):
-    """What a failing arrow means. The texts may hold `{fact}` of the event. `headline` is what
-    failed in a few words; without it the main clause of `text` is."""
-
-    code: str
-    text: str
-    remedy: str
-    headline: str = ""
 
 
 class Within(_Strict, frozen=True):
@@ -225,38 +216,11 @@ class Instance(_Strict, frozen=True):
     time_ties: bool = True
 
 
-class Unfinished(_Strict, frozen=True):
-    """Why a flow stopped short, if an arrow with key `last` is the last that was seen."""
-
-    last: str
-    code: str
-    text: str
-    remedy: str
-
-
-class Trouble(_Strict, frozen=True):
-    """Something below the protocols (a refused connection, a name unknown) that fails the
-    first step between its two ends that is not done otherwise. Where the capture ends within
-    `patience` seconds it fails nothing: the client may still have answered."""
-
-    event: str
-    label: str
-    code: str
-    text: str
-    remedy: str
-    headline: str = ""
-    where: dict[str, Value | tuple[Value, ...]] = {}
-    unless: dict[str, Value | tuple[Value, ...]] = {}
-    patience: float = 0.0
-
-    def matches(self, event: Event) -> bool:
-        return event.name == self.event and fits(event, self.where, self.unless)
-
-
 class Definition(_Strict, frozen=True):
     """A flow. The more specific of two that fit has the higher `specificity`; one that is a
     `last_resort` is only listed where no other is found. `values` are words for what tshark
-    shows for a fact: "*" for all else, "" for no fact at all. `kind` is what such a flow is called,
+    shows for a fact: "*" for all else, "" for no fact at all. `cause` declares causes that are not
+    in the shipped registry. `kind` is what such a flow is called,
     `device` the facts that tell what its first client is, the first that there is."""
 
     schema: Literal[1]
@@ -275,6 +239,7 @@ class Definition(_Strict, frozen=True):
     include: tuple[str, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     trouble: tuple[Trouble, ...] = ()
+    cause: tuple[CauseDef, ...] = ()
     values: dict[str, dict[str, str]] = {}
 
     def actor_def(self, ident: str) -> ActorDef:
@@ -308,6 +273,7 @@ class Part(_Strict, frozen=True):
     arrow: tuple[ArrowDef, ...] = ()
     unfinished: tuple[Unfinished, ...] = ()
     trouble: tuple[Trouble, ...] = ()
+    cause: tuple[CauseDef, ...] = ()
     values: dict[str, dict[str, str]] = {}
 
 

@@ -20,10 +20,11 @@ from dissect.protocols.dhcp_ranges import (
     SERVER_NAME,
     Area,
     Value,
+    is_text,
     options,
     ranges,
 )
-from dissect.protocols.dns import read_name
+from dissect.protocols.domain_names import read_name
 from dissect.protocols.outbox import Outbox
 
 MAX_OPTIONS = 512  # options of one message that are read
@@ -39,7 +40,8 @@ TFTP_NAME, BOOT_FILE, SIP_SERVERS = 66, 67, 120
 TFTP_ADDRESSES = 150  # RFC 5859, Cisco's before
 # 160 is Polycom's, 156 and 159 other vendors'; all are strings with a URL or server names.
 PROVISIONING = (TFTP_NAME, BOOT_FILE, 156, 159, 160, 161, 242)
-_VENDOR_SUBOPTIONS = 64
+_VENDOR_SUBOPTIONS = 64  # of more the option is shown as one
+MAX_SIP_SERVERS = 16  # names in one option
 
 
 def parse(data: bytes, place: Place, at: int = 0) -> DhcpMessage:
@@ -99,6 +101,17 @@ def _join(data: bytes, area: Area, found: dict[int, Value]) -> None:
         found[code] = Value(known.data + value, None) if known else Value(value, start)
 
 
+def _too_many(data: bytes) -> str | None:
+    """What of a whole message is not read; None: nothing."""
+    found, areas, _ = _options(data)
+    if any(area.more for area in areas):
+        return f"a DHCP message with more than {MAX_OPTIONS} options: the others are not read"
+    servers = found.get(SIP_SERVERS, _NONE).data
+    if len(_sip_servers(servers, MAX_SIP_SERVERS + 1)) > MAX_SIP_SERVERS:
+        return f"more than {MAX_SIP_SERVERS} SIP servers in a DHCP option: the others are not read"
+    return None
+
+
 def _provisioning(options: dict[int, Value]) -> Iterator[tuple[str, Value, bytes]]:
     """Where the phone is sent to: strings, and option 43 whole or by its suboptions. What it is
     called, where it stands, what it says."""
@@ -106,10 +119,13 @@ def _provisioning(options: dict[int, Value]) -> Iterator[tuple[str, Value, bytes
         value = options.get(code, _NONE).trimmed()
         if value.data:
             yield str(code), value, value.data
-    addresses = options.get(TFTP_ADDRESSES, _NONE)
-    for number, address in enumerate(_addresses(addresses.data)):
-        place = addresses.part(4 * number, 4 * number + 4)
-        yield str(TFTP_ADDRESSES), place, address.encode()
+    servers = options.get(TFTP_ADDRESSES, _NONE)
+    if is_text(servers.data):
+        yield str(TFTP_ADDRESSES), servers.trimmed(), servers.trimmed().data
+    else:
+        for number, address in enumerate(_addresses(servers.data)):
+            place = servers.part(4 * number, 4 * number + 4)
+            yield str(TFTP_ADDRESSES), place, address.encode()
     vendor = options.get(VENDOR, _NONE)
     if not vendor.data:
         return
@@ -139,7 +155,7 @@ def _suboptions(whole: Value) -> list[tuple[int, Value]] | None:
     return None if vendor[at:].strip(b"\0\xff") else found
 
 
-def _sip_servers(value: bytes) -> tuple[str, ...]:
+def _sip_servers(value: bytes, most: int = MAX_SIP_SERVERS) -> tuple[str, ...]:
     """Option 120 (RFC 3361): encoding 0 is names, 1 is addresses."""
     if value[:1] == b"\x01":
         return _addresses(value[1:])
@@ -147,7 +163,7 @@ def _sip_servers(value: bytes) -> tuple[str, ...]:
         return ()
     at = 1
     names: list[str] = []
-    while at < len(value) and len(names) < 16:
+    while at < len(value) and len(names) < most:
         try:
             name, at = read_name(value, at)
         except ProtocolError:
@@ -184,8 +200,11 @@ class DhcpParser:
     def data(
         self, direction: Direction, view: bytes | memoryview, span: Span
     ) -> list[Message | Anomaly]:
+        data = bytes(view)
         try:
-            self._out.add(parse(bytes(view), self._layer.place(direction, span), span.offset))
+            self._out.add(parse(data, self._layer.place(direction, span), span.offset))
+            if sentence := _too_many(data):
+                self._out.limit("limit.dhcp_options", sentence, span.last_frame)
         except ProtocolError as error:
             self._out.odd(error.kind, str(error), span.last_frame)
         return self._out.flush()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dissect.errors import ProtocolError
 from dissect.model import Direction, Ranges
-from dissect.protocols.dns import read_name
+from dissect.protocols.domain_names import read_name
 from dissect.protocols.track import Track
 
 COOKIE = b"\x63\x82\x53\x63"
@@ -24,7 +24,8 @@ _KNOWN = frozenset(
     {1, 3, 4, 6, 12, 15, 28, 42, 43, 50, 51, 52, 53, 54, 55, 57, 58, 59, 60, 61, 66, 67, 116, 119,
      120, 121, 150, 156, 159, 160, 161, 242}
 )  # fmt: skip
-_TEXTS = frozenset({12, 43, 60, 66, 67, 156, 159, 160, 161, 242})
+_TEXTS = frozenset({12, 43, 60, 66, 67, 150, 156, 159, 160, 161, 242})
+_ADDRESS_LISTS = frozenset({1, 3, 4, 6, 28, 42, 50, 54})
 BLANKS = b"\0 \t\r\n"
 
 
@@ -37,12 +38,13 @@ class Option(NamedTuple):
 
 
 class Area(NamedTuple):
-    """Options in a part of the message: those that are whole, and whether an end mark at `end`
-    closes them."""
+    """Options in a part of the message: those that are whole, whether an end mark at `end`
+    closes them, and whether there are `more` than were to be read."""
 
     options: list[Option]
     end: int
     closed: bool
+    more: bool = False
 
 
 class Value(NamedTuple):
@@ -66,7 +68,7 @@ def options(data: bytes, start: int, stop: int, limit: int) -> Area:
     """The options from `start` on up to the end mark, a damaged one, or `limit` of them."""
     at = start
     found: list[Option] = []
-    while at < stop and len(found) < limit:
+    while at < stop:
         code = data[at]
         if code == 255:
             return Area(found, at, True)
@@ -75,6 +77,8 @@ def options(data: bytes, start: int, stop: int, limit: int) -> Area:
             continue
         if at + 2 > stop or at + 2 + data[at + 1] > stop:
             break
+        if len(found) >= limit:
+            return Area(found, at, False, True)
         found.append(Option(code, at + 2, at + 2 + data[at + 1]))
         at += 2 + data[at + 1]
     return Area(found, at, False)
@@ -125,7 +129,9 @@ def _is_of_its_kind(code: int, value: bytes) -> bool:
     if code == _CLIENT:
         return len(value) == 7 and value[0] == 1
     if code == _TFTP_ADDRESSES:
-        return len(value) % 4 == 0
+        return len(value) % 4 == 0 or is_text(value)  # which is judged as such
+    if code in _ADDRESS_LISTS:
+        return len(value) % 4 == 0 and not is_text(value)
     if code == _SIP_SERVERS and value[:1] == b"\x01":
         return len(value) % 4 == 1
     if code in (_SIP_SERVERS, _SEARCH):
@@ -136,3 +142,10 @@ def _is_of_its_kind(code: int, value: bytes) -> bool:
         except ProtocolError:
             return False
     return True
+
+
+def is_text(value: bytes) -> bool:
+    """Whether what should be addresses is text, as some servers send it: one address may by
+    chance be of printable bytes, but not of digits alone, and several may not."""
+    printable = all(0x20 <= byte < 0x7F for byte in value)
+    return printable and (len(value) > 4 or value.isdigit())

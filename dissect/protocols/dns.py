@@ -16,11 +16,10 @@ from dissect.model import Anomaly, Direction, DnsMessage, Message, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.dns_ranges import ranges
+from dissect.protocols.domain_names import character, read_name
 from dissect.protocols.outbox import Outbox
 
 MAX_RECORDS = 256  # questions and answers of one message that are read
-MAX_POINTERS = 64  # compression pointers followed in one name
-MAX_NAME = 255
 
 _HEADER = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
@@ -116,43 +115,6 @@ def type_name(kind: int) -> str:
     return TYPES.get(kind) or f"TYPE{kind}"
 
 
-def read_name(data: bytes, offset: int) -> tuple[str, int]:
-    """A name and the offset after it (RFC 1035 §4.1.4); ProtocolError on loops and cuts.
-
-    Bytes other than letters, digits and the usual punctuation appear as \\DDD.
-    """
-    labels: list[str] = []
-    after: int | None = None
-    size = pointers = 0
-    while True:
-        if offset >= len(data):
-            raise ProtocolError("dns.name", "a name breaks off")
-        length = data[offset]
-        if length >= 0xC0:
-            if offset + 1 >= len(data) or pointers >= MAX_POINTERS:
-                raise ProtocolError("dns.name", "a name's compression does not end")
-            after = offset + 2 if after is None else after
-            offset = (length & 0x3F) << 8 | data[offset + 1]
-            pointers += 1
-            continue
-        if length > 63:
-            raise ProtocolError("dns.name", "a label of an unknown kind")
-        offset += 1
-        if not length:
-            return ".".join(labels) or ".", offset if after is None else after
-        label = data[offset : offset + length]
-        size += length + 1
-        if len(label) < length or size > MAX_NAME:
-            raise ProtocolError("dns.name", "a name breaks off or is too long")
-        labels.append("".join(map(_character, label)))
-        offset += length
-
-
-def _character(byte: int) -> str:
-    plain = 0x21 <= byte <= 0x7E and byte not in b'.\\"'
-    return chr(byte) if plain else f"\\{byte:03d}"
-
-
 def _data(kind: int, data: bytes, offset: int, length: int) -> str:
     """A record's data in words; of types without a reader only the size."""
     reader = _READERS.get(kind)
@@ -197,7 +159,7 @@ def _txt(data: bytes, offset: int, length: int) -> str:
     while offset < stop:
         size = min(data[offset], stop - offset - 1)
         text = data[offset + 1 : offset + 1 + size]
-        parts.append('"' + "".join(_character(b) if b != 32 else " " for b in text) + '"')
+        parts.append('"' + "".join(character(b) if b != 32 else " " for b in text) + '"')
         offset += 1 + size
     return " ".join(parts)
 
@@ -220,7 +182,7 @@ def _svcb_parameter(key: int, value: bytes) -> str:
     if name == "alpn":
         members, at = [], 0
         while at < len(value):
-            members.append("".join(map(_character, value[at + 1 : at + 1 + value[at]])))
+            members.append("".join(map(character, value[at + 1 : at + 1 + value[at]])))
             at += 1 + value[at]
         return f"alpn={','.join(members)}"
     if name == "port" and len(value) == 2:

@@ -103,6 +103,12 @@ class NtpParser:
                 message = replace(message, transmit_ns=None)  # random: it tells no time
             if len(self._asked) > MAX_ASKED:
                 self._asked.popitem(last=False)
+                self._out.limit(
+                    "limit.ntp_asked",
+                    f"more than {MAX_ASKED} NTP requests wait for an answer: how far the clock is "
+                    "off is not known of the oldest",
+                    span.last_frame,
+                )
         elif message.mode == MODES[_SERVER]:
             message = self._answered(message, self._asked.pop(data[24:32], None))
         self._out.add(message)

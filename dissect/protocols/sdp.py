@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dissect.redaction import multipart
 
-MAX_LINES = 4096
+MAX_LINES = 4096  # of a description
 MAX_MEDIA = 64
 
 # RFC 3551 §6: payload types that need no rtpmap.
@@ -46,6 +46,7 @@ class Description:
     name: str = ""
     address: str | None = None
     media: list[Media] = field(default_factory=list)
+    problem: str | None = None  # what of it was not read, and why
 
 
 def descriptions(content_type: str | None, body: str) -> list[Description]:
@@ -53,11 +54,15 @@ def descriptions(content_type: str | None, body: str) -> list[Description]:
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
         return [parse(body)]
-    return [
+    found = [
         parse(inner)
         for named, inner in multipart.parts(content_type, body)
         if named.partition(";")[0].strip().lower() == "application/sdp"
     ]
+    if multipart.more(content_type, body):
+        said = f"a body of more than {multipart.MAX_PARTS} parts: the others are not read"
+        found.append(Description(problem=said))
+    return found
 
 
 def parse(text: str) -> Description:
@@ -67,13 +72,19 @@ def parse(text: str) -> Description:
     names: dict[str, str] = {}
     formats: list[tuple[Media, list[str], dict[str, str]]] = []
     direction = "sendrecv"
-    for line in text.splitlines()[:MAX_LINES]:
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        found.problem = f"only the first {MAX_LINES} lines of a description are read"
+    for line in lines[:MAX_LINES]:
         kind, equals, value = line.strip().partition("=")
         if not equals or len(kind) != 1:
             continue
         if kind == "m":
-            if len(found.media) >= MAX_MEDIA or (opened := _media(value)) is None:
-                media = None
+            media = None
+            if len(found.media) >= MAX_MEDIA:
+                found.problem = f"only the first {MAX_MEDIA} media of a description are read"
+                continue
+            if (opened := _media(value)) is None:
                 continue
             media, numbers = opened
             media.address, media.direction = found.address, direction

@@ -15,7 +15,7 @@ from dissect.model import SipMessage
 Field = Literal["ms-diagnostics", "ms-diagnostics-public", "warning", "reason"]
 
 MAX_FIELD = 8 * 1024
-MAX_FOUND = 16
+MAX_FOUND = 16  # explained of one message; the field itself is shown whole beside
 
 _WARNING = re.compile(r"([1-9][0-9]{2})[ \t]++(\S++)[ \t]++\"((?:[^\"\\]|\\.)*+)\"?")
 _PARAMETER = re.compile(r";\s*([\w.-]{1,64})\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"?|([^;,\s\"]+))")

@@ -81,9 +81,11 @@ def uri(value: str | None) -> str:
 
 
 class Ladder:
-    """Feed it messages in order of time; it numbers their transactions and dialogs."""
+    """Feed it messages in order of time; it numbers their transactions and dialogs. What it has
+    to forget is said in `said`, once."""
 
-    def __init__(self) -> None:
+    def __init__(self, said: list[str] | None = None) -> None:
+        self._said = [] if said is None else said  # bounds that were reached, in sentences
         self.dialogs: list[Dialog] = []
         self._transactions: OrderedDict[Key, int] = OrderedDict()
         self._count = 0
@@ -107,7 +109,16 @@ class Ladder:
             number = self._transactions[key] = self._count
             if len(self._transactions) > MAX_OPEN:
                 self._transactions.popitem(last=False)
+                self._forgot("transactions")
         return number
+
+    def _forgot(self, what: str) -> None:
+        sentence = (
+            f"more than {MAX_OPEN} SIP {what}: the oldest are forgotten, and a later message of "
+            "one of these is counted as another's"
+        )
+        if sentence not in self._said:
+            self._said.append(sentence)
 
     # ------------------------------------------------------------ dialogs
 
@@ -160,6 +171,7 @@ class Ladder:
         self._known[key] = dialog
         if len(self._known) > MAX_OPEN:
             self._known.popitem(last=False)
+            self._forgot("dialogs")
 
 
 def _advance(dialog: Dialog, message: SipMessage) -> None:
@@ -188,9 +200,9 @@ def _advance(dialog: Dialog, message: SipMessage) -> None:
         dialog.state, dialog.status, dialog.ended_ns = "failed", status, when
 
 
-def calls(messages: Iterable[SipMessage]) -> list[Dialog]:
-    """The dialogs of some messages, in order of their first."""
-    ladder = Ladder()
+def calls(messages: Iterable[SipMessage], said: list[str] | None = None) -> list[Dialog]:
+    """The dialogs of some messages, in order of their first. `said` gets the bounds reached."""
+    ladder = Ladder(said)
     for message in messages:
         ladder.add(message)
     return ladder.dialogs

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from dissect.protocols.tls.secrets import SecretStore
 
 MAX_BODY = 4 << 20  # a Content-Length above is taken for damage
-MAX_SEEN = 2048  # messages remembered to tell retransmissions
+# Messages remembered to tell retransmissions, which come within 32 s (RFC 3261 §17.1.1.2).
+MAX_SEEN = 2048
 
 _BRANCH = re.compile(r";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
 _TAG = re.compile(r";\s*tag\s*=\s*([^\s;,>]+)", re.IGNORECASE)

@@ -7,10 +7,11 @@ shown. HTML is reduced to what a person was told: title, headings, errors, forms
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import unquote_plus
 
 from dissect.model import Body, Text
-from dissect.redaction import forms, jsons, markup, multipart, pages, sip, typed, xmls
+from dissect.redaction import forms, jsons, markup, multipart, pages, sdp, typed, xmls
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Item, Served
 
@@ -87,7 +88,7 @@ class Bodies:
         if "urlencoded" in kind:
             return self._form(content)
         if kind == "application/sdp":
-            return sip.sdp(self.judge, content)
+            return sdp.judged(self.judge, content)
         return None
 
     def _json(self, content: str, posted: bool) -> Iterator[Part] | None:
@@ -110,7 +111,9 @@ class Bodies:
         if not found:
             return None
         named = multipart.fields(content_type, content)
-        return self._named(named) if named else self._each(found, posted)
+        parts = self._named(named) if named else self._each(found, posted)
+        rest = f"\n… and more than {multipart.MAX_PARTS} parts: the others are not shown"
+        return chain(parts, [rest] if multipart.more(content_type, content) else [])
 
     def _named(self, found: list[tuple[str, str]]) -> Iterator[Part]:
         """multipart/form-data (RFC 7578)."""

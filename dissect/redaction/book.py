@@ -31,13 +31,18 @@ class SecretBook:
     def __init__(self, reveal: bool = False) -> None:
         self.reveal = reveal
         self._seen: dict[Secret, tuple[int, int]] = {}
+        self._credentials: set[Secret] = set()
         self._labels: dict[Secret, str] | None = None
         self._masks = Masks({})
 
-    def learn(self, secret: Secret, capture: int, frame: int) -> Secret:
-        """Note a secret and where it was seen; returns it, for use in expressions."""
+    def learn(self, secret: Secret, capture: int, frame: int, credential: bool = False) -> Secret:
+        """Note a secret and where it was seen; returns it, for use in expressions. A `credential`
+        stood where only credentials stand, so that it is no ordinary word, whatever its letters."""
         if secret.kind == UNKNOWN:
             return secret  # shown by its length alone
+        if credential and secret not in self._credentials:
+            self._credentials.add(secret)
+            self._labels = None
         place = (capture, frame)
         known = self._seen.get(secret)
         if known is None or place < known:
@@ -56,7 +61,7 @@ class SecretBook:
 
     def known(self) -> Iterator[Secret]:
         """The secrets that can be looked for in other texts: no short ones, no plain words."""
-        return (secret for secret in self._seen if _worth_masking(secret))
+        return (secret for secret in self._seen if self._sought(secret))
 
     def show(self, fact: Fact | None) -> str:
         """A fact as text: secrets by ordinal, everything else scrubbed of known values."""
@@ -65,17 +70,29 @@ class SecretBook:
         if isinstance(fact, Secret):
             return fact.value if self.reveal else self._label(fact)
         if isinstance(fact, Text):
-            return "".join(self._quoted(part) for part in fact.parts)
+            return self._text(fact)
         if isinstance(fact, tuple):
             return ", ".join(self.show(item) for item in fact)
         if isinstance(fact, bool):
             return "yes" if fact else "no"
         return self.scrub(str(fact))
 
-    def _quoted(self, part: str | Secret) -> str:
-        if isinstance(part, Secret) and self.reveal:
-            return part.wire or part.value
-        return self.show(part)
+    def _text(self, text: Text) -> str:
+        """Known values are looked for in the whole, for one may begin in one part and end in
+        the next."""
+        parts = [
+            (part.wire or part.value) if isinstance(part, Secret) else part for part in text.parts
+        ]
+        if self.reveal:
+            return "".join(parts)
+        hidden: list[tuple[int, int, str]] = []
+        end = 0
+        for part, sent in zip(text.parts, parts, strict=True):
+            start, end = end, end + len(sent)
+            if isinstance(part, Secret):
+                hidden.append((start, end, self._label(part)))
+        self._number()
+        return self._masks.apply("".join(parts), hidden)
 
     def scrub(self, text: str) -> str:
         """`text` with each known secret value in it, plain or percent-encoded, masked.
@@ -99,7 +116,7 @@ class SecretBook:
         for secret, _ in sorted(self._seen.items(), key=lambda item: item[1]):
             counts[secret.kind] = counts.get(secret.kind, 0) + 1
             labels[secret] = f"‹{secret.kind} #{counts[secret.kind]}›"
-            if _worth_masking(secret):
+            if self._sought(secret):
                 # JSON may escape half a surrogate pair, which can't be encoded.
                 value = secret.value
                 encoded = quote(value, safe="", errors="replace")
@@ -109,11 +126,14 @@ class SecretBook:
         self._masks = Masks(masks)
         return labels
 
+    def _sought(self, secret: Secret) -> bool:
+        """Whether masking this value in free text can't blank ordinary words of it."""
+        if len(secret.value) < MIN_SCRUBBED:
+            return False
+        return secret in self._credentials or _no_word(secret)
 
-def _worth_masking(secret: Secret) -> bool:
-    """Whether masking this value in free text can't blank ordinary words of it."""
-    if len(secret.value) < MIN_SCRUBBED:
-        return False
+
+def _no_word(secret: Secret) -> bool:
     return (
         secret.kind in ("password", "user_code", "one_time_code")
         or not secret.value.isalpha()

@@ -35,7 +35,7 @@ PLAIN = _set(
     "unique_name upn code status_code substatus ms_error trusted_issuers rcode user user_agent",
     "amr alg server_name certificate code_challenge",
 )
-_PASSWORD = re.compile(r"[^:@]{1,200}:[^@]{1,400}@")  # in the user part of a SIP URI
+_PASSWORD = re.compile(r"[^:@]{1,200}:[^@]++@")  # in the user part of a SIP URI
 _COUNTED = re.compile(r"\d{1,9} bytes")  # what stands for an option that is no text
 _SCHEMES = _set("scheme schemes")
 

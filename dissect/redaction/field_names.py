@@ -22,59 +22,67 @@ URLS = _set(
     "x-forwarded-uri x-original-url x-rewrite-url x-ms-endpoint-absolute-path soapaction",
     "x-autodiscover-location deprecation-link service-worker x-frontend",
 )
-# As they are: words, numbers and ids that a support desk asks for.
-PLAIN = _set(
-    "ms-device-info hpgid x-client-dm x-ms-webticketsupported",
-    "accept-ranges age allow ",
-    "connection content-encoding content-language",
-    "content-length content-range date date-modified expires from host",
-    "if-modified-since if-range if-unmodified-since ",
-    "last-modified max-forwards mime-version range retry-after server trailer",
-    "transfer-encoding upgrade upgrade-insecure-requests user-agent vary proxy-connection",
-    "access-control-allow-credentials access-control-allow-headers access-control-allow-methods",
-    "access-control-expose-headers access-control-max-age access-control-request-headers",
-    "access-control-request-method access-control-request-private-network",
-    "cross-origin-embedder-policy cross-origin-opener-policy cross-origin-resource-policy",
-    "x-content-type-options x-frame-options ",
-    "x-permitted-cross-domain-policies x-download-options x-ua-compatible x-powered-by",
-    "x-aspnet-version x-aspnetmvc-version x-dns-prefetch-control referrer-policy dnt",
-    "sec-ch-ua-mobile sec-ch-ua-arch sec-ch-ua-model sec-fetch-dest",
-    "sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc save-data ect rtt downlink",
-    "sec-websocket-version x-robots-tag ",
-    "x-requested-with x-cache x-cache-hits x-served-by x-timer x-varnish content-dpr",
-    "client-request-id return-client-request-id request-id x-request-id x-correlation-id",
-    "x-ms-request-id x-ms-correlation-id x-ms-correlation-request-id x-ms-client-request-id",
-    "x-ms-activity-id x-ms-gateway-requestid x-ms-ests-server x-ms-clitelem x-ms-version",
-    "x-ms-server x-ms-server-fqdn x-ms-srs x-ms-invalid-url x-ms-forwarded-client-ip x-ms-proxy",
-    "x-ms-user-agent x-ms-client-application x-ms-client-user-agent x-ms-origin x-ms-namespace",
-    "x-ms-pkeyauth x-ms-httpver x-ms-ratelimit x-ms-keep-alive x-ms-flighting x-ms-routing-name",
-    "x-ms-edge-ref x-msedge-ref x-feserver x-beserver x-calculatedbetarget x-calculatedfetarget",
-    "x-diaginfo x-backend-server x-backendhttpstatus x-responseorigin x-servername x-owa-version",
-    "x-rum-validated x-proxy-backendserverstatus x-azure-ref x-okta-request-id",
-    "x-okta-user-agent-extended x-rate-limit-limit x-rate-limit-remaining x-rate-limit-reset",
-    "x-github-request-id x-github-media-type x-oauth-scopes x-accepted-oauth-scopes cf-ray",
-    "x-client-sku x-client-ver x-client-os x-client-cpu x-app-name x-app-ver x-client-brkrver",
-    "x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-real-ip ",
-    "x-original-host x-envoy-upstream-service-time x-runtime x-server x-version x-api-version",
-    "x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-ratelimit-used",
-    "x-ratelimit-resource sforce-limit-info trace-id traceparent x-b3-traceid x-b3-spanid",
-    "x-amzn-requestid x-amz-request-id x-amz-cf-id x-amz-cf-pop x-amzn-trace-id",
-    "x-guploader-uploadid x-ms-machinename x-machine x-datacenter x-polycom-model x-polycom-fw",
-    "x-device-type x-os-version sunset deprecation dav ms-author-via sec-purpose purpose depth",
-    "overwrite oData-version odata-version odata-maxversion",
-    "x-content-duration x-dissect-body origin-agent-cluster accept-patch accept-post client-ip",
-    "true-client-ip x-client-ip x-cluster-client-ip ms-cv",
+# Names of programs, their versions and machines, which are free.
+PRODUCTS = _set(
+    "mime-version ms-device-info sec-ch-ua-arch sec-ch-ua-model server sforce-limit-info",
+    "user-agent x-accepted-oauth-scopes x-app-name x-app-ver x-aspnet-version x-aspnetmvc-version",
+    "x-backend-server x-beserver x-client-brkrver x-client-cpu x-client-dm x-client-os",
+    "x-client-sku x-client-ver x-datacenter x-device-type x-diaginfo x-feserver",
+    "x-github-media-type x-machine x-ms-client-application x-ms-client-user-agent",
+    "x-ms-ests-server x-ms-flighting x-ms-machinename x-ms-namespace x-ms-origin x-ms-proxy",
+    "x-ms-routing-name x-ms-server x-ms-srs x-ms-user-agent x-oauth-scopes",
+    "x-okta-user-agent-extended x-os-version x-owa-version x-polycom-fw x-polycom-model",
+    "x-powered-by x-ratelimit-resource x-requested-with x-server x-servername x-version",
 )
+# Ids of a request, which a support desk asks for.
+IDS = _set(
+    "cf-ray client-request-id hpgid ms-cv request-id trace-id traceparent x-amz-cf-id",
+    "x-amz-cf-pop x-amz-request-id x-amzn-requestid x-amzn-trace-id x-azure-ref x-b3-spanid",
+    "x-b3-traceid x-correlation-id x-github-request-id x-guploader-uploadid x-ms-activity-id",
+    "x-ms-client-request-id x-ms-clitelem x-ms-correlation-id x-ms-correlation-request-id",
+    "x-ms-edge-ref x-ms-gateway-requestid x-ms-request-id x-msedge-ref x-okta-request-id",
+    "x-request-id",
+)
+# Hosts, with ports; addresses.
+HOSTS = _set(
+    "client-ip from host true-client-ip x-calculatedbetarget x-calculatedfetarget x-client-ip",
+    "x-cluster-client-ip x-forwarded-for x-forwarded-host x-ms-forwarded-client-ip",
+    "x-ms-server-fqdn x-original-host x-real-ip x-responseorigin x-served-by",
+)
+# Members of which the standards have the words: methods, codings, names of fields.
+LISTS = _set(
+    "accept-patch accept-post accept-ranges access-control-allow-headers",
+    "access-control-allow-methods access-control-expose-headers access-control-request-headers",
+    "access-control-request-method allow connection content-encoding content-language dav",
+    "ms-author-via proxy-connection trailer transfer-encoding upgrade vary",
+)
+# Words of the standards, numbers and dates.
+VALUES = _set(
+    "access-control-allow-credentials access-control-max-age",
+    "access-control-request-private-network age content-dpr content-length content-range",
+    "cross-origin-embedder-policy cross-origin-opener-policy cross-origin-resource-policy date",
+    "date-modified deprecation depth dnt downlink ect expires if-modified-since if-range",
+    "if-unmodified-since last-modified max-forwards odata-maxversion odata-version",
+    "origin-agent-cluster overwrite purpose range referrer-policy retry-after",
+    "return-client-request-id rtt save-data sec-ch-ua-mobile sec-fetch-dest sec-fetch-mode",
+    "sec-fetch-site sec-fetch-user sec-gpc sec-purpose sec-websocket-version sunset",
+    "upgrade-insecure-requests x-api-version x-backendhttpstatus x-cache x-cache-hits",
+    "x-content-duration x-content-type-options x-dissect-body x-dns-prefetch-control",
+    "x-download-options x-envoy-upstream-service-time x-forwarded-port x-forwarded-proto",
+    "x-frame-options x-ms-httpver x-ms-invalid-url x-ms-keep-alive x-ms-pkeyauth x-ms-ratelimit",
+    "x-ms-version x-ms-webticketsupported x-permitted-cross-domain-policies",
+    "x-proxy-backendserverstatus x-rate-limit-limit x-rate-limit-remaining x-rate-limit-reset",
+    "x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-ratelimit-used x-robots-tag",
+    "x-rum-validated x-runtime x-timer x-ua-compatible x-varnish",
+)
+PLAIN = PRODUCTS | IDS | HOSTS | LISTS | VALUES
 # Sentences, in which only what looks like a secret is hidden.
 SENTENCES = _set(
     "warning x-ms-suberror x-ms-error x-ms-error-code x-ms-error-description",
     "x-ms-exception x-auth-failure x-auth-error x-error x-error-message x-error-description",
-    "x-exception-message ",
-    "",
-    "x-ms-passive-auth-info subject organization",
-    "error-info",
+    "x-exception-message",
+    "x-ms-passive-auth-info organization error-info",
 )
-SIP_SENTENCES = _set("s subject")
 # Members and parameters, of which the known ones stay.
 STRUCTURED = _set(
     "accept accept-language accept-encoding accept-charset cache-control content-disposition",
@@ -104,9 +112,9 @@ ADDRESSES = _set(
     "p-profile-key identity-info x-ms-sip-uri ms-conversation-uri rpid-privacy p-charging-vector",
     "p-charging-function-addresses p-access-network-info security-client security-server",
     "security-verify via v session-expires x min-se event o subscription-state join replaces",
-    "target-dialog content-disposition accept accept-encoding accept-language e allow-events u",
-    "feature-caps geolocation-routing retry-after accept-contact a reject-contact j",
-    "request-disposition d",
+    "target-dialog in-reply-to error-info content-disposition accept accept-encoding",
+    "accept-language e allow-events u feature-caps geolocation-routing retry-after accept-contact",
+    "a reject-contact j request-disposition d",
 )
 # SIP's other fields.
 SIP_PLAIN = _set(
@@ -114,14 +122,13 @@ SIP_PLAIN = _set(
     "call-id i cseq max-forwards user-agent server date content-type c content-length l allow",
     "supported k require proxy-require unsupported expires min-expires mime-version",
     "content-language timestamp priority organization privacy p-early-media",
-    "accept-resource-priority resource-priority rack rseq in-reply-to answer-mode",
-    "priv-answer-mode sip-etag sip-if-match sip-if-none-match content-encoding e",
+    "accept-resource-priority resource-priority rack rseq answer-mode",
+    "priv-answer-mode content-encoding e",
     "suppress-if-match flow-timer ms-subnet",
-    "ms-endpoint-location-data ms-call-source ms-transparent-mode ms-asserted-verification-level",
-    "ms-forking x-cisco-call-id x-grandstream-pbx ms-conversation-id conversation-id",
-    "ms-correlation-id ms-edge-proxy-message-trust ms-server-version ms-skip-rnl",
-    "ms-expires-keepalive session-id cisco-guid recv-info x-serialnumber mac x-mac",
-    "ms-telemetry-id ms-dialog-route-set-tag",
+    "ms-call-source ms-transparent-mode ms-asserted-verification-level",
+    "ms-forking x-grandstream-pbx",
+    "ms-edge-proxy-message-trust ms-server-version ms-skip-rnl",
+    "ms-expires-keepalive recv-info x-serialnumber mac x-mac",
 )
 # Attributes of Set-Cookie (RFC 6265 §4.1, RFC 6265bis).
 COOKIE_ATTRIBUTES = _set(
@@ -182,3 +189,6 @@ FLAGS = _set(
     "session header none critical",
     "id history hide maddr transport tcp udp tls sigcomp-id u sg ub drop bnc cpc orig normal",
 )
+
+# Every name of a field that is known, as it may stand in the values of Vary, Trailer, Connection.
+KNOWN = CREDENTIALS | URLS | PLAIN | SENTENCES | STRUCTURED | DIAGNOSTICS | ADDRESSES | SIP_PLAIN

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import UNKNOWN, Headers, Secret, Text, wire_text
-from dissect.redaction import field_names, forms, sip
+from dissect.redaction import field_names, field_values, forms, sip
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.kinds import kind_by_words, kind_of
 from dissect.redaction.structured import PARAMETER, diagnostics, plain, structured
@@ -70,16 +70,20 @@ def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) 
     elif field == "sec-websocket-protocol":
         yield from subprotocols(value)
     elif sip_message and field in field_names.ADDRESSES:
-        yield from sip.addresses(judge, value)
+        yield from sip.addresses(judge, value, field=field)
+    elif sip_message and field in sip.IDS:
+        yield from sip.identifier(judge, field, value)
     elif field in field_names.URLS:
         yield from _urls(judge, field, value)
     elif field in field_names.DIAGNOSTICS:
         yield from diagnostics(judge, value)
     elif field in field_names.STRUCTURED:
-        yield from structured(judge, value)
-    elif field in field_names.PLAIN or (sip_message and field in field_names.SIP_PLAIN):
+        yield from structured(judge, field, value)
+    elif sip_message and field in field_names.SIP_PLAIN:
         yield from plain(value)
-    elif field in field_names.SENTENCES or (sip_message and field in field_names.SIP_SENTENCES):
+    elif field in field_names.PLAIN:
+        yield from field_values.value(field, value)
+    elif field in field_names.SENTENCES:
         yield from judge.words(value)
     else:
         yield from _unknown(judge, name, value)
@@ -96,6 +100,10 @@ def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:
         delay, url, address = re.split(r"((?i:url\s{0,4}=\s{0,4})|$)", value, maxsplit=1)
         yield delay if re.fullmatch(r"[\s\d.;,]{0,20}", delay) else Secret(UNKNOWN, delay)
         yield from (url, *judge.url(address).parts)
+    elif value in ("*", "null"):  # of the Fetch standard's fields
+        yield value
+    elif field == "soapaction" and value[:1] == '"' == value[-1:] and len(value) > 1:
+        yield from ('"', *judge.url(value[1:-1]).parts, '"')
     elif _ADDRESS.match(value):
         yield from judge.url(value).parts
     else:
@@ -140,22 +148,29 @@ def _items(judge: Judge, name: str, value: str) -> Iterator[Part]:
         yield tail
 
 
+# RFC 6265 §4.1.1: a token; and what browsers take besides.
+_COOKIE_NAME = re.compile(r"[\w!#$%&'*+.^`|~:@/()\[\]-]{1,256}")
+
+
 def _cookie(value: str) -> Iterator[Part]:
     for index, item in enumerate(value.split(";")):
         name, equals, content = item.strip().partition("=")
         yield "; " if index else ""
-        if equals:
+        if equals and _COOKIE_NAME.fullmatch(name) and not forms.padded(item.strip()):
             yield name + "="
             yield Secret("cookie", content) if content else ""
         elif name:
-            yield Secret("cookie", name)
+            yield Secret("cookie", item.strip())
 
 
 def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
     first, semicolon, attributes = value.partition(";")
-    name, _, content = first.strip().partition("=")
-    yield name + "="
-    yield Secret("cookie", content) if content else ""
+    name, equals, content = first.strip().partition("=")
+    if not equals or not _COOKIE_NAME.fullmatch(name) or forms.padded(first.strip()):
+        yield Secret("cookie", first) if first else ""  # a value without a name (RFC 6265bis §5.6)
+    else:
+        yield name + "="
+        yield Secret("cookie", content) if content else ""
     yield semicolon
     for index, item in enumerate(attributes.split(";") if attributes else ()):
         yield ";" if index else ""
@@ -163,11 +178,25 @@ def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
         known = attribute.strip().lower()
         yield attribute + equals if equals else judge.flag(attribute)
         if known == "path":
-            yield from judge.path(inner)
-        elif known not in field_names.COOKIE_ATTRIBUTES and inner:
+            for piece, known_path in judge.paths.pieces(inner):
+                yield from judge.path(piece) if known_path else [Secret(UNKNOWN, piece)]
+        elif inner and not _is_attribute(known, inner.strip(' "')):
             yield Secret(UNKNOWN, inner)
         else:
             yield inner
+
+
+def _is_attribute(name: str, content: str) -> bool:
+    """Whether an attribute of a cookie has the value that RFC 6265 §4.1 gives it."""
+    if name not in field_names.COOKIE_ATTRIBUTES:
+        return False
+    if name == "max-age":
+        return re.fullmatch(r"-?\d{0,12}", content) is not None
+    domain = name == "domain" and forms.host(content.lower().removeprefix("."))
+    return domain or content.lower() in _COOKIE_WORDS or forms.harmless(content)
+
+
+_COOKIE_WORDS = frozenset({"", "lax", "strict", "none", "low", "medium", "high"})
 
 
 def subprotocols(value: str) -> Iterator[Part]:
@@ -275,7 +304,8 @@ def cookies(value: str) -> Iterator[tuple[str, Secret]]:
     """Name and value of each cookie in a Cookie field; the value is always secret."""
     for item in value.split(";"):
         name, equals, content = item.strip().partition("=")
-        if equals and content:
+        named = _COOKIE_NAME.fullmatch(name) and not forms.padded(item.strip())
+        if equals and content and named:
             yield name, Secret("cookie", content)
 
 

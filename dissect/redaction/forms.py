@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import unquote
 
 from dissect.redaction.kinds import words
 from dissect.redaction.words import BOOLEANS as BOOLEANS
@@ -169,6 +170,34 @@ def mail(value: str) -> bool:
 def is_url(value: str) -> bool:
     """What `urls.redact_url` takes apart."""
     return value.lower().startswith(_WEB) or "://" in value[:24]
+
+
+_SEGMENT = re.compile(r"[\w.~$'()*,+:@!-]{0,200}")
+_TEMPLATE = re.compile(r"[\w.~$-]{0,60}(?:\{[\w.-]{1,60}\}|\[[\w.-]{1,60}\])[\w.~$-]{0,60}")
+_ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}|(?:\\x[0-9A-Fa-f]{2}){2}")
+# What a browser encodes in a path though it need not (RFC 3986 §2.4): no letters, no digits.
+_NEEDLESS = re.compile(r"%(?:[46][1-9A-Fa-f]|[57][0-9Aa]|3[0-9])")
+
+
+def is_segment(item: str) -> bool:
+    """Whether a segment of a path is a name as paths have them, and not something encoded."""
+    text = item
+    if "%" in item:
+        text = unquote(item)
+        if "\ufffd" in text or _NEEDLESS.search(item):
+            return False
+    if "\\" in text:  # of Windows, where phones are sent to
+        return not _ESCAPE.search(text) and all(map(is_segment, text.split("\\")))
+    return (
+        _SEGMENT.fullmatch(text) is not None
+        or _TEMPLATE.fullmatch(text) is not None
+        or GUID.fullmatch(text) is not None
+    )
+
+
+def is_device_file(value: str) -> bool:
+    """The name of a phone's own file, which is its MAC address and a word."""
+    return _DEVICE_FILE.fullmatch(value) is not None
 
 
 def is_pem_key(value: str) -> bool:

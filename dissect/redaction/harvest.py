@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from dissect.model import UNKNOWN, Headers, HttpRequest, HttpResponse, Secret, SipMessage, wire_text
-from dissect.redaction import fields, jsons, layers, markup, multipart, pages, typed
+from dissect.redaction import fields, jsons, layers, markup, multipart, pages, sip_secrets, typed
 from dissect.redaction.bodies import items, media_type
 from dissect.redaction.judge import Judge, Part
 from dissect.redaction.kinds import SETTING, kind_by_words, kind_of
@@ -47,11 +47,6 @@ _ASSERTION_TAG = re.compile(
 )
 _ASSERTION_ID = re.compile(r"\b(?:AssertionID|ID)=\"([^\"]{16,}+)\"")
 _URL = re.compile(r"https?://[^\s\"'<>\\]++")
-_SIP_PARAMETER = re.compile(
-    r"\b(gssapi-data|response|rspauth|opaque|crand|srand|nonce|cnonce)\s*+=\s*+\"?([^\",\s]++)",
-    re.I,
-)
-_PUSH = re.compile(r";\s{0,4}(pn-prid|pn-purr)\s{0,4}=\s{0,4}\"?([^;>\",\s]++)", re.I)
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^-]++")
 
 
@@ -66,28 +61,39 @@ class Harvest:
         """The secrets of a request or response."""
         posted = isinstance(message, HttpRequest)
         if isinstance(message, HttpRequest):
-            yield from self._known(self.judge.url(wire_text(message.target)).parts)
+            yield from self.known(self.judge.url(wire_text(message.target)).parts)
         yield from self._headers(message.headers)
         kind = message.headers.get("content-type") or ""
-        yield from self.body(message.body.text[:BODY_LIMIT], kind, posted)
+        text = message.body.text
+        self._bounded(text, kind, posted)
+        yield from self.body(text[:BODY_LIMIT], kind, posted)
+
+    def _bounded(self, text: str, content_type: str, posted: bool) -> None:
+        """Says it where a body is more than is read of it."""
+        bounds = self.judge.bounds
+        start = text[:256].lstrip("\ufeff \t\r\n").lower()
+        kind = media_type(content_type)
+        page = "html" in kind or start.startswith(("<!doctype html", "<html"))
+        if len(text) > BODY_LIMIT and (page or "json" in kind or start[:1] in ("{", "[", "<")):
+            said = f"only the first {BODY_LIMIT >> 20} MB of a page or document are read"
+            if posted:
+                bounds.say("limit.body", f"{said} for secrets; nothing of it is shown")
+            else:
+                self.served.cut("limit.body", f"{said}; what is posted to it later is hidden")
+        if page and (lacks := markup.lacking(text)):
+            bounds.say("limit.page", lacks)
+        if multipart.more(content_type, text):
+            bounds.say(
+                "limit.multipart",
+                f"a body of more than {multipart.MAX_PARTS} parts: the others are not shown",
+            )
 
     def sip(self, message: SipMessage) -> Iterator[Secret]:
-        """The secrets of a SIP message: what its authentication fields and contacts carry."""
-        for name in (
-            "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
-            "authentication-info", "proxy-authentication-info",
-        ):  # fmt: skip
-            for value in message.header_all(name):
-                found = _SIP_PARAMETER.findall(value)
-                for parameter, text in found:
-                    yield Secret(kind_of(parameter) or "nonce", text)
-                if not found and name.endswith("authorization"):
-                    yield fields.authorization(value)
-        for name in ("contact", "to"):
-            for value in message.header_all(name):
-                if "pn-" in value:
-                    for parameter, text in _PUSH.findall(value):
-                        yield Secret(kind_of(parameter) or "push_id", text)
+        """The secrets of a SIP message besides its credentials: in URIs, parameters, bodies."""
+        for found in sip_secrets.parts(self.judge, message):
+            yield from self.known(found)
+        for kind, text in sip_secrets.bodies(message, BODY_LIMIT):
+            yield from self.body(text, kind)
 
     def body(self, text: str, content_type: str, posted: bool = False) -> Iterator[Secret]:
         """The secrets of a body, by what it looks like: form, JSON, HTML, XML."""
@@ -111,13 +117,13 @@ class Harvest:
         for item, parts in zip(
             found, typed.form(self.judge, self.served, found, "form"), strict=True
         ):
-            yield from self._known(parts, item.value)
+            yield from self.known(parts, item.value)
             if item.value[:1] == "<":
                 yield from self._markup(item.value, 1)
             if item.name.lower() in _SAML:
-                yield from self._inside_saml(item.value)
+                yield from self._inside_saml(item.value, 1)
 
-    def _known(self, parts: Iterable[Part], value: str = "", depth: int = 0) -> Iterator[Secret]:
+    def known(self, parts: Iterable[Part], value: str = "", depth: int = 0) -> Iterator[Secret]:
         """The secrets of known kinds among some parts, and those inside of the hidden ones."""
         for part in parts:
             if not isinstance(part, Secret):
@@ -138,17 +144,17 @@ class Harvest:
             yield from self._markup(value, depth + 1)
         elif kind in ("form", "url"):
             url = self.judge.url(value) if kind == "url" else self.judge.query(value)
-            yield from self._known(url.parts, depth=depth + 1)
+            yield from self.known(url.parts, depth=depth + 1)
         else:
-            for text in layers.inner(value):
+            for text in layers.inner(value, self.judge.room):
                 if text != value:
                     yield from self._inside(text, depth + 1)
 
-    def _inside_saml(self, value: str) -> Iterator[Secret]:
+    def _inside_saml(self, value: str, depth: int) -> Iterator[Secret]:
         """What a SAML message holds once it is decoded: an assertion, a signature."""
-        text = layers.saml(value)
+        text = layers.saml(value, room=self.judge.room) if depth <= layers.DEPTH else None
         if text:
-            yield from self._markup(text[:BODY_LIMIT], 1)
+            yield from self._markup(text[:BODY_LIMIT], depth)
 
     def _json(self, text: str, posted: bool, depth: int = 0) -> Iterator[Secret]:
         try:
@@ -161,16 +167,16 @@ class Harvest:
         if not posted:
             self.served.described(value)
         tree = jsons.judged(self.judge, self.served, value, posted)
-        yield from self._known(jsons.parts(tree), depth=depth)
+        yield from self.known(jsons.parts(tree), depth=depth)
 
     def _named(self, place: str, name: str, value: str, depth: int = 0) -> Iterator[Secret]:
         found = self.judge.value("json" if place == "json" else "form", name, value)
-        yield from self._known(found, value if len(found) == 1 else "", depth)
+        yield from self.known(found, value if len(found) == 1 else "", depth)
 
     def _markup(self, text: str, depth: int) -> Iterator[Secret]:
         html = "<input" in text or "<INPUT" in text or "<Input" in text
         if html:
-            yield from self._inputs(text)
+            yield from self._inputs(text, depth)
         for name, value in _JSON_STRING.findall(text):
             yield from self._script(name, markup.unescaped(value))
         plain = markup.html_unescaped(text) if "&lt;" in text else text
@@ -185,9 +191,9 @@ class Harvest:
         if "://" in plain:
             for url in _URL.findall(markup.html_unescaped(plain)):
                 if "?" in url or "#" in url or "@" in url or len(url) > 60:
-                    yield from self._known(self.judge.url(url).parts)
+                    yield from self.known(self.judge.url(url).parts, depth=depth)
 
-    def _inputs(self, text: str) -> Iterator[Secret]:
+    def _inputs(self, text: str, depth: int) -> Iterator[Secret]:
         found = list(pages.inputs(text))
         self.served.page(found)
         for item in found:
@@ -197,9 +203,9 @@ class Harvest:
             if item.type == "password":
                 yield Secret("password", value)
             else:
-                yield from self._named("form", item.name, value)
+                yield from self._named("form", item.name, value, depth)
             if item.name.lower() in _SAML:
-                yield from self._inside_saml(value)
+                yield from self._inside_saml(value, depth + 1)
 
     def _script(self, name: str, value: str) -> Iterator[Secret]:
         """A string in a page's script: most are texts and addresses of no interest."""
@@ -245,12 +251,12 @@ class Harvest:
             elif name == "authentication":
                 yield fields.authorization(value.replace("=", " ", 1))
             elif name in ("location", "referer", "content-location"):
-                yield from self._known(self.judge.url(value).parts)
+                yield from self.known(self.judge.url(value).parts)
             elif name in _QUIET:
                 continue
             else:
                 # X-MS-WebTicket and other fields that carry a token by themselves.
-                yield from self._known(fields.header(self.judge, name, value).parts)
+                yield from self.known(fields.header(self.judge, name, value).parts)
 
 
 _QUIET = frozenset(

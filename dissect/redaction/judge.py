@@ -12,14 +12,19 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
-from dissect.redaction import forms, layers, sentences
+from dissect.redaction import forms, judging, layers, sentences, sip
+from dissect.redaction.bounds import Bounds
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
 from dissect.redaction.kinds import kind_by_words
+from dissect.redaction.paths import Paths
 
-Part = str | Secret
+Part = judging.Part
 
-MAX_URL = 64 * 1024  # characters of a URL that is taken apart
+MAX_URL = 64 * 1024  # characters of a URL that is taken apart; a longer one is hidden
+
+_NO_NAME = re.compile(r"[\"<>{}\\]|(?:%[0-9A-Fa-f]{2}){3}")
+_ENCODED = 16  # characters; a shorter word may be base64 of a text by chance
 
 # What these lead is no address: anything may be in it.
 _OPENING = ("data:", "javascript:", "blob:", "vbscript:")
@@ -34,17 +39,24 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 # "+sip.instance", "+g.3gpp.icsi-ref": words of letters between dots.
 _TAG = re.compile(r"\+[a-z]{1,12}(?:[.!][a-z0-9-]{1,24}){1,5}")
+# A host with a port (RFC 3986 §3.2), also in letters of other languages; templates of phones.
+_AUTHORITY = re.compile(r"(?:[\w.{}$~-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\])?(?::\d{0,5})?")
 _NAMESPACES = ("www.w3.org/", "docs.oasis-open.org/", "schemas.", "uri.etsi.org/")
 _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_", "top", "main"})
 
 
 class Judge:
     """Says of each value what may be shown. `opened` are names that the user wants to see, in any
-    place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden."""
+    place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden;
+    `calls` are the Call-IDs that were met, which other fields may name."""
 
     def __init__(self, opened: Iterable[str] = ()) -> None:
         self.opened = frozenset(name.lower() for name in opened)
         self.kept: set[str] = set()
+        self.calls: set[str] = set()
+        self.paths = Paths()
+        self.bounds = Bounds()
+        self.room = layers.Room(self.bounds)
 
     # ------------------------------------------------------------- values
 
@@ -119,14 +131,15 @@ class Judge:
         return list(inner) if any(isinstance(part, Secret) for part in inner) else [raw]
 
     def inside(self, value: str, depth: int = 0) -> bool:
-        """Whether a layer of a value, taken off, shows a secret of a known kind."""
-        return next(self.found_inside(value, depth), None) is not None
+        """Whether a layer of a value, taken off, shows a secret of a known kind, or may."""
+        found = next(self.found_inside(value, depth), None) is not None
+        return found or self.room.full
 
     def found_inside(self, value: str, depth: int = 0) -> Iterator[Secret]:
         """The secrets of known kinds in what is encoded inside a value; none where nothing is."""
         if depth > layers.DEPTH:
             return
-        for text in layers.inner(value):
+        for text in layers.inner(value, self.room):
             yield from self._structured(text, depth + 1)
             if text != value:
                 yield from self.found_inside(text, depth + 1)
@@ -172,6 +185,14 @@ class Judge:
                 parts += self.value(place, decoded, value, raw if raw != value else "", depth=depth)
         return Text(tuple(part for part in parts if part != ""))
 
+    def items(self, query: str) -> Iterator[tuple[Part, list[Part]]]:
+        """Names and values of a query, percent-decoded, each as it may be shown."""
+        for item, (name, value) in zip(query.split("&"), pairs(query), strict=False):
+            if "=" in item:
+                yield self.name(name), self.value("query", name, value)
+            else:
+                yield self._bare(name, name), []
+
     def _bare(self, name: str, wire: str) -> Part:
         """What stands in a query without a value: a switch that is known (`?wsdl`)."""
         known_name = name.lower() in NAMES["query"] or name.lower() in _SWITCHES
@@ -180,7 +201,9 @@ class Judge:
         return Secret(UNKNOWN, name, wire if wire != name else "")
 
     def name(self, name: str, wire: str = "") -> Part:
-        """A name; one that looks like a token is none."""
+        """A name; one that looks like a token is none, nor is one that is JSON, or encoded."""
+        if _NO_NAME.search(name) or (len(name) >= _ENCODED and layers.holds_text(name)):
+            return Secret(UNKNOWN, name, wire if wire != name else "")
         if len(name) >= forms.TOKEN_LENGTH and forms.looks_like_token(name):
             return Secret("opaque_value", name, wire if wire != name else "")
         return wire or name
@@ -202,7 +225,9 @@ class Judge:
                 parts.append(";" if place else "")
                 name, equals, raw = item.partition("=")
                 value = unquote_plus(raw) if "%" in raw else raw
-                if equals:
+                if equals and (not forms.is_segment(name) or forms.padded(item)):
+                    parts.append(Secret(UNKNOWN, item))
+                elif equals:
                     wire = raw if value != raw else ""
                     parts += [
                         self.name(name),
@@ -216,28 +241,28 @@ class Judge:
         return [part for part in parts if part != ""]
 
     def _segment(self, item: str, depth: int) -> Part:
-        if len(item) < forms.TOKEN_LENGTH and "%" not in item:
-            return item
         if forms.looks_like_token(item):
             return Secret("opaque_value", item)
-        if "%" in item and self.inside(item, depth):
-            return Secret(UNKNOWN, item)
-        return item
+        encoded = len(item) >= _ENCODED and layers.holds_text(item)
+        return item if forms.is_segment(item) and not encoded else Secret(UNKNOWN, item)
 
     def url(self, url: str, depth: int = 0) -> Text:
         """A URL or request target with user info, path, query and fragment made safe."""
         if url[:12].lower().lstrip().startswith(_OPENING) or len(url) > MAX_URL:
             return Text((Secret(UNKNOWN, url),))
         if url[:5].lower() in ("sip:", "sips:") or url[:4].lower() in ("sip:", "tel:"):
-            from dissect.redaction.sip import uri
-
-            return Text(tuple(uri(self, url)))
+            return Text(tuple(sip.uri(self, url)))
         rest, hash_, fragment = url.partition("#")
         rest, mark, query = rest.partition("?")
         parts: list[Part] = []
         scheme, separator, after = rest.partition("://")
         if separator:
             authority, slash, path = after.partition("/")
+            if not _AUTHORITY.fullmatch(authority) and "@" in path:
+                # A password with a slash in it, that nobody encoded.
+                inner, _, path = path.rpartition("@")
+                rest_of_host, slash, path = path.partition("/")
+                authority += f"/{inner}@{rest_of_host}"
             user, at, host = authority.rpartition("@")
             parts.append(scheme + separator)
             if at:
@@ -254,6 +279,8 @@ class Judge:
         return Text(tuple(parts))
 
     def _host(self, host: str) -> list[Part]:
+        if host and not _AUTHORITY.fullmatch(host):
+            return [Secret(UNKNOWN, host)]
         long = len(host) >= forms.TOKEN_LENGTH
         odd = long and any(forms.looks_like_token(label) for label in host.split("."))
         return [Secret("opaque_value", host) if odd else host]

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dissect.redaction.nodes import Node, page
+from dissect.redaction.nodes import ATTRIBUTES, DEPTH, Node, page
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -58,6 +58,14 @@ def forms(html: str) -> list[Form]:
         method = (form.get("method") or "get").lower()
         found.append(Form(form.get("action") or "", fields, method, hidden and bool(fields)))
     return found
+
+
+def lacking(html: str) -> str:
+    """What of a page is not read, in words; empty if all is."""
+    if len(html) > HTML_LIMIT:
+        return f"a page of more than {HTML_LIMIT >> 20} MB is not read for forms and texts"
+    # A tag takes three characters, an attribute two.
+    return page(html).lacks if len(html) > min(3 * DEPTH, 2 * ATTRIBUTES) else ""
 
 
 def refresh(html: str) -> str | None:
@@ -254,8 +262,8 @@ def said(html: str) -> list[str]:
             continue
         text = " ".join("".join(_seen(item)).split())  # of all that is in it, once
         if text:
-            found.setdefault(text[:MAX_QUOTE])
-    return list(found)
+            found.setdefault(text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1] + "…")
+    return [*found, "…"] if waiting and len(found) >= MAX_SAID else list(found)
 
 
 def _speaks(element: Node) -> bool:

@@ -7,7 +7,7 @@ looked at. Tokens of one issuer begin alike, so the piece is taken where fewest 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 _PIECE = 4
 _STRIDE = 3
@@ -57,19 +57,26 @@ class Masks:
                 if start >= 0 and text[start : start + length] in values:
                     yield start, start + length
 
-    def apply(self, text: str) -> str:
-        """`text` with every known value replaced by its label."""
-        found = sorted(self.found(text)) if self._index else []
+    def apply(self, text: str, hidden: Sequence[tuple[int, int, str]] = ()) -> str:
+        """`text` with every known value replaced by its label; `hidden` are places (start, end)
+        that are masked in any case, in order, and their labels."""
+        found = [(start, end, self._labels[text[start:end]]) for start, end in self._known(text)]
+        found = sorted([*hidden, *found], key=lambda item: item[:2])
         parts: list[str] = []
         done = number = 0
         while number < len(found):
-            start, end = longest = found[number]
+            start, end, label = found[number]
+            longest = end - start
             number += 1
             while number < len(found) and found[number][0] < end:
                 other = found[number]
                 end = max(end, other[1])
-                longest = max(longest, other, key=lambda span: span[1] - span[0])
+                if other[1] - other[0] > longest:
+                    longest, label = other[1] - other[0], other[2]
                 number += 1
-            parts += [text[done:start], self._labels[text[slice(*longest)]]]
+            parts += [text[done:start], label]
             done = end
         return "".join(parts) + text[done:] if parts else text
+
+    def _known(self, text: str) -> Iterator[tuple[int, int]]:
+        return self.found(text) if self._index else iter(())

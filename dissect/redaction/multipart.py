@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
-MAX_PARTS = 16
+MAX_PARTS = 64
 
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]{1,70})"|([^\s;]{1,70}))', re.IGNORECASE)
 _TYPE = re.compile(r"^content-type[ \t]*:[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
@@ -22,16 +23,25 @@ def parts(content_type: str | None, body: str) -> list[tuple[str, str]]:
     return found
 
 
+def more(content_type: str | None, body: str) -> bool:
+    """Whether a body has more than `MAX_PARTS` parts."""
+    return len(_split(content_type, body)) > MAX_PARTS
+
+
+def _split(content_type: str | None, body: str) -> list[str]:
+    """The parts as they stand between the delimiters, and one more if there are too many."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    match = _BOUNDARY.search(content_type or "") if kind.startswith("multipart/") else None
+    if match is None:
+        return []
+    pieces = body.split("--" + (match[1] or match[2]), MAX_PARTS + 2)[1:]
+    return list(takewhile(lambda piece: not piece.startswith("--"), pieces))[: MAX_PARTS + 1]
+
+
 def _pieces(content_type: str | None, body: str) -> list[tuple[str, str]]:
     """Header section and content of each part."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    match = _BOUNDARY.search(content_type or "")
-    if not kind.startswith("multipart/") or match is None:
-        return []
     found: list[tuple[str, str]] = []
-    for piece in body.split("--" + (match[1] or match[2]))[1:]:
-        if piece.startswith("--") or len(found) >= MAX_PARTS:
-            break
+    for piece in _split(content_type, body)[:MAX_PARTS]:
         content = piece.replace("\r\n", "\n").removeprefix("\n")
         # The line end before the next delimiter belongs to that.
         head, _, inner = ("\n" + content).partition("\n\n")

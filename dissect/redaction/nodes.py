@@ -13,6 +13,8 @@ from typing import Any
 
 DEPTH = 256  # elements in one another; a page is read as far as the first that is deeper
 ATTRIBUTES = 200  # read of one tag
+TOO_DEEP = f"a page of more than {DEPTH} elements in one another is read up to there"
+TOO_MANY = f"a tag of a page has more than {ATTRIBUTES} attributes: the others are not read"
 PIECE = 16 << 10  # characters that the parser is given at once
 
 
@@ -27,6 +29,7 @@ class Node:
     tag: str
     attributes: Mapping[str, str]
     parts: list[Node | str] = field(default_factory=list)
+    lacks: str = ""  # of a whole page: what of it was not read, and why
 
     def get(self, name: str) -> str | None:
         return self.attributes.get(name)
@@ -62,7 +65,10 @@ class _Builder:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         if len(self._open) > DEPTH:
+            self.root.lacks = TOO_DEEP
             raise _TooDeep
+        if len(attributes) > ATTRIBUTES:
+            self.root.lacks = TOO_MANY
         node = Node(tag, dict(islice(attributes.items(), ATTRIBUTES)))
         self._open[-1].parts.append(node)
         self._open.append(node)
@@ -91,6 +97,8 @@ def page(html: str) -> Node:
         for at in range(0, len(html), PIECE):  # after an error libxml2 reads its piece to the end
             parser.feed(html[at : at + PIECE].encode("utf-8", "replace"))
         parser.close()
-    except (etree.LxmlError, ValueError, _TooDeep):
+    except _TooDeep:
         pass  # what was read until then counts
+    except (etree.LxmlError, ValueError):
+        builder.root.lacks = "a page is read up to where libxml2 gives up"
     return builder.root

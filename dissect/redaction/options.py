@@ -7,7 +7,7 @@ or path is hidden; of the suboptions that Lync phones read the documented values
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dissect.model import UNKNOWN, Secret, Text
 from dissect.redaction import forms
@@ -18,6 +18,15 @@ _CLASS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:,/()+-]{0,79}")
 _FILE = re.compile(r"[A-Za-z0-9_./\\%$@+\[\]{}-]{1,160}")
 _PIECE = re.compile(r"[^,; ]++|[,; ]")
 _HOSTS = frozenset({"66"})
+_NAME = re.compile(r"[A-Za-z][\w.-]{0,40}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}")
+_QUERY = re.compile(r"[?#]")
+# A step of a path is a name, with a maker's placeholders ("{mac}.cfg", "$PN", "%MACD"); a name of
+# many digits, or one whose signs are encoded for no reason (RFC 3986 §2.3), is none.
+_STEPS = re.compile(r"([/\\])")
+_STEP = re.compile(r"[A-Za-z0-9_.~$@+!,;:=&()\[\]{}% -]{1,80}")
+_ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}")  # of a letter, and no folder
+_ODD = re.compile(r"%(?!20)[0-9A-Fa-f]{2}|\d{20}|^=|=[0-9A-F]{2}=")
 # Option 43 of Lync Phone Edition ("Set up DHCP options to enable sign-in for IP phones").
 _LYNC = {
     "43.1": frozenset({"ms-uc-client"}),
@@ -45,33 +54,59 @@ def option(judge: Judge, place: str, value: bytes | str) -> Text | str:
 
 def _option(judge: Judge, place: str, text: str) -> Iterator[Part]:
     if "://" in text and " " not in text:
-        yield from judge.url(text).parts
+        yield from _url(judge, text)
     elif "@" in text and " " not in text and "=" not in text:
         # "user:password@host" is read as a URL by phones, with and without its scheme.
-        yield from judge.url("x://" + text).parts[1:]
+        yield from list(_url(judge, "x://" + text))[1:]
     elif place in _LYNC:
         yield text if text.lower() in _LYNC[place] else Secret(UNKNOWN, text)
     elif place == "43.5" or (place == "67" and _FILE.fullmatch(text)):
         plain = place == "67" or (text[:1] == "/" and _FILE.fullmatch(text))
-        yield from judge.path(text) if plain else [Secret(UNKNOWN, text)]
+        yield from _path(judge.path(text)) if plain else [Secret(UNKNOWN, text)]
     else:
         yield from _list(judge, place, text)
 
 
+def _url(judge: Judge, text: str) -> Iterator[Part]:
+    """What a phone takes for a URL: up to the last @ before its query are credentials, for
+    phones' passwords are not encoded; of its path only steps that name something are shown."""
+    scheme, separator, rest = text.partition("://")
+    user, at, _ = _QUERY.split(rest, maxsplit=1)[0].rpartition("@")
+    first, *found = judge.url(scheme + separator + rest[len(user + at) :]).parts
+    if isinstance(first, Secret) or not _SCHEME.fullmatch(scheme):
+        yield Secret(UNKNOWN, text)
+        return
+    yield first
+    yield from (Secret("basic_credentials", user), at) if user else (at,)
+    mark = next((i for i, part in enumerate(found) if part in ("?", "#")), len(found))
+    yield from (*found[:1], *_path(found[1:mark]), *found[mark:])
+
+
+def _path(parts: Iterable[Part]) -> Iterator[Part]:
+    for part in parts:
+        if isinstance(part, Secret):
+            yield part
+            continue
+        if _ESCAPE.search(part):
+            yield Secret(UNKNOWN, part)
+            continue
+        for step in _STEPS.split(part):
+            if step:
+                odd = _ODD.search(step) or not _STEP.fullmatch(step)
+                yield Secret(UNKNOWN, step) if odd and not _STEPS.fullmatch(step) else step
+
+
 def _list(judge: Judge, place: str, text: str) -> Iterator[Part]:
     """Hosts, or names with values ("ftpservers=192.0.2.1,layer2tagging=1"), in a list."""
+    alone = place in _HOSTS and _LABEL.fullmatch(text)
     for match in _PIECE.finditer(text):
         piece = match[0]
         name, equals, value = piece.partition("=")
         if piece in ", ;":
             yield piece
-        elif equals and re.fullmatch(r"[A-Za-z][\w.-]{0,40}", name) and not forms.padded(piece):
-            yield from (name, "=", *judge.value("sip", name, value))
-        elif (
-            forms.host(piece)
-            or forms.is_address(piece)
-            or (place in _HOSTS and _LABEL.fullmatch(piece))
-        ):
+        elif equals and value.strip("=") and _NAME.fullmatch(name) and not forms.padded(piece):
+            yield from (judge.name(name), "=", *judge.value("field", name, value))
+        elif forms.host(piece) or forms.is_address(piece) or alone:
             yield piece
         else:
             yield Secret(UNKNOWN, piece)
@@ -95,8 +130,9 @@ def answer(judge: Judge, kind: str, data: str) -> Text | str:
             found.append(item)
             continue
         name, equals, value = inner.partition("=")
-        if equals and re.fullmatch(r"[A-Za-z][\w.-]{0,60}", name):
-            found += ['"', name, "=", *judge.value("sip", name, value), '"']
+        named = value.strip("=") and _NAME.fullmatch(name) and not forms.padded(inner)
+        if equals and named:
+            found += ['"', judge.name(name), "=", *judge.value("field", name, value), '"']
         else:
             found += ['"', Secret(UNKNOWN, inner), '"']
     return texts(found) if any(isinstance(part, Secret) for part in found) else data

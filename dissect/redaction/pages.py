@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from dissect.model import Secret
 from dissect.redaction import markup
@@ -45,7 +46,10 @@ def judged(judge: Judge, content: str) -> Iterator[Part] | None:
     said = markup.said(content)
     forms = markup.forms(content)
     secret = {item.name.lower() for item in inputs(content) if item.type == "password"}
-    return _page(judge, said, forms, secret) if said or forms else None
+    if not said and not forms:
+        return None
+    lacks = markup.lacking(content)
+    return chain(_page(judge, said, forms, secret), [f"\n\n({lacks})"] if lacks else [])
 
 
 def _page(

@@ -19,12 +19,14 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, forms, options, sip
+from dissect.redaction import facts, fields, forms, options, sdp, sip, sip_secrets
 from dissect.redaction.bodies import Bodies, media_type
 from dissect.redaction.book import SecretBook
 from dissect.redaction.harvest import BODY_LIMIT, Harvest
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.typed import Served
+
+MAX_CALLS = 100_000  # Call-IDs that are remembered; a dialog that is named by another is hidden
 
 
 class Policy:
@@ -36,7 +38,8 @@ class Policy:
     ) -> None:
         self.book = SecretBook(reveal) if book is None else book
         self.judge = Judge(opened)
-        self.served = Served()
+        self.bounds = self.judge.bounds
+        self.served = Served(self.bounds)
         self._bodies = Bodies(self.judge, self.served)
         self._harvest = Harvest(self.judge, self.served)
 
@@ -44,14 +47,22 @@ class Policy:
 
     def learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
         """Note the secrets of a message, and what the forms in it ask for."""
+        if isinstance(message, HttpRequest):
+            self.judge.paths.note(message.path.partition("?")[0])
         capture = message.place.connection.capture
         frame = message.place.span.first_frame
-        found = (
-            self._harvest.sip(message)
-            if isinstance(message, SipMessage)
-            else self._harvest.http(message)
-        )
-        for secret in list(found):
+        fields = sum(len(name) + len(value) for name, value in message.headers)
+        self.judge.room.came(fields + len(message.body.data))
+        with self.bounds.at(message.place):
+            if isinstance(message, SipMessage):
+                if len(self.judge.calls) < MAX_CALLS:
+                    self.judge.calls.add((message.header("call-id") or "").strip())
+                for secret in list(sip_secrets.credentials(message)):
+                    self.book.learn(secret, capture, frame, credential=True)
+                found = list(self._harvest.sip(message))
+            else:
+                found = list(self._harvest.http(message))
+        for secret in found:
             self.book.learn(secret, capture, frame)
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
@@ -84,6 +95,11 @@ class Policy:
         """The value of a query parameter."""
         return texts(self.judge.value("query", name, value))
 
+    def items(self, query: str) -> Iterator[tuple[Text, Text]]:
+        """Name and value of each item of a query; what has no value may be one."""
+        for name, value in self.judge.items(query):
+            yield texts([name]), texts(value)
+
     def header(self, name: str, value: str, sip_message: bool = False) -> Text:
         return fields.header(self.judge, name, value, sip_message)
 
@@ -114,6 +130,10 @@ class Policy:
     def form(self, content: str) -> list[tuple[str, Part, list[Part]]]:
         """The fields of a urlencoded form: name, name as it may be shown, value."""
         return self._bodies.form(content)
+
+    def media(self, text: str) -> Text:
+        """What a session description says of one stream: kind, address, formats."""
+        return texts(sdp.tokens(self.judge, text))
 
     def option(self, place: str, value: bytes | str) -> Text | str:
         """A DHCP option by its code."""

@@ -12,16 +12,17 @@ from typing import Any, Literal, NamedTuple
 
 from dissect.model import Secret
 from dissect.redaction import forms
+from dissect.redaction.bounds import Bounds
 from dissect.redaction.harmless import HARMLESS, NOT_TYPED, USERS, Place, known
 from dissect.redaction.judge import Judge, Part
 from dissect.redaction.kinds import kind_by_words, kind_of, words
 
 Role = Literal["password", "user", "typed", "hidden"]
 
-MAX_NAMES = 10_000  # names of fields that are remembered
+MAX_NAMES = 10_000  # names of fields that are remembered; beyond them every other one is typed
+# A longer value, and what stands beside more, is judged by its name and form, as all else is.
 MAX_TYPED = 128  # characters that a person types into one field
 MAX_BESIDE = 16  # values beside a user name in one message; more are no form
-MAX_DESCRIBED = 5000  # values of a description in JSON that are looked at
 
 _SENT = frozenset({"hidden", "submit", "button", "image", "reset", "checkbox", "radio", "file"})
 _RANK: dict[Role, int] = {"hidden": 0, "user": 1, "typed": 2, "password": 3}
@@ -68,8 +69,16 @@ class Item(NamedTuple):
 class Served:
     """What the forms that were served ask for, by the names of their fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds | None = None) -> None:
         self._roles: dict[str, Role] = {}
+        self._bounds = bounds or Bounds()
+        self._partial = False
+
+    def cut(self, kind: str, sentence: str) -> None:
+        """There may be more forms than were read: from here on what is posted under a name that
+        is not known counts as typed."""
+        self._partial = True
+        self._bounds.say(kind, sentence)
 
     def page(self, inputs: Iterable[Input]) -> None:
         """Learn from a page: in a form with a password field every text field is typed."""
@@ -99,10 +108,9 @@ class Served:
 
     def described(self, value: Any) -> None:
         """Learn from JSON that describes a form: `{"name": "passcode", "secret": true}`."""
-        waiting, seen = [value], 0
-        while waiting and seen < MAX_DESCRIBED:
+        waiting = [value]  # as large as a body that is read
+        while waiting:
             item = waiting.pop()
-            seen += 1
             if isinstance(item, dict):
                 name = item.get("name") or item.get("id") or item.get("fieldName")
                 kind = str(item.get("type") or item.get("inputType") or item.get("widget") or "")
@@ -117,12 +125,18 @@ class Served:
         lower = name.lower()
         before = self._roles.get(lower)
         if before is None and len(self._roles) >= MAX_NAMES:
+            self.cut(
+                "limit.form_names",
+                f"forms with more than {MAX_NAMES} names of fields: what is posted under other "
+                "names is hidden",
+            )
             return
         if before is None or _RANK[role] > _RANK[before]:
             self._roles[lower] = role
 
     def role(self, name: str) -> Role | None:
-        return self._roles.get(name.lower()) if self._roles else None
+        unknown: Role | None = "typed" if self._partial else None
+        return self._roles.get(name.lower(), unknown) if self._roles else unknown
 
 
 def _auto(field: Input) -> bool:

@@ -46,9 +46,12 @@ def _element(
     judge: Judge, element: _Element, depth: int, context: str, kind: str | None
 ) -> Iterator[Part]:
     name = markup.local(element)
-    if not name or depth > MAX_DEPTH:
+    if not name:
         return  # comments and processing instructions are not shown
     indent = "  " * depth
+    if depth > MAX_DEPTH:
+        yield f"{indent}…\n"
+        return
     yield f"{indent}<{name}"
     named = _named(element)
     for key, value in element.attrib.items():

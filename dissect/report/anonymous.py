@@ -47,7 +47,10 @@ DOMAIN_LENGTH = 253  # characters (RFC 1035 §2.3.4)
 _SPELLED = re.compile(r"[^\W\d_]{2,30}(?:[._-][^\W\d_]{2,30}){1,3}")
 _PSEUDONYM = re.compile(r"person \d+")
 MIN_NAME = 3  # letters of a name that is looked for in sentences
-MAX_NAMES = 2000
+# A name in a sentence is a row of these, whatever blanks, dots and strokes stand between them.
+_TOKEN = re.compile(r"[^\W_]+|[^\w\s.-]")
+_BEFORE = re.compile(r"(?<![\w@.%-])")
+_AFTER = re.compile(r"(?![\w-]|\.\w|@|%40)")  # what is part of an address is the address's affair
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(
     r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:])"
@@ -78,8 +81,11 @@ class Anonymizer:
         self._domains: dict[str, str] = {}
         self._people: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
-        self._named: re.Pattern[str] | None = None
-        self._said: list[str] = []
+        # Names by their tokens: the pseudonym, and the spelling that alone is meant if it is a
+        # single word; and by a first token how many such names have. All are looked up, however
+        # many there are.
+        self._said: dict[tuple[str, ...], tuple[str, str | None]] = {}
+        self._lengths: dict[str, set[int]] = {}
 
     def learn(self, text: str) -> str:
         """Note the users, domains and people's names in a text; returns it unchanged."""
@@ -136,22 +142,46 @@ class Anonymizer:
             return name
         if key not in self._people:
             self._people[key] = f"Person {len(self._people) + 1}"
-            words = [re.escape(word) for word in name.split()]
-            if len(words) > 1:
-                self._said.append("(?i:" + r"[\s._-]+".join(words) + ")")
-            elif words and len(name) >= MIN_NAME and name[0].isupper():
-                self._said.append(words[0])  # in the same case only: it may be a word, too
-            self._named = None
+            tokens = tuple(_TOKEN.findall(key))
+            single = len(name.split()) == 1
+            if tokens and (not single or (len(name) >= MIN_NAME and name[0].isupper())):
+                # A single one in the same case only: it may be a word, too.
+                self._said.setdefault(tokens, (self._people[key], name if single else None))
+                self._lengths.setdefault(tokens[0], set()).add(len(tokens))
         return self._people[key]
 
     def _sentence(self, text: str) -> str:
         """Names of known people in any text, however their words are joined."""
-        if self._named is None:
-            joined = "|".join(sorted(self._said, key=len, reverse=True)[:MAX_NAMES])
-            # What is part of an address is the address's affair.
-            around = rf"(?<![\w@.%-])(?:{joined})(?![\w-]|\.\w|@|%40)"
-            self._named = re.compile(around if joined else r"(?!)")
-        return self._named.sub(lambda m: self._person(re.sub(r"[\s._-]+", " ", m[0])), text)
+        if not self._said:
+            return text
+        found: list[str] = []
+        done = at = 0
+        tokens = list(_TOKEN.finditer(text))
+        lower = [token[0].lower() for token in tokens]
+        while at < len(tokens):
+            size = self._name_at(text, tokens, lower, at)
+            if size:
+                start, end = tokens[at].start(), tokens[at + size - 1].end()
+                found += [text[done:start], self._said[tuple(lower[at : at + size])][0]]
+                done = end
+            at += size or 1
+        return "".join([*found, text[done:]]) if found else text
+
+    def _name_at(
+        self, text: str, tokens: Sequence[re.Match[str]], lower: Sequence[str], at: int
+    ) -> int:
+        """How many tokens the longest name has that begins at one; 0 if none does."""
+        lengths = self._lengths.get(lower[at])
+        if not lengths or not _BEFORE.match(text, tokens[at].start()):
+            return 0
+        for size in sorted(lengths, reverse=True):
+            key = tuple(lower[at : at + size])
+            if len(key) == size and key in self._said:
+                start, end = tokens[at].start(), tokens[at + size - 1].end()
+                spelled = self._said[key][1]
+                if spelled in (None, text[start:end]) and _AFTER.match(text, end):
+                    return size
+        return 0
 
     def _backslash(self, match: re.Match[str]) -> str:
         """DOMAIN\\user; one of them alone says nothing of whose it is."""

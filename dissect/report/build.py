@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from dissect.model import Message, SipMessage, Source, TlsConnection
 from dissect.pipeline import Session
-from dissect.redirects import redirects
 from dissect.render.details import (
     AnomalyView,
     Details,
@@ -23,10 +22,12 @@ from dissect.report.environment import environment, key_logs
 from dissect.report.messages import Views
 from dissect.report.shown import Shown
 from dissect.signin.exchange import Exchange, pair
+from dissect.tables.redirects import rows as redirects
 
 MAX_MESSAGES = 6000  # with headers and body
 MAX_CHARACTERS = 12_000_000  # of all headers and bodies
 MAX_ROWS = 5000  # of each table
+_DIAGNOSTICS = ("ms-diagnostics", "ms-diagnostics-public")
 Row = TypeVar("Row")
 
 
@@ -177,22 +178,22 @@ class _Builder:
         for message in self.run.messages:
             if not isinstance(message, SipMessage):
                 continue
+            policy, call = self.run.policy, message.header("call-id") or ""
             status = message.status
             if message.kind == "request":
                 label = message.method
             else:
                 label = f"{status} {self.shown.words(message.reason)}"
-            diagnostics = message.header("ms-diagnostics") or message.header(
-                "ms-diagnostics-public"
-            )
+            named = ((name, message.header(name)) for name in _DIAGNOSTICS)
+            name, diagnostics = next(((n, v) for n, v in named if v), ("", ""))
             yield SipView(
                 source=self.shown.source(message.place),
                 time_ns=message.place.span.first_ns,
                 sender=str(message.place.sender),
                 receiver=str(message.place.receiver),
                 label=label,
-                note=self.shown.words(diagnostics),
-                call=self.shown.show(message.header("call-id")),
+                note=self.shown.show(policy.header(name, diagnostics, sip_message=True)),
+                call=self.shown.show(policy.header("call-id", call, sip_message=True)),
                 failed=bool(status and status >= 300 and status not in (401, 407)),
                 repeated=message.retransmission,
             )

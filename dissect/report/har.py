@@ -16,7 +16,6 @@ import dissect
 from dissect.model import Headers, HttpRequest, HttpResponse, Secret, Text, wire_text
 from dissect.pipeline import Session
 from dissect.redaction.fields import cookies, set_cookie
-from dissect.redaction.judge import pairs
 from dissect.render.escape import json_text, visible
 from dissect.report.anonymous import Anonymous
 from dissect.report.shown import Shown
@@ -110,10 +109,10 @@ def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
         url = f"https://{target}/"
     query = [
         {
-            "name": visible(shown.show(shown.policy.name(name))),
-            "value": visible(shown.show(shown.policy.value(name, value))),
+            "name": visible(shown.show(name)),
+            "value": visible(shown.show(value)),
         }
-        for name, value in pairs(request.query)
+        for name, value in shown.policy.items(request.query)
     ]
     found: dict[str, Any] = {
         "method": visible(request.method),

@@ -15,7 +15,6 @@ from dissect.redaction.fields import set_cookie
 from dissect.signin import ntlm, saml
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
-from dissect.signin.wsfed import token_facts
 
 # Where ADFS sends a user whose password has expired, if its update page is enabled.
 _PASSWORD_PAGE = re.compile(r"/adfs/portal/updatepassword", re.I)
@@ -97,7 +96,7 @@ def _answer(
     html = exchange.response_text
     pages = exchange.forms
     result = next((form for form in pages if "wresult" in form.fields), None)
-    saml = any("samlresponse" in form.fields for form in pages)
+    posts_saml = any("samlresponse" in form.fields for form in pages)
     asks = any("password" in form.fields for form in pages)
     cookies = _cookies(exchange)
     signed_in = any(name.lower().startswith("msisauth") for name in cookies)
@@ -108,9 +107,9 @@ def _answer(
         yield got(
             "wsfed.token.issued",
             to_host=markup.host_of(result.action),
-            **{**facts, **token_facts(result.fields["wresult"], moment)},
+            **{**facts, **saml.token_facts(result.fields["wresult"], moment)},
         )
-    elif saml and (given or windows):
+    elif posts_saml and (given or windows):
         yield got("adfs.credentials.accepted", **facts)
     elif _MSIS.search(html):
         yield got("adfs.error", **{**facts, **_problem(html)})

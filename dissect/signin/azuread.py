@@ -9,64 +9,15 @@ from urllib.parse import unquote
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.redaction.judge import pairs
+from dissect.signin import azuread_errors
+from dissect.signin.azuread_errors import error_facts, plain
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
+from dissect.signin.user_codes import user_code
 
-_AADSTS = re.compile(r"AADSTS(\d{5,7})")
-_CONFIG_CODE = re.compile(
-    r'"(?:strServiceExceptionCode|sErrorCode|iErrorCode)"\s*:\s*"?(\d{5,7})"?'
-)
-_GUID = r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-# Between a label and its id: a colon, quotes (escaped in a script), blanks, markup.
-_BETWEEN = r"(?:[\s\":\\]|&nbsp;|<[^<>]{0,120}>)*+"
-_TRACE = re.compile(r"(?:trace ?id|request ?id)" + _BETWEEN + _GUID, re.I)
-_CORRELATION = re.compile(r"correlation[ _]?id" + _BETWEEN + _GUID, re.I)
-_SENTENCE = re.compile(r"AADSTS\d{5,7}: ?([^\r\n<\\\"]{1,300})")
-_CONFIG_SENTENCE = re.compile(
-    r'"(?:strServiceExceptionMessage|sErrTxt|strMainMessage)"\s*:\s*"([^"\\<]{1,300})'
-)
-# How pages name the application that signs in: the details of an error, the sentences of
-# AADSTS65001, 700016 and others, the question before and the sentence after a device's sign-in.
-_APP_ID = re.compile(
-    r"(?:app ?id|application(?: with (?:id|identifier))?)" + _BETWEEN + r"'?" + _GUID, re.I
-)
-_APP_NAME = re.compile(r"app name" + _BETWEEN + r"([^<\r\n\"\\]{1,100})", re.I)
+# How pages name the application: in the question before and the sentence after a device's sign-in.
 _CONFIRM = re.compile(r"are you trying to sign in to ([^?]{1,100})\?", re.I)
 _SIGNED_IN_TO = re.compile(r"you have signed in to the (.{1,100}?) application\b", re.I)
-# The page on which a sign-in ends, whatever number it shows; the others go on asking.
-_ERROR_PAGE = re.compile(r'"pgid"\s*:\s*"ConvergedError"', re.I)
-
-# Azure AD uses an error number where it only asks for one more thing; none of these ends
-# a sign-in (names in Microsoft's list of AADSTS codes).
-INTERRUPTS = frozenset(
-    {"16000", "50058", "50072", "50074", "50076", "50079", "50097", "50140", "50199"}
-)
-
-
-def error_facts(text: str) -> dict[str, Fact]:
-    """Code, sentence, trace and correlation id of an AADSTS error in JSON, HTML or text."""
-    found = _AADSTS.search(text) or _CONFIG_CODE.search(text)
-    if found is None:
-        return {}
-    facts: dict[str, Fact] = {"code": found.group(1), "interrupt": found.group(1) in INTERRUPTS}
-    sentence = _SENTENCE.search(text) or _CONFIG_SENTENCE.search(text)
-    if sentence:
-        facts["text"] = sentence.group(1).partition(" Trace ID")[0].strip()
-    if facts["interrupt"] and _ERROR_PAGE.search(text):
-        facts["interrupt"] = False
-    for name, pattern in (("trace_id", _TRACE), ("correlation_id", _CORRELATION)):
-        match = pattern.search(text)
-        if match:
-            facts[name] = match.group(1)
-    for name, pattern in (("app_id", _APP_ID), ("app_name", _APP_NAME)):
-        match = pattern.search(text)
-        if match:
-            facts[name] = match.group(1).lower() if name == "app_id" else _words(match.group(1))
-    return facts
-
-
-def _words(text: str) -> str:
-    return " ".join(markup.html_unescaped(text).split())
 
 
 def home_realm(exchange: Exchange) -> Iterator[Found]:
@@ -189,7 +140,7 @@ def device_authorisation(exchange: Exchange) -> Iterator[Found]:
             if exchange.status == 200:
                 yield got("deviceauth.page.shown")
         return
-    entered = Secret("user_code", code.replace("-", "").replace(" ", "").upper())
+    entered = user_code(code)
     yield sent("deviceauth.code.entered", user_code=entered)
     if exchange.response is None:
         return
@@ -215,7 +166,7 @@ def pages(exchange: Exchange) -> Iterator[Found]:
         return
     form = exchange.form
     if "passwd" in form or "otc" in form or "wresult" in form:
-        answered_elsewhere = bool(_AADSTS.search(text))
+        answered_elsewhere = bool(azuread_errors.NUMBER.search(text))
         if answered_elsewhere:
             return
     facts = error_facts(text)
@@ -227,10 +178,10 @@ def pages(exchange: Exchange) -> Iterator[Found]:
     seen = markup.visible_text(text) if _CONFIRM.search(text) or _SIGNED_IN.search(text) else ""
     asked_for = _CONFIRM.search(seen)
     if asked_for:
-        yield got("azuread.confirmation.shown", app_name=_words(asked_for.group(1)))
+        yield got("azuread.confirmation.shown", app_name=plain(asked_for.group(1)))
     elif _SIGNED_IN.search(seen):
         named = _SIGNED_IN_TO.search(seen)
-        yield got("deviceauth.completed", app_name=_words(named.group(1)) if named else None)
+        yield got("deviceauth.completed", app_name=plain(named.group(1)) if named else None)
 
 
 def redirects(exchange: Exchange) -> Iterator[Found]:

@@ -7,26 +7,13 @@ clock misleads whoever compares it with a server's log.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from dissect.model import Fact, SipMessage
+from dissect.signin.dates import moment
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got
 
 ALLOWED_S = 300  # a difference that Kerberos, SAML and token services commonly bear
-
-
-def moment(date: str) -> float | None:
-    """What a Date field says, in seconds since 1970; None if it is no date.
-
-    Where it names no zone (asctime's form, `-0000`) it is GMT (RFC 9110 §5.6.7, RFC 3261 §20.17).
-    """
-    try:
-        said = parsedate_to_datetime(date)
-    except (ValueError, OverflowError):
-        return None  # an unreadable Date tells nothing
-    return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
 
 
 def http(exchange: Exchange) -> Iterator[Found]:

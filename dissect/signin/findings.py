@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from dissect.model import Event, Fact, Secret
-from dissect.signin.services import resource_of
+from dissect.signin.directory import resource_of
 
 POLL_JITTER_MS = 250  # a device's timer may be this early
 CODES_KEPT = 4096  # device codes remembered at a time

@@ -11,10 +11,11 @@ from typing import Any
 
 from dissect.model import Fact, Secret
 from dissect.signin import jwt
-from dissect.signin.azuread import error_facts
+from dissect.signin.azuread_errors import error_facts
+from dissect.signin.directory import application, resource_of, sfb_phone
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
-from dissect.signin.services import application, resource_of, sfb_phone
+from dissect.signin.user_codes import user_code
 
 DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
 _DEVICE_ENDPOINT = re.compile(
@@ -136,11 +137,6 @@ def code_challenge(verifier: str) -> str:
     held, and no secret."""
     digest = hashlib.sha256(verifier.encode("utf-8", "replace")).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def user_code(text: str) -> Secret:
-    """A user code in its comparable form: as the page takes it, without separators."""
-    return Secret("user_code", text.replace("-", "").replace(" ", "").upper())
 
 
 def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Fact]:

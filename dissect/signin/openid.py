@@ -11,9 +11,9 @@ from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.redaction.judge import pairs
 from dissect.signin import jwt
+from dissect.signin.directory import application, resource_of
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
-from dissect.signin.services import application, resource_of
 
 _AUTHORIZE = re.compile(r"/(?:oauth2|oauth|adfs/oauth2|connect)/(?:v2\.0/)?authori[sz]e/?$")
 _TOKENS = ("id_token", "access_token")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from dissect.model import Event, Fact, Secret
-from dissect.signin.services import named_phone, of_pairing, sfb_phone
+from dissect.signin.directory import named_phone, of_pairing, sfb_phone
 
 _DEVICE = frozenset(
     {

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from dissect.model import Fact, SipMessage
 from dissect.signin import authentication
 
-_URI = re.compile(r"sips?:([^;>\s?]+)", re.I)
+_URI = re.compile(r"sips?:([^<>\s]++)", re.I)
+_BEHIND = re.compile(r"[;?]")
 _CONTACT_EXPIRES = re.compile(r";\s*expires\s*=\s*\"?([0-9]{1,10})\b", re.I)
 _EPID = re.compile(r";\s*epid=([0-9a-fA-F]+)", re.I)
 _REASON = re.compile(r'reason="((?:[^"\\]|\\.)*)"', re.I)
@@ -65,9 +66,9 @@ class Transactions:
         if invite is None or message.method not in ("INVITE", "ACK"):
             return {}
         facts: dict[str, Fact] = {"inside": True} if invite.inside else {}
-        called = None if invite.inside else _URI.search(message.header("to") or "")
+        called = None if invite.inside else _account(message.header("to"))
         if called:  # inside of a call, From is who asks for a change, and not who called
-            facts["callee"] = called.group(1).lower()
+            facts["callee"] = called
         if message.method == "ACK" and invite.status:
             facts["acknowledges"] = invite.status
         direction = _DIRECTION.search(message.body.text[:65536])
@@ -197,9 +198,9 @@ def _common(message: SipMessage) -> dict[str, Fact]:
         if value:
             facts[fact] = value.strip()
     sender = message.header("from") or ""
-    uri = _URI.search(sender)
-    if uri:
-        facts["user"] = uri.group(1).lower()
+    user = _account(sender)
+    if user:
+        facts["user"] = user
     epid = _EPID.search(sender)
     if epid:
         facts["epid"] = epid.group(1).lower()
@@ -209,6 +210,21 @@ def _common(message: SipMessage) -> dict[str, Fact]:
     if agent and message.kind == "request":
         facts["user_agent"] = agent
     return facts
+
+
+def _account(value: str | None) -> str | None:
+    """User and host of the SIP URI in a From or To field, or the host alone, in lower case. Up to
+    the @ all is of the user part, semicolons and question marks, too (RFC 3261 §25.1)."""
+    uri = _URI.search(value or "")
+    if uri is None:
+        return None
+    user, at, host = uri[1].partition("@")
+    if not at:
+        user, host = "", user
+    host, *parameters = _BEHIND.split(host)
+    if "gr" in parameters:  # a temporary GRUU, whose user part hides the user (RFC 5627 §3.1.2)
+        user = at = ""
+    return (user + at + host).lower() or None
 
 
 def _expires(message: SipMessage) -> int | None:

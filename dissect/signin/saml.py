@@ -185,3 +185,17 @@ def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Fact]:
     if not content:
         facts["problem"] = "no well-formed XML"
     return {**content, **facts}
+
+
+def token_facts(wresult: str, at_ns: int) -> dict[str, Fact]:
+    """Issuer, audience, user and validity of a RequestSecurityTokenResponse's assertion.
+
+    `at_ns` is the moment of the message: the conditions are held against it.
+    """
+    facts: dict[str, Fact] = {"wresult": secret("wresult", wresult)}
+    root = markup.xml(wresult)
+    if root is None:
+        facts["problem"] = "no well-formed XML"
+        return facts
+    facts.update(assertion_facts(root, at_ns))
+    return facts

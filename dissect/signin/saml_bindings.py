@@ -9,7 +9,7 @@ from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.redaction.judge import pairs
 from dissect.signin import saml
-from dissect.signin.azuread import error_facts
+from dissect.signin.azuread_errors import error_facts
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 

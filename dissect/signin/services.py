@@ -1,105 +1,16 @@
 """Services beside the sign-in proper (`services.toml`): Exchange autodiscover, Graph, device
-registration, Intune, Teams; and application and resource ids in words."""
+registration, Intune, Teams."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import lru_cache
-from importlib.resources import files
+from collections.abc import Iterator
 
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.signin import jwt
+from dissect.signin.directory import application, directory
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service: `event` begins its events' names; it is told by host patterns and path."""
-
-    event: str
-    title: str
-    path: re.Pattern[str]
-    hosts: tuple[str, ...] = ()
-
-    def serves(self, host: str | None, path: str) -> bool:
-        """Whether a request to this host and (lower case) path is one to the service."""
-        if self.path.match(path) is None:
-            return False
-        return not self.hosts or any(fnmatchcase(host or "", pattern) for pattern in self.hosts)
-
-
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """What `services.toml` holds."""
-
-    applications: Mapping[str, str]
-    resources: Mapping[str, str]
-    services: tuple[Service, ...]
-    phone_applications: frozenset[str]
-    phone_agent: re.Pattern[str]
-    phone_names: re.Pattern[str]
-    pairing_hosts: tuple[str, ...]
-
-
-@lru_cache(maxsize=1)
-def directory() -> Directory:
-    """The shipped list, read once."""
-    raw = tomllib.loads((files("dissect.signin") / "services.toml").read_text("utf-8"))
-    return Directory(
-        applications=raw["application"],
-        resources={name.lower().rstrip("/"): title for name, title in raw["resource"].items()},
-        services=tuple(
-            Service(
-                item["event"], item["title"], re.compile(item["path"]), tuple(item.get("hosts", ()))
-            )
-            for item in raw["service"]
-        ),
-        phone_applications=frozenset(raw["sfb_phone"]["applications"]),
-        phone_agent=re.compile(raw["sfb_phone"]["user_agent"], re.I),
-        phone_names=re.compile(raw["sfb_phone"]["names"], re.I),
-        pairing_hosts=tuple(raw["sfb_phone"]["hosts"]),
-    )
-
-
-def application(client_id: object) -> str | None:
-    """What an application id is, where it is a known one."""
-    return directory().applications.get(client_id.lower()) if isinstance(client_id, str) else None
-
-
-def sfb_phone(client_id: object, user_agent: object) -> bool:
-    """Whether application id or User-Agent say that a phone of Skype for Business asks."""
-    known = directory()
-    by_id = isinstance(client_id, str) and client_id.lower() in known.phone_applications
-    return by_id or (isinstance(user_agent, str) and bool(known.phone_agent.search(user_agent)))
-
-
-def named_phone(client_id: object, name: object) -> bool | None:
-    """Whether the application that a page names is that of a phone of Skype for Business; None
-    if neither its id nor its name is known."""
-    known = directory()
-    if isinstance(client_id, str) and client_id.lower() in known.applications:
-        return client_id.lower() in known.phone_applications
-    if not isinstance(name, str):
-        return None
-    if known.phone_names.search(name):
-        return True
-    return False if name.lower() in {t.lower() for t in known.applications.values()} else None
-
-
-def of_pairing(host: str | None) -> bool:
-    """Whether a host name is the Device Pairing Service's."""
-    return any(fnmatchcase(host or "", pattern) for pattern in directory().pairing_hosts)
-
-
-def resource_of(name: object) -> str | None:
-    """What a resource or audience is, where it is a known one."""
-    return directory().resources.get(name.lower().rstrip("/")) if isinstance(name, str) else None
 
 
 def calls(exchange: Exchange) -> Iterator[Found]:
@@ -113,7 +24,8 @@ def calls(exchange: Exchange) -> Iterator[Found]:
         return
     facts: dict[str, Fact] = {"service": service.title, "with_token": False}
     if "/enrollmentserver/" in exchange.path:
-        facts["call"] = exchange.path.rstrip("/").rpartition("/")[2][:60]
+        # Whole: of what is cut nobody could tell any more whether it is a token.
+        facts["call"] = exchange.path.partition("#")[0].rstrip("/").rpartition("/")[2]
     scheme, _, token = (exchange.request_header("authorization") or "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         facts["with_token"] = True

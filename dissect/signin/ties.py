@@ -27,7 +27,7 @@ from dissect.model import (
     TcpConnection,
     TlsConnection,
 )
-from dissect.signin.clock import moment
+from dissect.signin.dates import moment
 from dissect.signin.exchange import Exchange
 
 SECOND = 1_000_000_000

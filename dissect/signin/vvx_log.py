@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dissect.model import Event, Fact, LogEntry, Message, Secret, SipMessage
-from dissect.signin.clock import moment
-from dissect.signin.oauth import user_code
+from dissect.signin.dates import moment
+from dissect.signin.user_codes import user_code
 
 SECOND = 1_000_000_000
 WEST_QUARTERS, EAST_QUARTERS, DAY_QUARTERS = -48, 56, 96  # time zones: UTC-12 to UTC+14

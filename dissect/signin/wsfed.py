@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dissect.model import Fact
-from dissect.redaction import markup
-from dissect.redaction.book import secret
 from dissect.signin import saml
-from dissect.signin.azuread import error_facts
+from dissect.signin.azuread_errors import error_facts
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 
@@ -18,7 +15,7 @@ def token_posted(exchange: Exchange) -> Iterator[Found]:
     result = exchange.form.get("wresult")
     if exchange.method != "POST" or result is None:
         return
-    facts = token_facts(result, exchange.place.span.first_ns)
+    facts = saml.token_facts(result, exchange.place.span.first_ns)
     yield sent("wsfed.token.posted", **facts)
     if exchange.response is None:
         return
@@ -28,20 +25,6 @@ def token_posted(exchange: Exchange) -> Iterator[Found]:
     else:
         user = {"user": facts["user"]} if "user" in facts else {}
         yield got("wsfed.token.accepted", **user)
-
-
-def token_facts(wresult: str, at_ns: int) -> dict[str, Fact]:
-    """Issuer, audience, user and validity of a RequestSecurityTokenResponse's assertion.
-
-    `at_ns` is the moment of the message: the conditions are held against it.
-    """
-    facts: dict[str, Fact] = {"wresult": secret("wresult", wresult)}
-    root = markup.xml(wresult)
-    if root is None:
-        facts["problem"] = "no well-formed XML"
-        return facts
-    facts.update(saml.assertion_facts(root, at_ns))
-    return facts
 
 
 def signed_out(exchange: Exchange) -> Iterator[Found]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from dissect.model import Direction, Endpoint, Output, Span
 from dissect.transport.pieces import Pieces
 from dissect.transport.trail import LENGTH, Entry
-
-if TYPE_CHECKING:
-    from dissect.transport.tcp import Flow
 
 MASK = 0xFFFFFFFF
 HALF_RANGE = 0x80000000
@@ -49,7 +45,6 @@ class Half:
         "expect",
         "fin",
         "fin_ack",
-        "flow",
         "frames",
         "high",
         "high_ns",
@@ -71,7 +66,6 @@ class Half:
         "trail",
     )
 
-    flow: Flow
     peer: Half
     data: Data
     direction: Direction

@@ -25,8 +25,8 @@ from dissect.model import (
 )
 from dissect.transport import tunnels
 from dissect.transport.delivery import Emit, endpoint
-from dissect.transport.half import MASK, Half
-from dissect.transport.tcp import ACK, SYN, Flow
+from dissect.transport.half import MASK
+from dissect.transport.tcp import ACK, SYN, Flow, FlowHalf
 from dissect.transport.udp import SERVER_PORTS, Pair, swapped
 
 MAX_FLOWS = 1 << 16
@@ -72,7 +72,7 @@ class Streams:
     ) -> None:
         self.flows: dict[int, Flow] = {}
         self.pairs: dict[int, Pair] = {}
-        self.halves: dict[bytes, Half] = {}
+        self.halves: dict[bytes, FlowHalf] = {}
         self.tcp_count = 0
         self.udp_count = 0
         self.totals = Totals()
@@ -87,7 +87,7 @@ class Streams:
 
     # -------------------------------------------------------------- TCP
 
-    def half(self, key: bytes, at: tuple[int, int], seq: int, ack: int, bits: int) -> Half:
+    def half(self, key: bytes, at: tuple[int, int], seq: int, ack: int, bits: int) -> FlowHalf:
         """The direction that a segment belongs to, by Wireshark's rules for new streams."""
         half = self.halves.get(key)
         if half is None:
@@ -103,13 +103,13 @@ class Streams:
             half.peer.base = ack - 1 & MASK
         return half
 
-    def _new_flow(self, key: bytes, at: tuple[int, int], bits: int) -> Half:
+    def _new_flow(self, key: bytes, at: tuple[int, int], bits: int) -> FlowHalf:
         if len(self.flows) >= MAX_FLOWS:
             self._forget_flow(at[0])
         sender, receiver, back = _ends_of(key)
         client = not bits & ACK if bits & SYN else sender.port >= receiver.port
-        half = Half(sender, 0 if client else 1, key)
-        peer = Half(receiver, 1 if client else 0, back)
+        half = FlowHalf(sender, 0 if client else 1, key)
+        peer = FlowHalf(receiver, 1 if client else 0, back)
         number = self.tcp_count
         self.tcp_count += 1
         self.flows[number] = Flow(

@@ -35,6 +35,14 @@ GUESS_WINDOW = 1 << 20
 """How far before the first captured segment an acknowledgment may tell the start."""
 
 
+class FlowHalf(Half):
+    """A direction that knows its connection."""
+
+    __slots__ = ("flow",)
+
+    flow: Flow
+
+
 class Flow(Ordering):
     """A TCP connection: its two halves, its parser, and how it began and ended."""
 
@@ -44,7 +52,7 @@ class Flow(Ordering):
         self,
         capture: int,
         stream: int,
-        halves: tuple[Half, Half],
+        halves: tuple[FlowHalf, FlowHalf],
         first: tuple[int, int],
         open_tcp: Callable[[Connection], StreamParser],
         emit: Emit,

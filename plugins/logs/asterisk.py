@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from dissect.engines.logs import LogFile, LogReader
-from dissect.engines.sip_text import Transport, complete, message
+from dissect.engines.sip_text import MESSAGE_LIMIT, Growing, Transport, message
 from dissect.model import Connection, Direction, Endpoint, Message, Place, Span
 from dissect.plugins import Registry
 
@@ -75,11 +75,12 @@ def _traces(lines: Sequence[str]) -> Iterator[tuple[int, re.Match[str], str]]:
         at += 1
         if head is None:
             continue
-        start, text = at, ""
-        while at < len(lines) and not ENTRY.match(lines[at]) and not complete(text):
-            text += lines[at] + "\r\n"
+        start, text = at, Growing()
+        while at < len(lines) and not ENTRY.match(lines[at]) and not text.complete:
+            if text.size < MESSAGE_LIMIT:
+                text.add(lines[at] + "\r\n")
             at += 1
-        yield start, head, text
+        yield start, head, text.text
 
 
 def register(registry: Registry) -> None:

@@ -1,6 +1,8 @@
 """An example to copy: a parser for a protocol that dissect does not know, and a flow of it.
 
     dissect flow capture.pcapng --plugin plugins/parsers/mqtt.py --flow mqtt-connect
+    dissect table mqtt capture.pcapng --plugin plugins/parsers/mqtt.py
+    dissect crosscheck capture.pcapng --plugin plugins/parsers/mqtt.py
 
 It reads the first packets of MQTT (OASIS MQTT 3.1.1 §3.1, §3.2): who connects, and whether the
 broker lets them. A parser does no I/O, keeps little, and raises only `ProtocolError`.
@@ -15,6 +17,7 @@ from dissect.errors import ProtocolError
 from dissect.model import Direction, Fact, Output, PluginMessage, Secret, Span
 from dissect.plugins import Registry
 from dissect.protocols.base import Layer, StreamReader
+from dissect.protocols.record import Column, Protocol
 
 CONNECT, CONNACK = 1, 2
 MAX_PACKET = 64 * 1024  # of those that are read; longer ones carry data
@@ -171,5 +174,19 @@ remedy = "Look at the broker's log, and at the user name and password of the cli
 
 def register(registry: Registry) -> None:
     """Called by dissect with its registry."""
-    registry.add_parser(StreamReader("mqtt", begins, MqttParser))
+    registry.add_protocol(
+        Protocol(
+            StreamReader("mqtt", begins, MqttParser),
+            "Connections of MQTT clients to their broker, and its answers.",
+            (
+                Column("client_id", "the client identifier", "mqtt.clientid"),
+                Column("user", "the user name", "mqtt.username"),
+                Column("password", "the password; never shown", "mqtt.passwd"),
+                Column("code", "the broker's answer as a number", "mqtt.conack.val"),
+                Column("reason", "the same in words"),
+            ),
+            shows=("client_id", "user", "code", "reason"),
+            wireshark="mqtt.msgtype == 1 || mqtt.msgtype == 2",
+        )
+    )
     registry.add_flow(FLOW)

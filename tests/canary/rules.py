@@ -76,6 +76,12 @@ def _no_kinds(patch: Patch) -> None:
                 patch.setattr(holder, name, lambda *_: None)
 
 
+def _free_fields(patch: Patch) -> None:
+    """Every header field is one for names of programs, which are free."""
+    for name in ("PLAIN", "PRODUCTS"):
+        replaced(f"field_names:{name}", Every())(patch)
+
+
 def _as_sent(*arguments: Any, **_: Any) -> Iterator[str]:
     """A decider that shows all: the value is the last of its texts."""
     yield [item for item in arguments if isinstance(item, str)][-1]
@@ -91,11 +97,16 @@ RULES: dict[str, Rule] = {
     "harmless names of JSON": Rule(_widened("json"), ("http1 response.body.json.key.zeta",)),
     "harmless names of XML": Rule(_widened("xml"), ("http1 response.body.xml.unknown",)),
     "harmless parameters of SIP": Rule(_widened("sip"), ("sip request.From.unknown", "sip request.Contact.unknown")),
-    "harmless header fields": Rule(replaced("field_names:PLAIN", Every()), ("http1 request.X-Zeta", "http1 response.X-Zeta-Answer")),
+    "harmless header fields": Rule(_free_fields, ("http1 request.X-Zeta", "http1 response.X-Zeta-Answer")),
     "harmless forms of values": Rule(replaced("forms:harmless", lambda *_, **__: True), ("http1 target.query.zeta", "http1 response.body.json.key.zeta")),
     "forms by the last word of a name": Rule(replaced("forms:by_last_word", lambda *_, **__: True), ("http1 target.query.zeta", "http1 request.X-Zeta")),
     "kinds of secrets": Rule(_no_kinds, ("http1 response.body.json.key.p*", "http1 response.body.xml.pass*"), "host"),
     "credentials by their grammar": Rule(replaced("fields:credentials", _as_sent), ("http1 authorization.*",)),
+    "values of harmless fields": Rule(replaced("field_values:value", _as_sent), ("http1 response.Vary", "http1 response.X-Amz-Cf-Id")),
+    "words of header fields": Rule(replaced("field_words:VOCABULARY", Every()), ("http1 response.Vary",)),
+    "parameters of fields": Rule(replaced("structured:_parameter", _as_sent), ("http1 request.Cache-Control", "http1 request.Content-Disposition")),
+    "paths of cookies": Rule(replaced("paths:Paths.pieces", lambda self, path: [(path, True)]), ("http1 response.Set-Cookie.path",)),
+    "bare words of queries": Rule(replaced("judge:Judge._bare", lambda self, name, wire: wire), ("http1 target.query.bare",)),
     "unknown header fields": Rule(replaced("fields:_unknown", _as_sent), ("http1 request.X-Zeta",)),
     "cookies": Rule(replaced("fields:_cookie", _as_sent), ("http1 request.Cookie*",)),
     "set cookies": Rule(replaced("fields:_set_cookie", _as_sent), ("http1 response.Set-Cookie",)),
@@ -105,7 +116,7 @@ RULES: dict[str, Rule] = {
     "pages quote what they say": Rule(replaced("markup:said", lambda page: [re.sub(r"<[^>]*>", " ", page)]), ("http1 response.body.html.paragraph",)),
     "SIP addresses": Rule(replaced("sip:addresses", _as_sent), ("sip request.From.*", "sip request.Contact.*")),
     "SIP URIs": Rule(replaced("sip:uri", _as_sent), ("sip uri.*",)),
-    "session descriptions": Rule(replaced("sip:sdp", _as_sent), ("sip sdp.*",)),
+    "session descriptions": Rule(replaced("sdp:judged", _as_sent), ("sip sdp.*",)),
     "DHCP options": Rule(replaced("options:option", lambda judge, place, value: value if isinstance(value, str) else value.decode()), ("dhcp.offer.43.1",)),
     "DNS answers": Rule(replaced("options:answer", lambda judge, kind, data: data), ("dns.txt.*",)),
     "facts of events": Rule(replaced("facts:fact", lambda judge, name, value: value), ("vvx.website", "dns.txt.*", "dhcp.offer.43.1")),

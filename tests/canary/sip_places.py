@@ -47,6 +47,17 @@ REQUEST_FIELDS: dict[str, str] = {
     "P-Zeta": "{p}", "Subject": "{p}", "Alert-Info": "<https://h.example/a?zeta={u}>", "Call-Info": "<https://h.example/a?zeta={u}>;purpose=icon",
     "Event.unknown": "presence;zeta={p}", "Replaces": "{p};to-tag=1;from-tag=2", "Join": "a;zeta={p}", "Target-Dialog": "a;zeta={p}",
     "Accept-Contact": '*;zeta="{p}"', "Security-Client": "ipsec-3gpp;zeta={p}", "Session-ID": "{p}", "User-to-User": "{p};encoding=ascii",
+    "Contact.pn-provider": "<sip:bob@192.0.2.1;pn-provider={u};pn-prid=1>", "Contact.pub-gruu": '<sip:bob@192.0.2.1>;pub-gruu="sip:bob@a.example;gr={u}"',
+    "Contact.instance-uuid": '<sip:bob@192.0.2.1>;+sip.instance="<urn:uuid:{u}>"', "From.gruu": "<sip:{u}@a.example;gr>;tag=1",
+    "Record-Route.user": "<sip:{u}@p.example;lr>", "Service-Route.user": "<sip:{u}@p.example;lr>", "Route.password": "<sip:a:{u}@p.example;lr>",
+    "Join.call": "{p};to-tag=1;from-tag=2", "Target-Dialog.call": "{p};local-tag=1;remote-tag=2", "In-Reply-To": "{p}",
+    "Session-ID.remote": "0123456789ab4def8123456789abcdef;remote={p}", "Cisco-Guid": "{p}", "SIP-ETag": "{p}", "SIP-If-Match": "{p}",
+    "P-Asserted-Identity.unknown": '"Bob" <sip:bob@a.example;zeta={u}>', "P-Preferred-Identity": "<sip:bob:{u}@a.example>",
+    "History-Info": "<sip:bob@a.example?Reason=SIP%3Bzeta%3D{u}>;index=1", "History-Info.privacy": "<sip:bob@a.example>;index=1;zeta={u}",
+    "User-to-User.hex": "00{p};encoding=hex", "Identity.info": "abc;info=<https://h.example/a?zeta={u}>;alg=ES256", "Identity.ppt": 'abc;ppt="shaken";zeta="{p}"',
+    "Call-Info.cid": "<cid:{u}>;purpose=icon", "Alert-Info.urn": "<urn:alert:zeta:{u}>", "Geolocation.query": "<https://h.example/a?zeta={u}>",
+    "Geolocation.bare": "https://h.example/{u}", "Error-Info.uri": "<sip:bob:{u}@a.example>", "ms-conversation-id": "{p}", "ms-correlation-id": "{p}",
+    "P-Charging-Vector.icid": 'icid-value="{p}";orig-ioi=a.example', "Diversion": "<sip:bob@a.example>;reason=unknown;zeta={u}", "Refer-Sub": "true;zeta={p}",
     "Cookie": "zeta={p}", "Content-ID": "<{p}>", "Content-Disposition": "session;zeta={p}", "Geolocation": "<https://h.example/{u}>",
 }  # fmt: skip
 ANSWER_FIELDS: dict[str, str] = {
@@ -64,6 +75,11 @@ SDP: dict[str, str] = {
     "k": "k=clear:{p}", "crypto": "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{p}", "ice-pwd": "a=ice-pwd:{p}",
     "ice-ufrag": "a=ice-ufrag:{p}", "unknown": "a=zeta:{p}", "key-mgmt": "a=key-mgmt:mikey {p}", "fmtp": "a=fmtp:0 zeta={p}",
     "information": "i={p}", "email": "e={p}", "candidate": "a=candidate:1 1 UDP 1 192.0.2.1 1 typ host zeta {p}",
+    "acap": "a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{p}", "fingerprint": "a=fingerprint:sha-256 {p}", "cname": "a=ssrc:1 cname:{p}", "msid": "a=msid:{p} {p}",
+    "mid": "a=mid:{p}", "label": "a=label:{p}", "tool": "a=tool:{p}", "flag": "a={p}", "path": "a=path:msrp://192.0.2.1:7777/{p};tcp", "codec": "a=rtpmap:96 {p}/8000",
+    "candidate.foundation": "a=candidate:{p} 1 UDP 1 192.0.2.1 1 typ host", "candidate.ufrag": "a=candidate:1 1 UDP 1 192.0.2.1 1 typ host ufrag {p}",
+    "candidate.password": "a=candidate:dXNlcg 1 {p} UDP 0.83 192.0.2.1 5000", "session": "s={p}", "format": "m=audio 4000 RTP/AVP {p}", "bandwidth": "b={p}:1",
+    "fmtp.sprop": "a=fmtp:96 sprop-parameter-sets={p}", "fmtp.pin": "a=fmtp:96 pin={p}", "extmap": "a=extmap:1 https://h.example/a?zeta={u}", "zrtp": "a=zrtp-hash:1.10 {p}",
     "crypto-session": "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc zeta={p}", "uri": "u=https://h.example/a?zeta={u}",
 }  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
@@ -72,6 +88,11 @@ BODIES: dict[str, tuple[str, str]] = {
     "json": ("application/json", '{{"zeta": "{j}"}}'), "dtmf": ("application/dtmf-relay", "Signal={p}\r\nDuration=160"),
     "summary": ("application/simple-message-summary", "Messages-Waiting: yes\r\nZeta: {p}"), "sipfrag": ("message/sipfrag", "SIP/2.0 200 OK\r\nX-Zeta: {p}"),
     "unknown": ("application/zeta", "{p}"), "xml-ms": ("application/vnd-microsoft-roaming-self+xml", '<roamingData zeta="{j}"/>'),
+    "watcher": ("application/watcherinfo+xml", '<watcherinfo xmlns="urn:ietf:params:xml:ns:watcherinfo"><watcher id="a" zeta="{j}">{p}</watcher></watcherinfo>'),
+    "pidf.element": ("application/pidf+xml", '<presence xmlns="urn:ietf:params:xml:ns:pidf"><tuple id="a"><zeta>{p}</zeta></tuple></presence>'),
+    "xcap": ("application/xcap-diff+xml", '<xcap-diff xmlns="urn:ietf:params:xml:ns:xcap-diff"><document sel="{j}" zeta="{j}"/></xcap-diff>'),
+    "dialog-info": ("application/dialog-info+xml", '<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info"><dialog id="{j}"><zeta>{p}</zeta></dialog></dialog-info>'),
+    "location": ("application/pidf+xml", '<presence xmlns="urn:ietf:params:xml:ns:pidf"><civicAddress><A3>{p}</A3></civicAddress></presence>'),
     "multipart": ("multipart/mixed;boundary=xYz", "--xYz\r\nContent-Type: text/plain\r\n\r\n{p}\r\n--xYz--\r\n"),
     "multipart-sdp": ("multipart/mixed;boundary=xYz", "--xYz\r\nContent-Type: application/sdp\r\n\r\n" + _SDP + "a=ice-pwd:{p}\r\n--xYz--\r\n"),
 }  # fmt: skip
@@ -139,13 +160,26 @@ def _body(kind: str, template: str, method: str) -> Build:
     return build
 
 
-def _echo(extra: str, status: str) -> Build:
+# What a refusal may repeat besides the credentials' response.
+CREDENTIALS: dict[str, str] = {
+    "nonce": 'Authorization: Digest username="bob", realm="r", nonce="{p}", response="00"',
+    "cnonce": 'Proxy-Authorization: Digest username="bob", realm="r", nonce="1", cnonce="{p}", response="00"',
+    "opaque": 'Authorization: Digest username="bob", realm="r", nonce="1", opaque="{p}", response="00"',
+    "bearer": "Authorization: Bearer {p}", "password": "Reply-To: <sip:bob:{p}@a.example>", "none": "Authorization: {p}",
+}  # fmt: skip
+_RESPONSE = 'Authorization: Digest username="bob", realm="r", nonce="1", response="{p}"'
+
+
+def _before(extra: str, status: str) -> Build:
+    """A refusal that is captured before what it repeats."""
+    return lambda text, number: _echo(extra, status)(text, number)[::-1]
+
+
+def _echo(extra: str, status: str, sent: str = _RESPONSE) -> Build:
     """A refusal that repeats what was sent as the credentials' response."""
 
     def build(text: str, number: int) -> list[tuple[bool, bytes]]:
-        own = (
-            f'Authorization: Digest username="bob", realm="r", nonce="1", response="{_clean(text)}"'
-        )
+        own = sent.replace("{p}", _clean(text))
         request = message("REGISTER sip:a.example SIP/2.0", text, number, own)
         return _pair(
             request, number, status.replace("{p}", _clean(text)), extra.replace("{p}", _clean(text))
@@ -182,6 +216,9 @@ PLACES: dict[str, Build] = {
     "echo.warning": _echo('Warning: 399 h.example "Wrong {p} now"', "403 Forbidden"),
     "echo.ms-diagnostics": _echo('ms-diagnostics: 4000;reason="Wrong {p} now";source="h"', "403 Forbidden"),
     "echo.reason-field": _echo('Reason: SIP;cause=403;text="Wrong {p} now"', "403 Forbidden"),
+    "echo.ms-diagnostics-public": _echo('ms-diagnostics-public: 4000;reason="Wrong {p} now";source="h"', "403 Forbidden"),
+    **{f"echo.{n}": _echo('Warning: 399 h.example "Wrong {p} now"', "403 Wrong {p} now", t) for n, t in CREDENTIALS.items()},
+    "echo.before": _before('Reason: SIP;cause=403;text="Wrong {p} now"', "403 Wrong {p} now"),
     "ms-diagnostics.unknown": _answer("ms-diagnostics", '4000;reason="No";zeta="{p}"', "403 Forbidden"),
     "ms-diagnostics.url": _answer("ms-diagnostics", '4000;reason="No";source="h";url="https://h.example/?zeta={u}"', "403 Forbidden"),
     "reason.parameter": _answer("Reason", 'SIP;cause=403;zeta="{p}"', "403 Forbidden"),

@@ -262,10 +262,7 @@ def test_with_tshark(tmp_path: Path) -> None:
     judge(made, runner)
 
 
-# A known fault that is open, strict so that mending it takes this mark away:
-# `PrivateFolder.key_log` hands every line on, in a file of mode 0600 that goes with the run.
 @pytest.mark.long
-@pytest.mark.xfail(strict=True, reason="tshark is given key logs whole, with comments and junk")
 def test_temporary_files_of_tshark(tmp_path: Path) -> None:
     """A key log for tshark holds the secrets of connections, and no line of anything else."""
     made, runner = with_tshark(tmp_path)

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from dissect.cli.main import cli
 from dissect.compare import compare
+from dissect.errors import UsageError
 from tests.lab import scenario
 
 SIGNIN = scenario("web-signin")
@@ -173,3 +174,46 @@ def test_pytest_plugin(tmp_path: Path, golden: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 failed, 2 passed" in result.stdout, result.stdout
     assert "status: expected complete, found failed" in result.stdout
+
+
+STEP = {"number": 1, "title": "t", "status": "done", "arrows": []}
+FLOW = {"flow": "f", "status": "complete", "stopped_at": None, "cause": None, "steps": [STEP]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 200_000, "nested too deeply"),
+        ('{"schema": 1, "flows": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"schema": ' + "1" * 6000 + "}", "not JSON"),
+        ("\udcff", "not JSON"),
+        ("[]", "not a document"),
+        (json.dumps({"schema": 2, "flows": [FLOW]}), "not a document"),
+        *(
+            (json.dumps({"schema": 1, "flows": flows}), "not a document")
+            for flows in (
+                "f", ["f"], [{**FLOW, "cause": "c"}], [{**FLOW, "steps": "s"}],
+                [{**FLOW, "steps": [1]}], [{**FLOW, "steps": [{"number": 1}]}],
+                [{**FLOW, "steps": [{**STEP, "arrows": [{"time": 5}]}]}], [{**FLOW, "flow": None}],
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_document_is_an_error_of_one_line(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path, good = tmp_path / "x.json", tmp_path / "good.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    good.write_text(json.dumps({"schema": 1, "flows": [FLOW]}))
+    for command in (["check", SIGNIN.phone, "--expect", path], ["diff", good, path]):
+        error = run(*command).exception
+        assert isinstance(error, UsageError)
+        assert said in str(error)
+
+
+def test_a_document_is_read_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"schema": 1, "flows": [FLOW]}))
+    assert run("diff", path, path).return_value == 0
+    monkeypatch.setattr("dissect.compare.MAX_DOCUMENT", 20)
+    assert "more than 0 MB" in str(run("diff", path, path).exception)

@@ -24,6 +24,7 @@ PLANTED: dict[str, tuple[list[str], str]] = {
         command: ([SIGNIN.phone], "dissect.pipeline.Session.messages")
         for command in ("http", "sip", "tls", "dns", "dhcp", "ntp", "redirects")
     },
+    "table": (["http", SIGNIN.phone], "dissect.pipeline.Session.messages"),
     "info": ([SIGNIN.phone], "dissect.overview.document"),
     "events": ([SIGNIN.phone], "dissect.pipeline.Session.events"),
     "flow": ([SIGNIN.phone], "dissect.pipeline.Session.charts"),
@@ -127,7 +128,7 @@ def test_every_error(
         ("memory", "dissect: there is not enough memory"),
         ("library", "dissect: the library hpack can't be loaded"),
         ("recursion", "dissect: the input is nested too deeply"),
-        ("SystemExit 0", "internal error, please report: SystemExit at rows.py:"),
+        ("SystemExit 0", "internal error, please report: SystemExit at tables/http.py:"),
     ],
 )
 def test_what_is_said(

@@ -11,9 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from dissect.cli.keys import KEYS as KEYS_OF_ROWS
 from dissect.cli.main import cli
 from dissect.errors import UsageError
+from dissect.tables import table
 from tests.lab import scenario
 
 from .running import output, rows
@@ -80,7 +80,7 @@ TABLES = ("http", "sip", "tls", "dns", "events", "redirects")
 @pytest.mark.parametrize("command", TABLES)
 def test_keys_are_known_without_rows(command: str) -> None:
     """A key is checked also where there is no row to tell by."""
-    assert {tuple(row) for row in rows(command)} == {KEYS_OF_ROWS[command]}
+    assert {tuple(row) for row in rows(command)} == {table(command).keys}
     empty = ["--time", "86400.."]
     assert rows(command, *empty, "--fields", "capture,time") == []
     with pytest.raises(AssertionError, match="no 'nonsense'; there are capture, stream"):
@@ -96,7 +96,7 @@ def test_keys_of_the_other_tables(shared_captures: Path) -> None:
     ):
         lines = output(command, str(capture), *more, "--format", "json").splitlines()
         name = "sip_dialogs" if more else command
-        assert {tuple(json.loads(line)) for line in lines} == {KEYS_OF_ROWS[name]}
+        assert {tuple(json.loads(line)) for line in lines} == {table(name).keys}
 
 
 def test_fields_in_every_format() -> None:

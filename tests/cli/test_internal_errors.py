@@ -264,7 +264,7 @@ def test_what_ends_the_run_is_one_line(
     def bad(*_: object) -> Any:
         raise error
 
-    monkeypatch.setattr("dissect.rows.http", bad)
+    monkeypatch.setattr("dissect.tables.http.pair", bad)
     code, rows, told = ran("http", scenario("web-signin").phone)
     assert (code, rows) == (2, [])
     assert words in told

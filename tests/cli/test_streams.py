@@ -32,6 +32,7 @@ PRINTING: dict[str, tuple[list[str], int]] = {
     "dhcp": ([SMALL.phone], 0),
     "ntp": ([SMALL.phone], 0),
     "events": ([SMALL.phone], 0),
+    "table": (["http", SIGNIN.browser], 0),
     "redirects": ([SIGNIN.browser], 0),
     "info": ([SMALL.phone], 0),
     "check": ([SMALL.phone, "--expect", "{golden}"], 1),

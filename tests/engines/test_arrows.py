@@ -412,6 +412,16 @@ def made(field: str, *values: str, **words: str) -> object:
         ("ntlmssp.auth.ntresponse", "0badcafe"),
         ("snmp.community", "public"),
         ("data.data", "hunter2"),
+        ("zeta.sharedSecret", "hunter2"),
+        ("zeta.adminPassword", "hunter2"),
+        ("zeta.User-PIN", "hunter2"),
+        ("zeta.pre_shared_key", "hunter2"),
+        ("zeta.ApiKey", "hunter2"),
+        ("zeta.accessToken", "hunter2"),
+        ("zeta.SMSCode", "hunter2"),
+        ("zeta.kennwort", "hunter2"),
+        ("zeta.proxy_auth", "hunter2"),
+        ("zeta.sessionId", "hunter2"),
         ("tftp.unheard_of", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl"),
     ],
 )
@@ -433,6 +443,11 @@ def test_what_is_no_secret_stays_readable() -> None:
     assert made("kerberos.CNameString", "anna") == "anna"
     assert made("radius.id", "7") == 7
     assert made("ldap.resultCode", "007") == "007"
+    for name in (
+        "ntlmssp.auth.username", "sip.auth.realm", "kerberos.error_code", "radius.Auth_Type",
+        "x.passwordPolicy", "x.keyLength", "http.response.code",
+    ):  # fmt: skip
+        assert made(name, "anna") == "anna", name
     assert made("x.flag", "True") == 1
     assert made("kerberos.SNameString", "HTTP", "adfs.corp", "HTTP") == ("HTTP", "adfs.corp")
     assert made("x.code", "3", **{"3": "three"}) == "three"

@@ -14,7 +14,7 @@ from dissect.engines.tshark import places, program
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import TsharkRun
 from tests import hostile_folder
-from tests.lab import need_tshark
+from tests.lab import need_tshark, scenario
 
 posix = pytest.mark.skipif(os.name != "posix", reason="made of POSIX's executable files")
 
@@ -177,3 +177,83 @@ def test_tshark_stands_in_its_own_folder(tmp_path: Path) -> None:
     script.write_text("#!/bin/sh\npwd -P\n")
     with PrivateFolder() as folder, TsharkRun([str(script)], folder.config()) as run:
         assert b"".join(run.output()).decode().strip() == os.path.realpath(folder.config())
+
+
+# ------------------------------------------------------------------ what tshark is given
+
+
+R, S32, S48, S64 = ("ab" * size for size in (32, 32, 48, 64))
+READ = [
+    f"CLIENT_RANDOM {R} {S48}",
+    f"CLIENT_RANDOM {R.upper()} {S48}",
+    f"RSA Session-ID:{R} Master-Key:{S48}",
+    f"RSA Session-ID:ab Master-Key:{S48}",
+    f"RSA {'ab' * 8} {S48}",
+    f"PMS_CLIENT_RANDOM {R} {'ab' * 256}",
+    f"CLIENT_EARLY_TRAFFIC_SECRET {R} {S32}",
+    f"CLIENT_HANDSHAKE_TRAFFIC_SECRET {R} {S48}",
+    f"SERVER_HANDSHAKE_TRAFFIC_SECRET {R} {S64}",
+    f"CLIENT_TRAFFIC_SECRET_0 {R} {S32}",
+    f"SERVER_TRAFFIC_SECRET_0 {R} {S48}",
+    f"EARLY_EXPORTER_SECRET {R} {S32}",
+    f"EXPORTER_SECRET {R} {S32}",
+    f"ECH_SECRET {R} {S32}",
+    f"ECH_CONFIG {R} {'ab' * 77}",
+]
+# Each with a word that must not get into a file, before what Wireshark can't use.
+OTHERS = [
+    "# hunter2", " # hunter2", "hunter2", "", "CLIENT_RANDOM hunter2", f"CLIENT_RANDOM {R} hunter2",
+    f"CLIENT_RANDOM {R} {b'hunter2'.hex()}", f"CLIENT_RANDOM {R} {S48}{b'hunter2'.hex()}",
+    f"CLIENT_RANDOM {b'hunter2'.hex()} {S48}", f"CLIENT_RANDOM  {R} {S48} hunter2",
+    f"CLIENT_TRAFFIC_SECRET_0 {R} {S32}{b'hunter2'.hex()}", f"HUNTER2 {R} {S32}",
+    f"EXPORTER_SECRET {R} {S32}a hunter2", f"RSA {'ab' * 8} {b'hunter2'.hex()}",
+    f"RSA Session-ID:hunter2 Master-Key:{S48}", f"xCLIENT_RANDOM {R} {S48} hunter2",
+    f"RSA Session-ID:{'ab' * 33} Master-Key:{S48} hunter2", "\xfe\x00hunter2\x00\xff",
+]  # fmt: skip
+
+
+def merged(*logs: bytes) -> bytes | None:
+    with PrivateFolder() as folder:
+        path = folder.key_log(logs)
+        return None if path is None else Path(path).read_bytes()
+
+
+@pytest.mark.parametrize("line", READ)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", " hunter2\n", "\t# hunter2\n", ""])
+def test_of_a_line_that_tshark_reads_only_that_is_written(line: str, end: str) -> None:
+    assert merged((line + end).encode()) == line.encode() + b"\n"
+    assert merged(("\ufeff" + line + end).encode("utf-16-le")) == line.encode() + b"\n"
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_what_else_a_key_log_holds_is_not_written(line: str) -> None:
+    assert merged(line.encode("latin-1")) is None
+    both = f"{line}\n{READ[0]}\n{line}\r\n{READ[9]}".encode("latin-1")
+    assert merged(both, line.encode("latin-1")) == f"{READ[0]}\n{READ[9]}\n".encode()
+
+
+@pytest.mark.parametrize("second", READ)
+@pytest.mark.parametrize("first", READ)
+def test_of_two_secrets_on_a_line_the_first_is_written(first: str, second: str) -> None:
+    assert merged((first + second).encode()) == first.encode() + b"\n"
+
+
+@pytest.mark.parametrize("side", ["phone", "browser"])
+def test_tshark_decrypts_as_with_the_whole_log(side: str, tmp_path: Path) -> None:
+    """Its own words, with a log in TLS 1.2's and in 1.3's form, and with what we write of it."""
+    tshark = need_tshark()
+    item = scenario("web-signin")
+    noise = "\n".join(OTHERS).encode("latin-1")
+    whole = tmp_path / "whole.keys"
+    keys = (item.folder / f"{side}.keys").read_bytes()
+    whole.write_bytes(noise + b"\n" + keys + noise)
+
+    def words(log: str) -> bytes:
+        command = [tshark, "-n", "-r", str(item.folder / f"{side}.pcapng")]
+        command += ["-o", f"tls.keylog_file:{log}"]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+    with PrivateFolder() as folder:
+        ours = folder.key_log([whole.read_bytes()])
+        assert ours is not None
+        assert words(ours) == words(str(whole)) != words(os.devnull)

@@ -70,9 +70,8 @@ def options(data: bytes, folder: Path) -> Options:
 
 def outputs(session: Session, folder: Path, chance: int) -> Iterator[tuple[str, bytes]]:
     """What every table, format and export shows of a session. `chance` says which of the dear."""
-    from dissect import device_rows, overview, rows
+    from dissect import overview, tables
     from dissect.cli.writing import Drawing
-    from dissect.redirects import redirects
     from dissect.render import render
     from dissect.report.har import document
 
@@ -82,10 +81,9 @@ def outputs(session: Session, folder: Path, chance: int) -> Iterator[tuple[str, 
         content = render(drawing.charts, name, **drawing._options(name))
         yield name, content if isinstance(content, bytes) else content.encode("utf-8")
     yield "har", document(session, drawing.anonymous).encode("utf-8")
-    tables = (rows.http, rows.sip, rows.sip_dialogs, rows.tls, rows.dns, rows.events,
-              device_rows.dhcp, device_rows.ntp, redirects)  # fmt: skip
-    for table in tables:
-        yield table.__name__, repr(list(table(session))).encode("utf-8", "replace")
+    for name in tables.NAMES:
+        found = list(tables.table(name).rows(session))
+        yield name, repr(found).encode("utf-8", "replace")
     yield "info", repr(overview.document(session)).encode("utf-8", "replace")
     if session.charts and session.options.captures and chance % 4 == 0:
         from dissect.export.write import export

@@ -14,8 +14,7 @@ from typing import Any
 from unittest import mock
 
 from dissect.flow import places
-from dissect.report import anonymous
-from dissect.signin import services
+from dissect.signin import directory
 
 Made = list[tuple[re.Pattern[Any], str]]
 AWKWARD = ("aaaa", "a.a a", "(a+)+$", "a" * 30, "\\", "[a-", "é|b", "a  a\ta")
@@ -46,18 +45,8 @@ def _of_keys() -> Made:
     return [(pattern, "match") for pattern, _ in made]
 
 
-def _of_names() -> Made:
-    with _recorded(anonymous) as made:
-        known = anonymous.Anonymizer()
-        for sample in AWKWARD:
-            known._person(sample)
-            known._person(sample.capitalize() + " B")
-            known.replace("a")
-    return made[-1:]
-
-
-def _of_services() -> Made:
-    known = services.directory()
+def _of_directory() -> Made:
+    known = directory.directory()
     return [
         *((item.path, "match") for item in known.services),
         (known.phone_agent, "search"),
@@ -67,6 +56,5 @@ def _of_services() -> Made:
 
 BUILT: dict[tuple[str, str], Callable[[], Made]] = {
     ("dissect.flow.places", "line_of"): _of_keys,
-    ("dissect.report.anonymous", "Anonymizer._sentence"): _of_names,
-    ("dissect.signin.services", "directory"): _of_services,
+    ("dissect.signin.directory", "directory"): _of_directory,
 }

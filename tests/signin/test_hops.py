@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dissect.pipeline import Options, Session
-from dissect.redirects import redirects
 from dissect.signin.hops import Hop, hops
+from dissect.tables.redirects import rows as redirects
 from tests.lab import REST, SCENARIOS, scenario
 from tests.signin.build import exchange
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dissect.model import Secret
-from dissect.signin import adfs, azuread, lync, oauth, wsfed
+from dissect.signin import adfs, azuread, lync, oauth, saml, wsfed
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule
 from tests.signin.build import exchange
@@ -243,7 +243,7 @@ def test_claims_token_in_a_form_that_posts_itself(namespace: str) -> None:
 
 def test_encrypted_assertion_is_named_as_such() -> None:
     token = rstr(NAMESPACES[1], '<EncryptedAssertion xmlns="urn:x"><d/></EncryptedAssertion>')
-    assert wsfed.token_facts(token, 0)["encrypted"] is True
+    assert saml.token_facts(token, 0)["encrypted"] is True
 
 
 def test_adfs_error_page() -> None:

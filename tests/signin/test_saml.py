@@ -12,7 +12,7 @@ import pytest
 
 from dissect.model import Secret
 from dissect.redaction import layers
-from dissect.signin import saml, saml_bindings, wsfed, wstrust
+from dissect.signin import saml, saml_bindings, wstrust
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule
 from tests.signin.build import exchange, play
@@ -241,7 +241,7 @@ RSTR = '<t:RequestSecurityTokenResponse xmlns:t="{ns}"><t:RequestedSecurityToken
     ],
 )
 def test_ws_federation_token_of_both_namespaces(namespace: str) -> None:
-    facts = wsfed.token_facts(RSTR.format(ns=namespace, token=SAML11), round(NOON * 1e9))
+    facts = saml.token_facts(RSTR.format(ns=namespace, token=SAML11), round(NOON * 1e9))
     assert facts["saml"] == "1.1"
     assert facts["issuer"] == "http://sts.test/adfs/services/trust"
     assert facts["authn_method"] == "password"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dissect.model import HttpRequest
-from dissect.signin import adfs, azuread, lync, ntlm, services
+from dissect.signin import adfs, azuread, directory, lync, ntlm, services
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule
 from tests.lab import tshark_fields
@@ -281,8 +281,8 @@ def test_applications_of_todays_phones() -> None:
 
 
 def test_resources_are_known_however_they_are_written() -> None:
-    assert services.resource_of("HTTPS://Graph.Microsoft.com/") == "Microsoft Graph"
-    assert services.resource_of("https://nowhere.test") is None
+    assert directory.resource_of("HTTPS://Graph.Microsoft.com/") == "Microsoft Graph"
+    assert directory.resource_of("https://nowhere.test") is None
 
 
 def test_where_a_hybrid_server_wants_its_token_from() -> None:

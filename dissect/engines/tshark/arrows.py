@@ -28,7 +28,8 @@ from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import TsharkRun, fields_command, preferences, rows
 from dissect.engines.tshark.program import locate
 from dissect.errors import CaptureError, DefinitionError, UsageError
-from dissect.flow.schema import ArrowDef, Definition, Failure, PlacedMatch
+from dissect.flow.failures import Failure
+from dissect.flow.schema import ArrowDef, Definition, PlacedMatch
 from dissect.flow.texts import fill
 from dissect.model import Event, Fact, Source
 from dissect.signin import advice

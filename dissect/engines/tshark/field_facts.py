@@ -1,7 +1,10 @@
 """A field that tshark shows, as a fact: numbers as numbers, secrets as secrets.
 
-Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`. A field of
-another name was asked for by name, as with --show-value: it is hidden only by its shape.
+Wireshark's names say what a field holds, `radius.User_Password` or `kerberos.cipher`: those whose
+words, or whose last word in whatever spelling, speak of a secret hold one, with any definition. A
+field of another name was asked for by name, as with --show-value, by a definition that the user
+named (none is loaded from where a capture lies): it is hidden by its shape, by `secrets` of the
+definition, and where a known secret is in it (`SecretBook`).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from itertools import pairwise
 from dissect.flow.fitting import Worded
 from dissect.flow.schema import FACT, FIELD
 from dissect.model import Fact, Secret, Text
+from dissect.redaction import kinds
 from dissect.redaction.forms import looks_like_token
 from dissect.redaction.judge import Judge
 from dissect.redaction.kinds import kind_of
@@ -159,7 +163,7 @@ def _part(value: str | int | Secret) -> str | Secret:
 
 def _kind(name: str) -> str | None:
     """The kind of secret that a field of this name holds; its words are read one by one, and
-    in pairs."""
+    in pairs, its last one as in any name of a form."""
     words = [word for word in _SPLIT.split(name.lower()) if word]
     pairs = [f"{one}{two}" for one, two in pairwise(words)]
     pairs += [f"{one}_{two}" for one, two in pairwise(words)]
@@ -167,4 +171,7 @@ def _kind(name: str) -> str | None:
         kind = None if word in _HARMLESS else _WORDS.get(word) or kind_of(word)
         if kind is not None:
             return kind
-    return None
+    ending = kinds.words(name.rpartition(".")[2])  # sharedSecret, User-PIN, apiKey
+    if not ending or ending[-1] in _HARMLESS - {"code"}:
+        return None
+    return kinds.kind_by_words(ending[-1]) or kinds.kind_by_words("".join(ending[-2:]))

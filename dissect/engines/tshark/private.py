@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -23,6 +24,24 @@ PLUGINS = "plugins"  # in a profile: the place that Wireshark itself uses on Win
 EXTCAP = "extcap"
 # Wireshark 4.4 and newer read this first of all Lua, then none. Older ones find only this.
 _NO_LUA = "enable_lua = false\n"
+# What Wireshark can use of a line (`tls_keylog_process_lines`): exactly one blank between words,
+# digits in pairs, anything behind them; and the two labels of RFC 9850 §2.3 that older releases
+# pass over. A secret is as long as its kind is: more or fewer digits are something else, unless
+# a lost line end has put the next label there.
+_SECRET = re.compile(
+    rb"^(?:"
+    rb"CLIENT_RANDOM (?:XX){32} (?:XX){48}"
+    rb"|RSA Session-ID:(?:XX){1,32}+ Master-Key:(?:XX){48}"
+    rb"|RSA (?:XX){8} (?:XX){48}"
+    rb"|(?:PMS_CLIENT_RANDOM|ECH_SECRET|ECH_CONFIG) (?:XX){32} (?:(?!E[AC][A-Z]++_)XX)++"
+    rb"|(?:(?:CLIENT|SERVER)_(?:HANDSHAKE_TRAFFIC_SECRET|TRAFFIC_SECRET_0)"
+    rb"|CLIENT_EARLY_TRAFFIC_SECRET|(?:EARLY_)?EXPORTER_SECRET)"
+    rb" (?:XX){32} (?:XX){32}(?:(?:XX){16}(?:(?:XX){16})?+)?+"
+    rb")(?:(?!X)|(?=[CE][A-Z]++_))".replace(b"XX", b"[0-9A-Fa-f]{2}").replace(
+        b"X)", b"[0-9A-Fa-f])"
+    ),
+    re.MULTILINE,
+)
 
 
 class PrivateFolder:
@@ -61,14 +80,13 @@ class PrivateFolder:
         return str(folder)
 
     def key_log(self, texts: Iterable[bytes]) -> str | None:
-        """The key logs as one file, line ends and byte order marks put right; None if empty.
+        """What tshark reads of the key logs, as one file; None if that is nothing.
 
+        Comments and whatever else a log holds are left out: they may be anybody's secrets.
         tshark reads a line up to LF and takes a byte order mark for a part of it.
         """
-        lines = [line for text in texts for line in _plain(bytes(text)).splitlines() if line]
-        if not lines:
-            return None
-        return self._write("keys.log", b"\n".join(lines) + b"\n")
+        found = [match[0] for text in texts for match in _SECRET.finditer(_plain(bytes(text)))]
+        return self._write("keys.log", b"\n".join(found) + b"\n") if found else None
 
     def rsa_keys(self, keys: Iterable[RsaKey]) -> list[str]:
         """Servers' private keys, a file each, without their passwords: tshark can give one

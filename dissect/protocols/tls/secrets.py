@@ -13,7 +13,8 @@ from dissect.protocols.tls.rsa_keys import RsaKey, open_rsa_key
 
 MAX_SECRETS = 1_000_000  # lines of key logs kept; at some 270 bytes each
 MAX_PROBLEMS = 100  # problems reported for one key log
-MAX_SESSIONS = 20_000  # sessions remembered for resumption
+# Sessions remembered for resumption; that of the oldest is told as `resumed_without_secret`.
+MAX_SESSIONS = 20_000
 MAX_GUESSES = 200_000  # record numbers tried on connections without a beginning
 MAX_TRIALS = 2_000_000  # record numbers tried after losses, and one more for two bytes of TLS
 MAX_ALTERNATIVES = 8  # conflicting secrets kept for one label and random

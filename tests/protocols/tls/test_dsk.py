@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from dissect import rows as rows_of_tables
 from dissect.engines import CaptureInput, embedded
 from dissect.model import Anomaly, SipMessage, TlsConnection
 from dissect.pipeline import Options, Session
@@ -20,6 +19,7 @@ from dissect.protocols.sip_dsk import logged_blobs
 from dissect.protocols.sniff import Ignore, opener
 from dissect.protocols.tls.dsk import MAX_HANDSHAKES
 from dissect.protocols.tls.secrets import SecretStore
+from dissect.tables import table
 
 from ..drive import CONNECTION, UDP, C, Found, Part, S, drive
 from .peers import SERVER_NAME, Peers, store_of
@@ -168,7 +168,7 @@ def test_phone_log() -> None:
     assert (logged.inside, logged.reason, logged.round_trips_ns) == ("sip", None, ())
     for name in ("version", "cipher_suite", "ja3", "ja3s", "ja4", "resumed"):
         assert getattr(logged, name) == getattr(seen, name)
-    names = [row["capture"] for row in rows_of_tables.tls(run) if row["inside"]]
+    names = [row["capture"] for row in table("tls").rows(run) if row["inside"]]
     assert names == [str(folder / "phone.pcapng"), str(folder / "phone.log")]
 
 
