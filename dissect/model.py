@@ -108,6 +108,10 @@ class Span(NamedTuple):
     cut: bool = False
     offset: int = 0
 
+    def moved(self, offset: int) -> Span:
+        """The same frames, for bytes at another offset."""
+        return tuple.__new__(Span, (*self[:6], offset))
+
     def to(self, last: Span) -> Span:
         """From the start of this span to the end of `last`."""
         return Span(

@@ -17,12 +17,16 @@ from dissect.engines import CaptureInput
 from dissect.engines.keys import secret_store
 from dissect.model import (
     Anomaly,
+    Body,
     Connection,
     Direction,
+    HttpRequest,
+    HttpResponse,
     Message,
     Output,
     Place,
     Range,
+    SipMessage,
     Span,
     StreamParser,
 )
@@ -40,6 +44,8 @@ Stream = tuple[str, int]
 """("tcp" or "udp", number)"""
 Side = tuple[Stream, tuple[int, ...], Direction]
 """A direction of a stream; the numbers are `Ranges.stream`."""
+
+Key = tuple[Stream, int, tuple[int, ...], tuple[Range, ...]]
 
 _WAYS: tuple[Direction, Direction] = (0, 1)
 
@@ -170,15 +176,16 @@ def again(
     wanted: frozenset[Stream],
     plugins: Sequence[StreamReader] = (),
     spool: Spool | None = None,
+    limit: int = MAX_BYTES,
 ) -> Again:
-    """The messages of some streams of a capture once more, with their bytes, also of what
-    `item`'s keys decrypt. `spool` has what came on standard input.
+    """The messages of some streams of a capture once more, with their bytes (of each direction
+    `limit`), also of what `item`'s keys decrypt. `spool` has what came on standard input.
 
     Raises CaptureError, UsageError as reading did.
     """
     with reopened(item, index, spool) as capture:
         store, _, _ = secret_store(capture, item)
-        openers = Openers(store, plugins, wanted, deep=True)
+        openers = Openers(store, plugins, wanted, True, limit)
         messages: list[Message] = []
 
         def emit(output: Message | Anomaly) -> None:
@@ -187,6 +194,42 @@ def again(
 
         parsed(index, openers, emit, capture.packets())
     return Again(messages, openers.texts)
+
+
+def bodies(
+    inputs: Sequence[CaptureInput],
+    places: Iterable[Place],
+    plugins: Sequence[StreamReader] = (),
+    spool: Spool | None = None,
+) -> dict[Key, Body]:
+    """The bodies of messages at some places, decoded as when they were first read, by `key`.
+    A message whose ranges are not told has none here.
+
+    Raises CaptureError, UsageError as reading did.
+    """
+    wanted: dict[int, set[Key]] = {}
+    for place in places:
+        if place.ranges is not None:
+            wanted.setdefault(place.connection.capture, set()).add(key(place))
+    found: dict[Key, Body] = {}
+    for index, keys in wanted.items():
+        streams = frozenset(stream for stream, *_ in keys)
+        look = again(inputs[index], index, streams, plugins, spool, limit=0)
+        for message in look.messages:
+            if isinstance(message, HttpRequest | HttpResponse | SipMessage):
+                which = key(message.place)
+                if which in keys and which[0] in streams:
+                    found[which] = message.body
+    return found
+
+
+def key(place: Place) -> Key:
+    """What tells a message from all others: its capture, its stream, its bytes."""
+    connection, ranges = place.connection, place.ranges
+    stream = connection.transport, connection.stream
+    if ranges is None:
+        return stream, connection.capture, (), ()
+    return stream, connection.capture, ranges.stream, ranges.whole
 
 
 def parsed(

@@ -46,9 +46,9 @@ class Layer:
         """Where a message is. `ranges` are those of its bytes, whose offsets count from
         `span.offset` of the data that brought them; without them an export leaves it out."""
         if span.offset:
-            span = Span(*span[:6])  # a message's span tells its frames alone
+            span = span.moved(0)  # a message's span tells its frames alone
         if ranges is not None and self.stream:
-            ranges = ranges._replace(stream=self.stream)
+            ranges = tuple.__new__(Ranges, (*ranges[:7], self.stream))
         return Place(self.connection, direction, span, self.encrypted, ranges)
 
 

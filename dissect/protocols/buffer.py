@@ -16,30 +16,26 @@ class SpanBuffer:
     byte in the stream. Bounds are the parser's.
     """
 
-    __slots__ = ("_marks", "_start", "data")
+    __slots__ = ("_marks", "at", "data")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self._start = 0  # behind lost bytes the buffer is empty, so all in it follow each other
+        self.at = 0  # behind lost bytes the buffer is empty, so all in it follow each other
         self._marks: deque[tuple[int, Span]] = deque()
 
     def __len__(self) -> int:
         return len(self.data)
 
-    @property
-    def at(self) -> int:
-        return self._start
-
     def append(self, view: bytes | memoryview, span: Span) -> None:
         if len(view):
             if not self.data:
-                self._start = span.offset
+                self.at = span.offset
             self.data += view
-            self._marks.append((self._start + len(self.data), span))
+            self._marks.append((self.at + len(self.data), span))
 
     def span(self, length: int) -> Span:
         """Where the first `length` bytes came from; 1 <= length <= len(self)."""
-        wanted = self._start + length
+        wanted = self.at + length
         first: Span | None = None
         for stop, span in self._marks:
             if first is None:
@@ -51,9 +47,9 @@ class SpanBuffer:
     def drop(self, length: int) -> None:
         """Consume the first `length` bytes."""
         del self.data[:length]
-        self._start += length
+        self.at += length
         marks = self._marks
-        while marks and marks[0][0] <= self._start:
+        while marks and marks[0][0] <= self.at:
             marks.popleft()
 
     def take(self, length: int) -> bytes:
@@ -69,5 +65,5 @@ class SpanBuffer:
         """Consume everything, a piece for each span, for a parser that takes over."""
         while self._marks:
             stop, span = self._marks[0]
-            span = span._replace(offset=self._start)
-            yield self.take(stop - self._start), span
+            span = span.moved(self.at)
+            yield self.take(stop - self.at), span

@@ -64,7 +64,7 @@ class BodyCollector:
     """One body on its way in: at most MAX_BODY bytes are kept, all are counted.
 
     After lost bytes nothing more is kept: text must not be joined over a hole. `track` has the
-    ranges of all that came.
+    ranges of all that came, None while nothing has.
     """
 
     __slots__ = ("_holed", "_kept", "lost", "track", "wire_size")
@@ -74,10 +74,12 @@ class BodyCollector:
         self._holed = False
         self.wire_size = 0
         self.lost = 0
-        self.track = Track()
+        self.track: Track | None = None
 
     def add(self, view: bytes | bytearray | memoryview, at: int = 0) -> None:
         """The next bytes of the body, from offset `at` of the stream on."""
+        if self.track is None:
+            self.track = Track()
         self.track.add(at, len(view))
         self.wire_size += len(view)
         if not self._holed and (room := MAX_BODY - len(self._kept)) > 0:
@@ -96,7 +98,7 @@ class BodyCollector:
     def clear(self) -> None:
         """Forget all: the bytes were another protocol's."""
         self._kept.clear()
-        self.track.clear()
+        self.track = None
         self._holed = False
         self.wire_size = self.lost = 0
 

@@ -238,7 +238,7 @@ class DnsParser:
             if len(buffer) < size:
                 break
             where = buffer.span(size)
-            where = where._replace(offset=buffer.at)
+            where = where.moved(buffer.at)
             if not self._message(direction, buffer.take(size)[2:], where, 2):
                 self._ignored[direction] = True
                 buffer.clear()

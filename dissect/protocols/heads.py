@@ -86,14 +86,17 @@ def read_section(section: bytes, at: int) -> Section:
             unread.append((start, start + len(line.rstrip(b"\r"))))
         bare = value.strip()
         fields.append((name, bare))
-        places += (at - 1 - len(value.lstrip()), len(bare))
+        places.append(at - 1 - len(value.lstrip()))
+        places.append(len(bare))
     return Section(fields, odd, places, unread)
 
 
 def between(
     direction: Direction, start: int, stop: int, unread: list[tuple[int, int]]
-) -> list[Range]:
+) -> tuple[Range, ...]:
     """What is from `start` to `stop` and not `unread` (in order)."""
+    if not unread:
+        return ((direction, start, stop - start),)
     found: list[Range] = []
     for first, last in unread:
         if first > start:
@@ -101,7 +104,7 @@ def between(
         start = last
     if stop > start:
         found.append((direction, start, stop - start))
-    return found
+    return tuple(found)
 
 
 def index(fields: list[Field]) -> Index:

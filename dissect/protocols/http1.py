@@ -262,7 +262,7 @@ class Http1Parser:
             lines = rest.rpartition(b"\n")[0]
             found = read_section(lines, side.buffer.at + len(first) + 1)
             # Nobody knows what its last line was going to say: only where it is, is told.
-            extent = Extent(side.buffer.at, side.buffer.at + len(data), [], None, [])
+            extent = Extent(side.buffer.at, side.buffer.at + len(data), (), None, [])
             side.buffer.clear()
             self._begin(side, start, found.fields, span, extent, problem)
 

@@ -22,7 +22,7 @@ from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
 from dissect.protocols.heads import Field, Index, Section, between
 from dissect.protocols.http1_pairing import Pending
-from dissect.protocols.track import Track
+from dissect.protocols.track import Track, new_ranges
 
 
 class State(Enum):
@@ -47,22 +47,23 @@ class Extent:
 
     start: int
     stop: int
-    head: list[Range]
+    head: tuple[Range, ...]
     target: Range | None
     places: list[int]
-    frame: Track = field(default_factory=Track)
+    frame: Track | None = None
 
-    def ranges(self, body: Track, direction: Direction) -> Ranges:
+    def ranges(self, body: Track | None, direction: Direction) -> Ranges:
         whole = ((direction, self.start, self.stop - self.start),)
-        if body.many or self.frame.many:
+        frame = self.frame
+        if (body is not None and body.many) or (frame is not None and frame.many):
             return Ranges(whole, verbatim=False)
-        return Ranges(
+        return new_ranges(
             whole,
-            tuple(self.head),
+            self.head,
             self.target,
-            tuple(self.places),
-            body.ranges(direction),
-            self.frame.ranges(direction),
+            self.places,
+            () if body is None else body.ranges(direction),
+            () if frame is None else frame.ranges(direction),
         )
 
 
@@ -111,7 +112,9 @@ class Side:
     def frame(self, length: int, start: int = 0) -> None:
         """Note the next `length` bytes from `start` on as framing of the body."""
         if self.message is not None:
-            self.message.extent.frame.add(self.buffer.at + start, length)
+            extent = self.message.extent
+            extent.frame = extent.frame or Track()
+            extent.frame.add(self.buffer.at + start, length)
 
     def missing(self) -> str:
         """What the body lacks if nothing follows."""

@@ -113,7 +113,7 @@ class Http2Parser:
             elif len(data) < size:
                 return
             else:
-                span = Span(*buffer.span(size)[:6], buffer.at)
+                span = buffer.span(size).moved(buffer.at)
                 payload = bytes(data[frames.FRAME_HEADER : size])
                 buffer.drop(size)
                 self._frame(side, direction, head, payload, span)
@@ -169,7 +169,7 @@ class Http2Parser:
             if head.kind == FrameType.DATA:
                 wanted = max(0, min(taken, side.left - side.padding))
                 data = bytes(side.buffer.data[:wanted])
-                span = Span(*span[:6], side.buffer.at)
+                span = span.moved(side.buffer.at)
                 self._streams.data(head.stream, direction, data, span, taken)
                 side.last = span
             side.buffer.drop(taken)

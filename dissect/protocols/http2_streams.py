@@ -191,7 +191,7 @@ class StreamTable:
 
     def _tunnelled(self, stream: Stream, direction: Direction, data: bytes, span: Span) -> None:
         if stream.child is not None:
-            span = Span(*span[:6], stream.given[direction])
+            span = span.moved(stream.given[direction])
             stream.given[direction] += len(data)
             self._give(stream.child.data(direction, data, span))
 
@@ -236,7 +236,8 @@ def message(
     pseudo_fields = [item for item in half.fields if item[0].startswith(b":")]
     headers = [item for item in half.fields if not item[0].startswith(b":")]
     body = half.body.body(tokens(index(headers), b"content-encoding"), problem, layer.allowance)
-    body_ranges = () if half.body.track.many else half.body.track.ranges(half.direction)
+    track = half.body.track
+    body_ranges = () if track is None or track.many else track.ranges(half.direction)
     ranges = Ranges(half.track.ranges(half.direction), body=body_ranges, verbatim=False)
     place = layer.place(half.direction, half.span, ranges)
     if half.response:

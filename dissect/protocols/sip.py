@@ -200,7 +200,7 @@ class SipDatagrams:
             if found is None or not found.start():
                 return []
             maker.out.odd("sip.junk", "bytes before a SIP message are skipped", span.last_frame)
-            start = Span(*span[:6], at + found.start())
+            start = span.moved(at + found.start())
             return maker.out.flush() + self.data(direction, text[found.start() :], start)
         if match is None:
             maker.out.odd(

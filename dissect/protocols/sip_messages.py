@@ -32,6 +32,7 @@ from dissect.protocols.heads import (
 from dissect.protocols.outbox import Outbox
 from dissect.protocols.sip_dsk import TlsDskError, tls_dsk_blobs, tls_dsk_names
 from dissect.protocols.sip_lines import StartLine, start_line, value_in
+from dissect.protocols.track import new_ranges
 
 if TYPE_CHECKING:
     from dissect.protocols.tls.dsk import DskHandshakes
@@ -94,11 +95,11 @@ class Maker:
             sentence = f"{found.odd} header lines are no fields"
             self.out.odd("sip.bad_header", sentence, span.last_frame)
         first_value, length = value_in(line, start)
-        ranges = Ranges(
-            whole=((direction, at, size),),
-            head=tuple(between(direction, at, at + size, found.unread)),
-            target=(direction, at + first_value, length),
-            fields=tuple(found.places),
+        ranges = new_ranges(
+            ((direction, at, size),),
+            between(direction, at, at + size, found.unread),
+            (direction, at + first_value, length),
+            found.places,
         )
         if not ended:
             ranges = Ranges(ranges.whole)
@@ -193,8 +194,7 @@ class Maker:
 
 def _ranges(head: Head, direction: Direction) -> Ranges:
     """The ranges of a message whose body is complete. Its body may have holes, no framing."""
-    body = head.body.track.ranges(direction)
-    if not body:
+    if head.body.track is None or not (body := head.body.track.ranges(direction)):
         return head.ranges
     ((_, start, size),) = head.ranges.whole
     stop = max(start + size, body[-1][1] + body[-1][2])

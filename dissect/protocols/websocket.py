@@ -94,7 +94,7 @@ class WebSocketParser:
             mask, start = bytes(data[start : start + 4]), start + 4
         if len(data) < start + size:
             return False
-        span = Span(*side.buffer.span(start + size)[:6], side.buffer.at)
+        span = side.buffer.span(start + size).moved(side.buffer.at)
         first = data[0]
         payload = unmask(bytes(data[start : start + size]), mask)
         side.buffer.drop(start + size)

@@ -71,7 +71,7 @@ class Delivery:
     def _deliver(self, half: Half, body: memoryview | bytes, span: Span) -> None:
         size = len(body)
         half.high, half.high_ns = max((half.high, half.high_ns), (span.last_frame, span.last_ns))
-        span = Span(*span[:6], half.offset)
+        span = span.moved(half.offset)
         half.next = (half.next + size) & MASK
         half.offset += size
         half.payload += size

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from dissect.capture import open_capture, spool
 from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput
-from dissect.engines.again import Again, again
+from dissect.engines.again import Again, again, bodies, key
 from dissect.engines.embedded import read
 from dissect.errors import CaptureError, UsageError
 from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
@@ -171,3 +172,51 @@ def test_more_than_is_kept_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with kept.first(0) as capture, open_capture(io.BytesIO(content)) as same:
         assert len(list(capture.packets())) == len(list(same.packets()))
     kept.close()
+
+
+def test_bodies_are_read_again_as_they_were_decoded() -> None:
+    """Of two captures at once: compressed, chunked, in HTTP/2, in TLS, in SIP."""
+    compared = 0
+    for name in ("web-signin", "sip-call"):
+        inputs = bind_key_logs(Options(tuple(scenario(name).captures)))
+        first = [m for m in read(inputs).messages if isinstance(m, TEXTS)]
+        found = bodies(inputs, [message.place for message in first])
+        for message in first:
+            assert found[key(message.place)] == message.body
+            compared += bool(message.body.data)
+    assert compared > 20
+
+
+def test_a_body_that_nobody_kept_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--body` needs none of those that the first reading had."""
+    from click.testing import CliRunner
+
+    from dissect.cli.main import cli
+    from dissect.engines import embedded
+    from dissect.model import Body, Opaque
+
+    path = scenario("web-signin").browser
+    table = CliRunner().invoke(cli, ["http", path, "--format", "json"], standalone_mode=False)
+    assert table.exception is None
+    messages = read([input_of(path)]).messages
+    texts = [m for m in messages if isinstance(m, HttpResponse) and len(m.body.data) > 500]
+    frame = texts[0].place.span.last_frame
+    arguments = ["http", path, "--body", f"{frame}.1"]
+    wanted = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert "page says" in wanted.stdout
+    first = embedded.read
+
+    def without(*given: Any, **options: Any) -> Any:
+        reading = first(*given, **options)
+        reading.messages = [
+            replace(m, body=Body(Opaque(b"x"), 1))
+            if isinstance(m, HttpResponse) and m in texts
+            else m
+            for m in reading.messages
+        ]
+        return reading
+
+    monkeypatch.setattr(embedded, "read", without)
+    shown = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert shown.exception is None
+    assert shown.stdout == wanted.stdout

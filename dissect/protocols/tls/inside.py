@@ -36,7 +36,7 @@ class Inside:
         child = self._child
         if child is None:
             return
-        span = Span(*span[:6], self._given[direction])
+        span = span.moved(self._given[direction])
         self._given[direction] += len(content)
         self._run(partial(child.data, direction, content, span), span, out)
 

@@ -51,7 +51,7 @@ class TlsParser:
         if records or reader.broken is not None:  # most segments complete no record
             rest = self._take(half, records, span, out)
             if rest is not None:
-                self._search(half, rest, Span(*span[:6], half.reader.stop), out)
+                self._search(half, rest, span.moved(half.reader.stop), out)
         return out
 
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
@@ -147,7 +147,7 @@ class TlsParser:
             if search is None:
                 rest = self._take(half, half.reader.feed(piece, where), where, out)
                 if rest is not None:
-                    pieces.appendleft((rest, Span(*where[:6], half.reader.stop)))
+                    pieces.appendleft((rest, where.moved(half.reader.stop)))
                 continue
             found = search.feed(piece, where)
             if found is not None:
@@ -158,7 +158,7 @@ class TlsParser:
                 stop = search.offset + sum(len(data) for data, _ in found)
                 for data, came in reversed(found):
                     stop -= len(data)
-                    pieces.appendleft((data, Span(*came[:6], stop)))
+                    pieces.appendleft((data, came.moved(stop)))
             elif search.exhausted or not half.trials:
                 why = "no record was found behind the loss"
                 if self._secrets.trials <= 0:
