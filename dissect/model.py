@@ -234,6 +234,19 @@ def wire_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+MAX_NAMES = 1024
+"""Names of header fields that are kept once for all messages: there are few, in many."""
+
+_NAMES: dict[bytes, Opaque] = {}
+
+
+def _named(name: bytes) -> Opaque:
+    made = Opaque(name)
+    if len(_NAMES) < MAX_NAMES and len(name) <= 40:
+        _NAMES[bytes(name)] = made
+    return made
+
+
 class Headers(tuple[tuple[Opaque, Opaque], ...]):
     """Header fields in wire order, repeats kept; names as sent. Shows names only."""
 
@@ -246,7 +259,8 @@ class Headers(tuple[tuple[Opaque, Opaque], ...]):
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[bytes, bytes]]) -> Headers:
-        return cls((Opaque(name), Opaque(value)) for name, value in pairs)
+        known = _NAMES.get
+        return cls([(known(name) or _named(name), Opaque(value)) for name, value in pairs])
 
     def get(self, name: str) -> str | None:
         """The first value of `name` (any case) as `wire_text`, or None."""

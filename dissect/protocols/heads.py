@@ -36,6 +36,17 @@ class Section(NamedTuple):
     unread: list[tuple[int, int]]
 
 
+_SEEN: set[bytes] = set()  # names that are tokens, the first that were met
+_MAX_SEEN = 1024
+
+
+def _is_name(name: bytes) -> bool:
+    good = not name.translate(None, _TOKEN) and len(name) <= MAX_NAME
+    if good and len(_SEEN) < _MAX_SEEN:
+        _SEEN.add(name)
+    return good
+
+
 def split_lines(section: bytes) -> list[bytes]:
     """The lines of a header section without their ends."""
     return [line[:-1] if line.endswith(b"\r") else line for line in section.split(b"\n")]
@@ -81,7 +92,7 @@ def read_section(section: bytes, at: int) -> Section:
                 odd += 1
                 unread.append((start, start + len(line.rstrip(b"\r"))))
             continue
-        known = not name.translate(None, _TOKEN) and len(name) <= MAX_NAME
+        known = name in _SEEN or _is_name(name)
         if not known:
             unread.append((start, start + len(line.rstrip(b"\r"))))
         bare = value.strip()

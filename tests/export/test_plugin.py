@@ -123,6 +123,26 @@ def test_with_secrets_all_leaves(tmp_path: Path) -> None:
     assert stream == SAID
 
 
+def test_the_example_leaves_without_its_password(tmp_path: Path) -> None:
+    """`plugins/parsers/mqtt.py`: tshark reads who connects, and no password."""
+    strings = b"".join(len(s).to_bytes(2) + s for s in (b"sensor-7", b"anna", SECRET.encode()))
+    body = b"\0\4MQTT\4\xc2\0\x3c" + strings
+    said = b"\x10" + bytes([len(body)]) + body
+    path = written(tmp_path / "m.pcap", tcp(said, b"\x20\2\0\0", cuts=[9, 30]))
+    out = tmp_path / "out.pcapng"
+    plugin = Path(__file__).parents[2] / "plugins" / "parsers" / "mqtt.py"
+    result = run("export", str(path), "--plugin", str(plugin), "-o", str(out))
+    assert result.exception is None, result.exception
+    content = out.read_bytes()
+    assert SECRET.encode() not in content
+    assert b"sensor-7" in content
+    decode = scapy.rdpcap(str(out))
+    sent = {(p[scapy.TCP].seq + 39) % (1 << 32): bytes(p[scapy.TCP].payload) for p in decode
+            if p[scapy.TCP].dport == 80 and len(p[scapy.TCP].payload)}  # fmt: skip
+    stream = b"".join(sent[at] for at in sorted(sent))
+    assert stream == said.replace(len(SECRET).to_bytes(2) + SECRET.encode(), bytes(len(SECRET) + 2))
+
+
 @pytest.mark.parametrize("options", [(), ("--scrub",), ("--with-secrets",)])
 def test_standard_input_leaves_as_a_file_does(options: tuple[str, ...], tmp_path: Path) -> None:
     """The packets are those of the file; keys from the command line open both."""
