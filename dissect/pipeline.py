@@ -382,14 +382,14 @@ def split_binding(item: str, captures: Sequence[str]) -> tuple[str | None, str]:
 def found_beside(capture: str) -> list[str]:
     """The key logs that lie beside a capture, and the one that SSLKEYLOGFILE names."""
     found = []
-    if capture != "-":
-        path = Path(capture)
+    path = Path(capture)
+    if capture != "-" and path.name:  # "." and "/" have none
         if path.suffix.lower() in COMPRESSED:
             path = path.with_suffix("")
         found = [
             str(path.with_suffix(suffix))
             for suffix in KEY_LOG_SUFFIXES
-            if path.with_suffix(suffix).is_file()
+            if os.path.isfile(path.with_suffix(suffix))  # a name that grows too long is none
         ]
     environment = os.environ.get("SSLKEYLOGFILE")
     if environment and Path(environment).is_file():

@@ -39,6 +39,19 @@ def check(options: Options, outputs: Iterable[str], also: Iterable[str] = ()) ->
             raise UsageError(f"{path}: its folder does not exist")
 
 
+def check_chosen(paths: Iterable[str]) -> None:
+    """Raises UsageError where a name that nobody gave is a link, a pipe or a device: a stranger's
+    folder may hold a `report.html` that leads to any file of the user's."""
+    for path in paths:
+        if os.path.islink(path):
+            why = "is a symbolic link, which is followed only for a name that you give"
+        elif is_stream(path):
+            why = "is no file"
+        else:
+            continue
+        raise UsageError(f"{path} {why}: remove it, or name another place with -o")
+
+
 def check_files(inputs: Iterable[str], outputs: Iterable[str]) -> None:
     """The same, where the names of all files read are known."""
     outputs = list(outputs)

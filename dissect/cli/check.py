@@ -33,7 +33,7 @@ def check(
 ) -> int:
     """Compare the flows in CAPTURE... with GOLDEN.json: exit 0 if they mean the same, else 1."""
     from dissect.compare import compare
-    from dissect.render.escape import visible
+    from dissect.render.escape import json_text, visible
 
     run = session(
         captures, outputs=[golden] if update else [], also=[] if update else [golden], **options
@@ -43,9 +43,9 @@ def check(
     document = _document(run)
     warn(run)
     if update:
-        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        text = json_text(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
         save(golden, text, private=run.options.reveal)
-        click.echo(f"wrote {golden}", err=True)
+        click.echo(f"wrote {visible(golden)}", err=True)
         return 0
     try:
         differences = compare(_read(golden), document, tolerance)
@@ -54,7 +54,7 @@ def check(
     for difference in differences:
         click.echo(visible(str(difference)))
     if differences:
-        click.echo(f"dissect: {len(differences)} differences from {golden}", err=True)
+        click.echo(f"dissect: {len(differences)} differences from {visible(golden)}", err=True)
     return 1 if differences else 0
 
 
@@ -90,7 +90,7 @@ def _flows(source: str) -> list[dict[str, Any]]:
         if path.is_dir():
             from dissect.report.folder import is_phone_log
 
-            files = sorted(path.iterdir())
+            files = _inside(path)
             captures = tuple(str(p) for p in files if p.suffix.lower() in CAPTURE_SUFFIXES)
             logs = tuple(str(p) for p in files if is_phone_log(p))
             if not captures:
@@ -100,6 +100,14 @@ def _flows(source: str) -> list[dict[str, Any]]:
     if not isinstance(flows, list) or not flows:
         raise UsageError(f"{source}: no flow found in it")
     return flows
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Its files: a pipe, or a link to a device, would never end."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise UsageError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _document(run: Session) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def export(
         return NOTHING_FOUND
     done = write(run, output, with_secrets, scrub)
     frames = ", ".join(f"{count} frames of {name}" for name, count in done.frames.items())
-    click.echo(f"wrote {output}: {frames}, {done.comments} comments", err=True)
+    click.echo(visible(f"wrote {output}: {frames}, {done.comments} comments"), err=True)
     if done.in_logs:
         click.echo(
             f"dissect: {done.in_logs} arrows were seen in a phone log only: no packets of them",
@@ -65,8 +65,8 @@ def export(
         click.echo("dissect: --with-secrets: what was sent without TLS is as captured", err=True)
     if with_secrets and done.keys:
         click.echo(
-            f"dissect: --with-secrets: {output} holds the TLS keys of {done.keys} sessions: "
-            "who has it can read their passwords, cookies and tokens (file mode 0600)",
+            f"dissect: --with-secrets: {visible(output)} holds the TLS keys of {done.keys} "
+            "sessions: who has it can read their passwords, cookies and tokens (file mode 0600)",
             err=True,
         )
     elif with_secrets:

@@ -20,9 +20,11 @@ def note(told: Sequence[str]) -> None:
 
 def settled(context: click.Context, result: object) -> object:
     """What the command returns: its own result, or 2 after a bug that cost a part of it."""
+    from dissect.render.escape import visible
+
     lines = list(dict.fromkeys(line for told in context.meta.get(_NOTED, ()) for line in told))
     for line in lines[:MAX_TOLD]:
-        click.echo(f"dissect: {line}", err=True)
+        click.echo(f"dissect: {visible(line)}", err=True)
     if len(lines) > MAX_TOLD:
         click.echo(f"dissect: and {len(lines) - MAX_TOLD} more errors like these", err=True)
     return EXIT_CODE if lines else result

@@ -72,7 +72,7 @@ def pages(
             answer = result.answer
             page = target / f"{run.name}.html"
             save(str(page), answer["page"], common.reveal)
-            click.echo(f"wrote {page}", err=True)
+            click.echo(f"wrote {visible(str(page))}", err=True)
             logs, flows = tuple(answer["phone_logs"]), tuple(answer["flows"])
             done[run.name] = replace(
                 run, page=page.name, phone_logs=logs, flows=flows, start=answer["start"]
@@ -84,7 +84,7 @@ def pages(
             click.echo(f"dissect: {visible(f'{run.name}: {run.problem}')}", err=True)
     rows = index(folder.name, [done[run.name] for run in found])
     save(str(target / "index.html"), rows, common.reveal)
-    click.echo(f"wrote {target / 'index.html'}", err=True)
+    click.echo(f"wrote {visible(str(target / 'index.html'))}", err=True)
     return UNREAD if any(run.problem for run in done.values()) else code
 
 
@@ -112,4 +112,6 @@ def _check_places(found: Sequence[Run], target: Path, options: dict[str, Any]) -
     for item in found:
         read += places.files(Options(item.captures, phone_logs=item.candidates, **given))
     pages = [f"{item.name}.html" for item in found]
-    places.check_files(read, [str(target / page) for page in (*pages, "index.html")])
+    written = [str(target / page) for page in (*pages, "index.html")]
+    places.check_chosen(written)
+    places.check_files(read, written)

@@ -135,9 +135,23 @@ def _command(arguments: list[str]) -> int:
 
         failed = shell_complete(cli, {}, "dissect", COMPLETE, os.environ[COMPLETE])
         return FAULT if failed else 0
+    _check_spelling(arguments)
     with cli.make_context("dissect", list(arguments)) as context:
         result = cli.invoke(context)
     return _verdict(result)
+
+
+def _check_spelling(arguments: list[str]) -> None:
+    """Raises UsageError for an option that is a file's name, too. In a stranger's folder `*` gives
+    all names to the command, and one of them may be `--reveal` or `--plugin=x.py`."""
+    for word in arguments:
+        if word == "--":
+            return
+        if word.startswith("-") and word != "-" and os.path.lexists(word):
+            raise click.UsageError(
+                f"{word} is an option and the name of a file here: write ./{word} if you mean "
+                "the file, else rename it or start dissect in another folder"
+            )
 
 
 def _verdict(result: object) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dissect.render.escape import json_text, visible
+from dissect.render.escape import cell, json_text, visible
 from dissect.render.fit import cell_width
 
 Row = Mapping[str, Any]
@@ -40,14 +40,8 @@ def _csv(rows: list[Row]) -> None:
     names = list(rows[0])
     writer.writerow(names)
     for row in rows:
-        writer.writerow([_csv_cell(row.get(name)) for name in names])
+        writer.writerow([cell(_plain(row.get(name))) for name in names])
     click.echo(buffer.getvalue(), nl=False)
-
-
-def _csv_cell(value: Any) -> str:
-    text = visible(_plain(value))
-    # A spreadsheet would run a captured "=cmd()" as a formula.
-    return "'" + text if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _plain(value: Any) -> str:

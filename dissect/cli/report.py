@@ -17,6 +17,8 @@ from dissect.errors import UsageError
 if TYPE_CHECKING:
     from dissect.workers import Limits
 
+DEFAULT, DEFAULT_FOLDER = "report.html", "reports"
+
 
 @click.command()
 @inputs(required=False)
@@ -55,15 +57,21 @@ def report(
     Exit code: 0 complete, 1 failed or incomplete, 2 unreadable, 3 no flow found (the page
     is written all the same).
     """
+    from dissect.places import check_chosen
+
     if len(captures) == 1 and captures[0] != "-" and Path(captures[0]).is_dir():
         if phone_logs or len(outputs) > 1:
             raise UsageError("a folder takes one -o and no --phone-log: logs in it are found")
-        target = Path(outputs[0] if outputs else "reports")
+        target = Path(outputs[0] if outputs else DEFAULT_FOLDER)
+        if not outputs:
+            check_chosen((DEFAULT_FOLDER,))
         looks = {"anonymize": anonymize, "detail": detail}
         return pages(Path(captures[0]), target, looks, options, jobs, limits)
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
-    outputs = outputs or ("report.html",)
+    if not outputs:
+        outputs = (DEFAULT,)
+        check_chosen(outputs)
     run = session(captures, phone_logs=phone_logs, outputs=outputs, **options)
     _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissect.errors import UsageError
+from dissect.render.escape import visible
 from dissect.saving import save, save_all
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Drawing:
             from dissect.report.har import document
 
             save(path, document(self.run, self.anonymous), private)
-            click.echo(f"wrote {path}", err=True)
+            click.echo(f"wrote {visible(path)}", err=True)
             return
         renderer = format_of(path)
         options = Options(**self._options(renderer.name))
@@ -148,13 +149,14 @@ class Drawing:
             for name, (_, text) in zip(names, further, strict=True)
         ]
         if whole:
+            places.check_chosen(name for name, _ in whole)
             places.check(self.run.options, (name for name, _ in whole))
         save_all([(path, content), *whole], private)
-        click.echo(f"wrote {path}", err=True)
+        click.echo(f"wrote {visible(path)}", err=True)
         if whole:
             click.echo(
-                f"dissect: {path} is shortened, {renderer.name} holds no more; the whole is in "
-                f"{names[0]} and {len(names) - 1} more files",
+                f"dissect: {visible(path)} is shortened, {renderer.name} holds no more; the whole "
+                f"is in {visible(names[0])} and {len(names) - 1} more files",
                 err=True,
             )
 

@@ -166,3 +166,9 @@ def tail_of_start(data: bytes | bytearray) -> int:
     """
     words = data.rsplit(None, 3)
     return len(words[0]) if len(words) == 4 else 0
+
+
+def host_of(authority: str) -> str:
+    """An authority without user information, which is no part of Host (RFC 9110 §7.2), nor of the
+    target of CONNECT or an :authority, and is sent all the same."""
+    return authority.rpartition("@")[2]

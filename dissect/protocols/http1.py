@@ -20,6 +20,7 @@ from dissect.protocols.heads import (
     MAX_HEAD,
     Field,
     Index,
+    host_of,
     index,
     read_section,
     tail_of_start,
@@ -321,7 +322,8 @@ class Http1Parser:
     def _open_tunnel(self, asking: Direction, pending: Pending) -> None:
         """CONNECT succeeded (RFC 9110 §9.3.6): another protocol follows in both directions."""
         proxy = self._layer.connection.receiver(asking)
-        host = pending.target.rpartition(b":")[0].strip(b"[]").decode("latin-1")
+        authority = host_of(pending.target.decode("latin-1"))
+        host = authority.rpartition(":")[0].strip("[]")
         # The proxy's own TLS and its ALPN are not those of what is inside.
         self._switch(self._layer.child(via=str(proxy), server_name=host or None, alpn=None))
 

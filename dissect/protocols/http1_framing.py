@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from dissect.protocols.heads import Index, content_lengths, tokens, values
+from dissect.protocols.heads import Index, content_lengths, host_of, tokens, values
 
 Version = Literal["1.0", "1.1"]
 
@@ -179,8 +179,7 @@ def absolute_form(target: bytes) -> tuple[str, str] | None:
     match = _ABSOLUTE.match(target)
     if not match:
         return None
-    authority = match[2].rpartition(b"@")[2]
-    return match[1].decode("latin-1").lower(), authority.decode("latin-1")
+    return match[1].decode("latin-1").lower(), host_of(match[2].decode("latin-1"))
 
 
 def upgrades(fields: Index) -> list[str]:

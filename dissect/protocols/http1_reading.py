@@ -20,7 +20,7 @@ from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, Index, Section, between
+from dissect.protocols.heads import Field, Index, Section, between, host_of
 from dissect.protocols.http1_pairing import Pending
 from dissect.protocols.track import Track, new_ranges
 
@@ -162,6 +162,7 @@ def request(
         host = host or absolute[1] or None
     elif start.method == "CONNECT":
         host = host or start.target.decode("latin-1")
+    host = host_of(host) or None if host else None
     return HttpRequest(
         place=_place(layer, side, message),
         exchange=message.pending.exchange,

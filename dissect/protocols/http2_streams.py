@@ -18,7 +18,7 @@ from dissect.model import (
 )
 from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, index, tokens
+from dissect.protocols.heads import Field, host_of, index, tokens
 from dissect.protocols.http2_headers import UNKNOWN, UNKNOWN_BYTES
 from dissect.protocols.outbox import Outbox
 from dissect.protocols.track import Track
@@ -100,7 +100,7 @@ def tunnel(
         upgrade = Upgrade(stream.exchange, index(asked.fields), index(answer.fields))
         return opener(layer, upgrade)
     proxy = layer.connection.receiver(asked.direction)
-    host = authority.rpartition(":")[0].strip("[]")
+    host = host_of(authority).rpartition(":")[0].strip("[]")
     # The proxy's own TLS and its ALPN are not those of what is inside.
     return layer.child(via=str(proxy), server_name=host or None, alpn=None)
 
@@ -256,11 +256,11 @@ def message(
             h2_stream=stream.number,
             head_frame=half.head_frame,
         )
-    host = pseudo(pseudo_fields, b":authority") or pseudo(headers, b"host")
+    authority = pseudo(pseudo_fields, b":authority") or pseudo(headers, b"host")
     method = pseudo(pseudo_fields, b":method") or UNKNOWN
     target = next((value for name, value in pseudo_fields if name == b":path"), b"")
     if not target:
-        target = (host or "").encode() if method == "CONNECT" else UNKNOWN_BYTES
+        target = (authority or "").encode() if method == "CONNECT" else UNKNOWN_BYTES
     return HttpRequest(
         place=place,
         exchange=stream.exchange,
@@ -268,7 +268,7 @@ def message(
         method=method,
         target=Opaque(target),
         scheme=pseudo(pseudo_fields, b":scheme") or ("https" if layer.encrypted else "http"),
-        host=host,
+        host=host_of(authority) or None if authority else None,
         headers=Headers.of(headers),
         body=body,
         server_name=layer.server_name,

@@ -151,7 +151,9 @@ def items(content: str) -> list[Item]:
     for item in content.strip().split("&"):
         name, equals, raw = item.partition("=")
         if item and not equals and "%" in name and "=" in unquote_plus(name):
-            name, _, raw = unquote_plus(name).partition("=")  # a form that was encoded as a whole
+            name, equals, raw = unquote_plus(name).partition("=")  # encoded as a whole
+        if not equals:
+            name, raw = "", name  # a text that a program posted as it was, of whatever kind
         found.append(Item(unquote_plus(name), unquote_plus(raw)))
     return found
 

@@ -11,6 +11,7 @@ import re
 from dissect.model import Fact, Secret, Text
 from dissect.redaction import fields, forms, options, sip
 from dissect.redaction.judge import Judge, Part, texts
+from dissect.redaction.plain import plain
 
 
 def _set(*lines: str) -> frozenset[str]:
@@ -68,6 +69,8 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
         return _kept(value, texts(list(sip.uri(judge, "sip:" + value))[1:]))
     if name in ("file", "call", "proxy_path"):
         return _kept(value, texts(judge.path(value)))
+    if name == "user_agent":
+        return _kept(value, texts(plain(value)))
     if name in PLAIN:
         return _kept(value, texts(_guarded(value)))
     if name in _SCHEMES:

@@ -13,7 +13,8 @@ from dissect.model import UNKNOWN, Headers, Secret, Text, wire_text
 from dissect.redaction import field_names, field_values, forms, sip
 from dissect.redaction.judge import Judge, Part, texts
 from dissect.redaction.kinds import kind_by_words, kind_of
-from dissect.redaction.structured import PARAMETER, diagnostics, plain, structured
+from dissect.redaction.plain import plain
+from dissect.redaction.structured import PARAMETER, diagnostics, structured
 
 MAX_VALUE = 4096  # characters shown of one value
 

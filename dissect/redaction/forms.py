@@ -167,6 +167,30 @@ def mail(value: str) -> bool:
     return host(found[1].lower()) or is_address(found[1])
 
 
+# What stands before a colon and an address without being a user: schemes, and words of a label.
+_BEFORE_ADDRESS = frozenset({
+    "sip", "sips", "im", "pres", "tel", "mailto", "xmpp", "acct", "h323", "http", "https", "ftp",
+    "ws", "wss", "ldap", "ldaps", "upn", "spn", "smtp", "user", "username", "userid", "uid", "name",
+    "account", "login", "email", "mail", "id", "from", "to", "for", "by", "contact", "identity",
+    "error", "principal", "subject",
+})  # fmt: skip
+
+
+def user_info(word: str) -> tuple[int, int] | None:
+    """Where `user:password` stands in a word, without the @ behind it (RFC 3986 §3.2.1), be there a
+    scheme before it or none, slashes or backslashes; None where there is no password."""
+    at, start = word.rfind("@"), 0
+    if at < 0:
+        return None
+    for _ in range(2):
+        name, colon, rest = word[start:at].partition(":")
+        if not colon or (name.lower() not in _BEFORE_ADDRESS and rest[:2] not in ("//", "\\\\")):
+            break
+        start += len(name) + 1 + len(rest) - len(rest.lstrip("/\\"))
+    user, _, password = word[start:at].partition(":")
+    return (start, at) if password and "/" not in user else None
+
+
 def is_url(value: str) -> bool:
     """What `urls.redact_url` takes apart."""
     return value.lower().startswith(_WEB) or "://" in value[:24]

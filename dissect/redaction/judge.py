@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
 from dissect.redaction import forms, judging, layers, sentences, sip
@@ -237,8 +237,29 @@ class Judge:
                 elif place and item:
                     parts.append(Secret(UNKNOWN, item))  # a parameter without a name
                 else:
-                    parts.append(self._segment(item, depth))
+                    parts += self._with_user(item) or [self._segment(item, depth)]
         return [part for part in parts if part != ""]
+
+    def _with_user(self, item: str) -> list[Part]:
+        """A segment that is an authority with user information, as where a scheme is missing or is
+        followed by backslashes, or that names a secret; nothing for others."""
+        plain = unquote(item) if "%" in item else item
+        name, colon, value = plain.partition(":")
+        if not colon or not value:
+            return []
+        if "@" in value:
+            place = forms.user_info(plain)
+            if place is None:
+                return []
+            if plain != item:
+                return [_credentials(item)]
+            return [
+                item[: place[0]],
+                Secret("basic_credentials", item[slice(*place)]),
+                item[place[1] :],
+            ]
+        kind = kind_by_words(name)
+        return [Secret(kind, item)] if kind is not None and not forms.harmless(value) else []
 
     def _segment(self, item: str, depth: int) -> Part:
         if forms.looks_like_token(item):
@@ -279,6 +300,8 @@ class Judge:
         return Text(tuple(parts))
 
     def _host(self, host: str) -> list[Part]:
+        if "%" in host and "@" in unquote(host):
+            return [_credentials(host)]
         if host and not _AUTHORITY.fullmatch(host):
             return [Secret(UNKNOWN, host)]
         long = len(host) >= forms.TOKEN_LENGTH
@@ -296,6 +319,10 @@ class Judge:
     def words(self, value: str, depth: int = 0) -> Iterator[Part]:
         """A server's own words, as `sentences.words`."""
         return sentences.words(self, value, depth)
+
+
+def _credentials(wire: str) -> Secret:
+    return Secret("basic_credentials", unquote(wire), wire)
 
 
 def texts(found: Iterable[Part]) -> Text:

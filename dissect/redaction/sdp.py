@@ -72,6 +72,10 @@ _WORDS = _set(
     "landscape seascape broadcast meeting moderated test h332 utf-8 iso-8859-1 us-ascii",
     "c-only s-only c-s incl excl webrtc-datachannel alt altc en de fr es it nl en-us en-gb",
     "srtp supported rejected optional required ufrag foundation pwd password annexb annexa",
+    # Suites of SRTP (IANA, SDP Security Descriptions) and how their keys are agreed on.
+    "aes_cm_128_hmac_sha1_80 aes_cm_128_hmac_sha1_32 f8_128_hmac_sha1_80 aead_aes_128_gcm",
+    "aes_192_cm_hmac_sha1_80 aes_192_cm_hmac_sha1_32 aes_256_cm_hmac_sha1_80 aead_aes_256_gcm",
+    "aes_256_cm_hmac_sha1_32 dtls-srtp sdes zrtp mikey",
     # Codecs (IANA, RTP payload format media types) and Microsoft's.
     "pcmu pcma g722 g7221 g723 g726-16 g726-24 g726-32 g726-40 g728 g729 g7291 gsm gsm-efr",
     "gsm-hr-08 ilbc opus speex silk silk16 amr amr-wb amr-wb+ evs l8 l16 l24 dvi4 lpc qcelp",

@@ -15,6 +15,7 @@ from dissect.redaction import forms
 from dissect.redaction.harmless import HARMLESS, known, no_secret
 from dissect.redaction.judging import Judging, Part
 from dissect.redaction.kinds import kind_by_words
+from dissect.redaction.plain import plain
 
 # Letters that are written as numbers: nobody who explains something does that.
 _CODED = (
@@ -86,6 +87,10 @@ def words(judge: Judging, value: str, depth: int = 0) -> Iterator[Part]:
             yield Secret(UNKNOWN, match["coded"])
         elif match["name"] and forms.looks_like_token(match["name"]):
             yield Secret("opaque_value", match[0])  # base64 and its padding
+        elif match["name"] and (place := forms.user_info(match[0])) and match["is"] == ":":
+            yield match[0][: place[0]]
+            yield Secret("basic_credentials", match[0][slice(*place)])
+            yield match[0][place[1] :]
         elif match["name"]:
             start = match.start("value")
             yield value[match.start() : start]
@@ -123,7 +128,8 @@ def _said(judge: Judging, name: str, value: str, depth: int) -> Iterator[Part]:
     if kind is None and lower in judge.opened:
         yield value
     elif kind is None or _plain(kind, lower, name, value):
-        yield word(judge, value, depth)
+        inner = list(plain(value)) if "=" in value or ":" in value else []
+        yield from inner if len(inner) > 1 else (word(judge, value, depth),)
     else:
         yield Secret(kind, value)
 

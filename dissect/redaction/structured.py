@@ -28,11 +28,6 @@ _ALTERNATIVE = re.compile(r"(?:[A-Za-z0-9.-]{1,200}|\[[0-9a-fA-F:.]{2,45}\])?:\d
 _PIECE = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|\([^()]*+\)?|[^\",;(]++|[,;]")
 
 
-def plain(value: str) -> Iterator[Part]:
-    guarded = "eyJ" in value or forms.PEM in value
-    yield Secret("opaque_value", value) if guarded and forms.has_jwt(value) else value
-
-
 def structured(judge: Judge, field: str, value: str) -> Iterator[Part]:
     """Members and parameters of a field (in lower case) whose grammar is known: what of them is no
     word of the standards is judged by its form."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dissect.model import SequenceChart
 from dissect.render import Options
-from dissect.render.escape import visible
+from dissect.render.escape import cell as inert
 from dissect.render.overview import reduced
 from dissect.render.words import rfc3339
 
@@ -25,8 +25,7 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = visible(str(value))
-    return "'" + text if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%") else text
+    return inert(str(value))
 
 
 def render(charts: Sequence[SequenceChart], options: Options) -> str:

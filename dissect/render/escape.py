@@ -38,6 +38,10 @@ _ASCII = {
 }  # fmt: skip
 
 
+# What a spreadsheet may run, at the start of a cell; the wide ones for East Asian versions.
+_FORMULA = re.compile(r"(^|;)([\s\"']*+[=+\-@|%\uff1d\uff0b\uff0d\uff20])")
+
+
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -68,6 +72,15 @@ def visible(text: str) -> str:
         marks = marks + 1 if ord(character) > 0x2FF and _combining(character) else 0
         result.append(spelled(character) if marks > MAX_COMBINING else character)
     return "".join(result)
+
+
+def cell(text: str) -> str:
+    """`visible`, and no formula of a spreadsheet: what would begin one has an apostrophe before it.
+
+    Where the comma is the decimal sign, a spreadsheet takes the semicolon for the end of a cell,
+    whatever is in quotation marks: what follows one counts as a beginning, too.
+    """
+    return _FORMULA.sub(lambda match: f"{match[1]}'{match[2]}", visible(text))
 
 
 def ascii_only(text: str, keep: str = "") -> str:

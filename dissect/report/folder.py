@@ -13,6 +13,7 @@ from dissect.model import CaptureInfo, SequenceChart
 SUFFIXES = (".pcap", ".pcapng", ".cap")
 WRAPPERS = (".gz", ".zst", ".lz4")
 MAX_RUNS = 2000
+MAX_NAME = 200  # bytes of a page's name; systems take 255, with its suffix and a number
 _NAME = re.compile(r"[^\w.-]+")
 
 
@@ -48,7 +49,7 @@ def runs(folder: Path) -> list[Run]:
             captures = tuple(str(path) for path in files if _is_capture(path))
             if captures:
                 logs = tuple(str(path) for path in files if _may_be_log(path))
-                found.append(Run(_NAME.sub("-", sub.name), captures, logs))
+                found.append(Run(_page(sub.name), captures, logs))
     except OSError as error:
         raise UsageError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
     return _named_apart(found[:MAX_RUNS])
@@ -71,7 +72,12 @@ def _bare(path: Path) -> Path:
 
 
 def _stem(path: Path) -> str:
-    return _NAME.sub("-", _bare(path).stem) or "capture"
+    return _page(_bare(path).stem) or "capture"
+
+
+def _page(name: str) -> str:
+    """The name of a page: what is no letter becomes a dash, and it leaves room for a suffix."""
+    return _NAME.sub("-", name).encode("utf-8", "ignore")[:MAX_NAME].decode("utf-8", "ignore")
 
 
 def _is_capture(path: Path) -> bool:

@@ -116,3 +116,18 @@ def test_a_password_never_shows(value: str) -> None:
     book = SecretBook()
     book.learn(Secret("password", value), 0, 1)
     assert value not in book.show(f"user said {value}!").replace("‹password #1›", "")
+
+
+def test_a_credential_is_masked_though_it_is_a_word() -> None:
+    book = SecretBook()
+    book.learn(Secret("nonce", "quicksilver"), 0, 1)
+    assert book.show("no quicksilver here") == "no quicksilver here"
+    book.learn(Secret("nonce", "quicksilver"), 0, 2, credential=True)
+    assert book.show("no quicksilver here") == "no ‹nonce #1› here"
+
+
+def test_known_values_are_found_across_parts() -> None:
+    book = SecretBook()
+    book.learn(Secret("password", "open sesame now"), 0, 1)
+    text = Text(("say open ", "sesame ", Secret("opaque_value", "now"), "!"))
+    assert book.show(text) == "say ‹password #1›!"

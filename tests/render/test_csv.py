@@ -26,6 +26,24 @@ def test_one_row_an_arrow(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("start", ["", "x;", 'x;"', "x; '", ";;"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "|cmd", "\uff1d1", "\uff0b1", " =1"]
+)
+def test_no_formula_where_a_semicolon_ends_a_cell(start: str, text: str) -> None:
+    """As a spreadsheet reads it where the comma is the decimal sign: quotation marks that it
+    takes for its own, and blanks, begin no cell either."""
+    line = io.StringIO()
+    csv.writer(line).writerow(["a", cell(start + text), "b"])
+    for part in line.getvalue().split(";")[1 if ";" in start else 0 :]:
+        assert part.lstrip(' "')[:1] not in ("=", "+", "-", "@", "|", "\uff1d", "\uff0b")
+
+
+@pytest.mark.parametrize("text", ["a;b=c", "a=1", "text/html; charset=utf-8", "x; y-z", "1; 2"])
+def test_other_semicolons_stay(text: str) -> None:
+    assert cell(text) == text
+
+
 @pytest.mark.parametrize(
     "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "|cmd", "\r=1", "%0A=1"]
 )

@@ -16,7 +16,7 @@ from dissect.model import (
     Opaque,
 )
 from dissect.protocols import content
-from dissect.protocols.heads import index, tokens
+from dissect.protocols.heads import host_of, index, tokens
 from dissect.protocols.http1_framing import Version, absolute_form
 from dissect.protocols.http1_pairing import MAX_PENDING
 
@@ -108,6 +108,7 @@ class Http1:
             scheme, host = absolute[0], host or absolute[1] or None
         elif method == "CONNECT":
             host = host or target.decode("latin-1")
+        host = host_of(host) or None if host else None
         return HttpRequest(
             place=self._table.place(unit.first, unit.frame, unit.encrypted),
             exchange=exchange,

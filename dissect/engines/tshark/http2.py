@@ -18,7 +18,7 @@ from dissect.model import (
     Opaque,
 )
 from dissect.protocols import content
-from dissect.protocols.heads import index, tokens
+from dissect.protocols.heads import host_of, index, tokens
 
 DATA, HEADERS, RST_STREAM, PUSH_PROMISE, CONTINUATION = 0, 1, 3, 5, 9
 MAX_OPEN = 4096  # messages of one capture that wait for their end
@@ -185,7 +185,7 @@ class Http2:
                 head_frame=half.head.number,
             )
         authority = pseudo.get(b":authority", b"").decode("utf-8", "replace")
-        host = authority or headers.get("host")
+        host = host_of(authority or headers.get("host") or "") or None
         scheme = pseudo.get(b":scheme", b"").decode("utf-8", "replace")
         return HttpRequest(
             place=place,
