@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput, Reading
 from dissect.errors import INTERNAL, UsageError
 from dissect.flow.definition import Definition, load
@@ -40,6 +41,7 @@ class Options:
     `rsa_keys` are files of servers' private keys, `rsa_passwords` may open them.
     `decode_as` are Wireshark's selectors (`tcp.port==5070,sip`), for the engine tshark.
     `opened` are names whose values are shown, unless they are of a known kind of secret.
+    `again` says that captures will be read again, so that standard input has to be kept.
     """
 
     captures: tuple[str, ...]
@@ -54,6 +56,7 @@ class Options:
     auto_keys: bool = True
     reveal: bool = False
     opened: tuple[str, ...] = ()
+    again: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
     clocks: Mapping[str, int] = field(default_factory=dict)
 
@@ -68,6 +71,7 @@ class Session:
         self.options = options
         self.policy = Policy(options.reveal, options.opened)
         self.book = self.policy.book
+        self.spool = Spool() if options.again and "-" in options.captures else None
         self.diagnostics: list[str] = []
         self.faults: list[str] = []  # bugs of ours that the run went on from
         self._clocks: list[Offset] = []
@@ -157,7 +161,7 @@ class Session:
             raise UsageError("--decode-as is for --engine tshark; the embedded engine looks inside")
         from dissect.engines import embedded
 
-        return embedded.read(inputs, plugins=self.registry.readers)
+        return embedded.read(inputs, plugins=self.registry.readers, spool=self.spool)
 
     @property
     def clocks(self) -> list[Offset]:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dissect.capture import CaptureFile, Packet, link_name, open_capture, read_key_log
+from dissect.capture import CaptureFile, Packet, link_name, open_capture
+from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput, Reading, placed
 from dissect.engines.duplicates import Print, prints, without_duplicates
+from dissect.engines.keys import secret_store
 from dissect.engines.traffic import traffic
 from dissect.model import (
     Anomaly,
@@ -27,10 +29,13 @@ from dissect.transport import Assembler
 
 
 def read(
-    inputs: list[CaptureInput], reader: str = "walk", plugins: Sequence[StreamReader] = ()
+    inputs: list[CaptureInput],
+    reader: str = "walk",
+    plugins: Sequence[StreamReader] = (),
+    spool: Spool | None = None,
 ) -> Reading:
     """The messages of all captures on one time line, each told once; `plugins` are parsers
-    that plugins add.
+    that plugins add. With a `spool` standard input can be read again.
 
     Raises CaptureError for a file that is no capture, UsageError for a missing one.
     """
@@ -38,8 +43,7 @@ def read(
     names: dict[str, str] = {}
     known: list[Print] = []
     for index, item in enumerate(inputs):
-        source = sys.stdin.buffer if item.name == "-" else item.name
-        with open_capture(source, index) as capture:
+        with _opened(item, index, spool) as capture:
             info, assembler = _read_one(capture, item, reading, plugins)
             reading.captures.append(info)
             reading.traffic.append(traffic(assembler))
@@ -52,21 +56,17 @@ def read(
     return reading
 
 
+def _opened(item: CaptureInput, index: int, spool: Spool | None) -> CaptureFile:
+    if item.name == "-" and spool is not None:
+        return spool.first(index)
+    return open_capture(sys.stdin.buffer if item.name == "-" else item.name, index)
+
+
 def _read_one(
     capture: CaptureFile, item: CaptureInput, reading: Reading, plugins: Sequence[StreamReader]
 ) -> tuple[CaptureInfo, Assembler]:
-    store = SecretStore()
-    logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
-    for secrets in (*logs, *capture.secrets):
-        problems = store.add_key_log(secrets.text, secrets.origin)
-        if secrets.problem:
-            problems.insert(0, secrets.problem)
-        reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
-    origins = tuple(secrets.origin for secrets in logs)
-    del logs  # the store has what is in them
-    for path in item.rsa_keys:
-        key = read_key_log(path)
-        store.add_rsa_key(bytes(key.text), key.origin, item.rsa_passwords)
+    store, origins, warnings = secret_store(capture, item)
+    reading.warnings += warnings
     known = len(capture.secrets)
 
     def emit(output: Message | Anomaly) -> None:
