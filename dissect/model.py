@@ -96,6 +96,8 @@ class Span(NamedTuple):
     `after_ns` is not 0 where acknowledgments prove that the bytes followed others that were
     captured later: the time of those. It puts things in order and is never shown. `cut`
     is set for a gap of bytes that were in the frame and that the capture left out (snaplen).
+    `offset` is set where bytes are handed on: that of the first in its direction of the stream.
+    Messages keep it as `Ranges`.
     """
 
     first_frame: int
@@ -104,6 +106,11 @@ class Span(NamedTuple):
     last_ns: int
     after_ns: int = 0
     cut: bool = False
+    offset: int = 0
+
+    def moved(self, offset: int) -> Span:
+        """The same frames, for bytes at another offset."""
+        return tuple.__new__(Span, (*self[:6], offset))
 
     def to(self, last: Span) -> Span:
         """From the start of this span to the end of `last`."""
@@ -151,14 +158,50 @@ class Connection:
         return self.client if direction else self.server
 
 
+Range = tuple[Direction, int, int]
+"""Bytes of a stream: direction, offset of the first, how many."""
+
+
+class Ranges(NamedTuple):
+    """Which bytes of a stream a message was read from, in the order of the stream.
+
+    `stream` is () for what the transport carries, whose offsets count the bytes that a side
+    sent; each TLS decrypted, and each tunnel through an HTTP/2 stream, adds a number to it.
+    `whole` are all bytes of the message, those between that were lost included. The others are
+    what its parser understood: `head` the start line and header fields, `body` the content as it
+    was sent, without transfer coding, `understood` what only says how the message was sent and
+    in which no secret can be. `target` is the value of the start line: target, URI or reason.
+    `fields` has offset and length of the value of each header field (of other messages: of each
+    value that the parser names), one after the other, in the direction of the message.
+
+    Not `verbatim`: the message is not in these bytes as it reads, they are compressed or masked
+    (HPACK, permessage-deflate); then only `whole` and maybe `body` are told.
+    """
+
+    whole: tuple[Range, ...]
+    head: tuple[Range, ...] = ()
+    target: Range | None = None
+    fields: tuple[int, ...] = ()
+    body: tuple[Range, ...] = ()
+    understood: tuple[Range, ...] = ()
+    verbatim: bool = True
+    stream: tuple[int, ...] = ()
+
+    def field(self, number: int) -> tuple[int, int]:
+        """Offset and length of the value of a field, counted from 0. Raises IndexError."""
+        return self.fields[2 * number], self.fields[2 * number + 1]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a message was: connection, direction, frames, and whether TLS hid it."""
+    """Where a message was: connection, direction, frames, and whether TLS hid it. `ranges` are
+    its bytes, None where they are not told (logs, tshark, rows that no bytes make)."""
 
     connection: Connection
     direction: Direction
     span: Span
     encrypted: bool = False
+    ranges: Ranges | None = field(default=None, compare=False, repr=False)
 
     @property
     def sender(self) -> Endpoint:
@@ -191,6 +234,19 @@ def wire_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
+MAX_NAMES = 1024
+"""Names of header fields that are kept once for all messages: there are few, in many."""
+
+_NAMES: dict[bytes, Opaque] = {}
+
+
+def _named(name: bytes) -> Opaque:
+    made = Opaque(name)
+    if len(_NAMES) < MAX_NAMES and len(name) <= 40:
+        _NAMES[bytes(name)] = made
+    return made
+
+
 class Headers(tuple[tuple[Opaque, Opaque], ...]):
     """Header fields in wire order, repeats kept; names as sent. Shows names only."""
 
@@ -203,7 +259,8 @@ class Headers(tuple[tuple[Opaque, Opaque], ...]):
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[bytes, bytes]]) -> Headers:
-        return cls((Opaque(name), Opaque(value)) for name, value in pairs)
+        known = _NAMES.get
+        return cls([(known(name) or _named(name), Opaque(value)) for name, value in pairs])
 
     def get(self, name: str) -> str | None:
         """The first value of `name` (any case) as `wire_text`, or None."""
@@ -578,9 +635,9 @@ Output = Iterable[Message | Anomaly]
 class StreamParser(Protocol):
     """Bytes of one connection in, messages out; no I/O, no clock, only `ProtocolError`.
 
-    Both directions come in order of capture. `data` brings the next bytes of a direction;
-    the view is only valid during the call. `gap` says that `length` bytes will never come
-    (0: unknown). `end` closes a direction; after both the parser has given all it knows.
+    Both directions come in order of capture. `data` brings the next bytes of a direction, from
+    `span.offset` on; the view is only valid during the call. `gap` says that `length` bytes will
+    never come (0: unknown). `end` closes a direction; after both the parser has given all it knows.
     """
 
     def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output: ...

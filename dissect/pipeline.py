@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from dissect.capture.spool import Spool
 from dissect.engines import Reading
 from dissect.flow.definition import Definition
 from dissect.model import Event, Message, SequenceChart, TlsConnection
@@ -45,6 +46,7 @@ class Session:
         self.options = options
         self.policy = Policy(options.reveal, options.opened)
         self.book = self.policy.book
+        self.spool = Spool() if options.again and "-" in options.captures else None
         self._keep, self._rules = keep, rules
         self.noted: list[str] = []  # bounds that tables reach while their rows are made
 
@@ -79,7 +81,7 @@ class Session:
 
         options, policy, known = self.options, self.policy, self.registry
         wanted = self.definitions if self._rules or options.decode_as else []
-        read, notes = packets(options, policy, known, wanted, self._keep, self._rules)
+        read, notes = packets(options, policy, known, wanted, self._keep, self._rules, self.spool)
         starts = [info.start_ns for info in read.reading.captures if info.start_ns is not None]
         logged = logs(options, known, min(starts, default=None))
         found: list[Event] = []

@@ -41,7 +41,7 @@ def export(
     """
     from dissect.export.write import export as write
 
-    run = session(captures, outputs=(output,), **options)
+    run = session(captures, outputs=(output,), again=True, **options)
     charts = run.charts
     warn(run)
     if not charts:

@@ -145,8 +145,10 @@ def session(
     opened: Sequence[str] = (),
     outputs: Sequence[str] = (),
     also: Sequence[str] = (),
+    again: bool = False,
 ) -> Session:
-    """A session for these options, which will write to `outputs` and reads `also` besides.
+    """A session for these options, which will write to `outputs` and reads `also` besides;
+    `again`: it may have to read the captures again.
 
     Raises UsageError for options that can't be read, and where an output is an input.
     """
@@ -172,6 +174,7 @@ def session(
         auto_keys=not no_auto_keys,
         reveal=reveal,
         opened=tuple(opened),
+        again=again,
         roles=dict(_role(item) for item in roles),
         clocks=dict(_clock(item, captures) for item in clocks),
     )

@@ -91,7 +91,7 @@ def _print_body(
     from dissect.stages.keep import in_frame
 
     wanted = selector(asked)
-    run = session(captures, **options).keeping(in_frame(wanted.frame))
+    run = session(captures, again=True, **options).keeping(in_frame(wanted.frame))
     warn(run)
     print_body(run, kind, wanted, format_)
 

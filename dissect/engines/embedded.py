@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dissect.capture import CaptureFile, Packet, link_name, open_capture, read_key_log
+from dissect.capture import CaptureFile, Packet, link_name, open_capture
+from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput, Intake, Reading, Take, whole
 from dissect.engines.duplicates import Print, prints
+from dissect.engines.keys import secret_store
 from dissect.engines.traffic import traffic
 from dissect.model import (
     Anomaly,
@@ -32,10 +34,11 @@ def read(
     reader: str = "walk",
     plugins: Sequence[StreamReader] = (),
     take: Take = whole,
+    spool: Spool | None = None,
 ) -> Reading:
     """The messages of all captures on one time line, each told once; `plugins` are parsers
     that plugins add. `take` gets each message as it is complete, those of one capture after
-    those of the one before.
+    those of the one before. With a `spool` standard input can be read again.
 
     Raises CaptureError for a file that is no capture, UsageError for a missing one.
     """
@@ -44,8 +47,7 @@ def read(
     known: list[Print] = []
     intake = Intake(take, len(inputs) > 1)
     for index, item in enumerate(inputs):
-        source = sys.stdin.buffer if item.name == "-" else item.name
-        with open_capture(source, index) as capture:
+        with _opened(item, index, spool) as capture:
             info, assembler = _read_one(capture, item, reading, plugins, intake)
             reading.captures.append(info)
             reading.traffic.append(traffic(assembler))
@@ -57,6 +59,12 @@ def read(
     return reading
 
 
+def _opened(item: CaptureInput, index: int, spool: Spool | None) -> CaptureFile:
+    if item.name == "-" and spool is not None:
+        return spool.first(index)
+    return open_capture(sys.stdin.buffer if item.name == "-" else item.name, index)
+
+
 def _read_one(
     capture: CaptureFile,
     item: CaptureInput,
@@ -64,18 +72,8 @@ def _read_one(
     plugins: Sequence[StreamReader],
     intake: Intake,
 ) -> tuple[CaptureInfo, Assembler]:
-    store = SecretStore()
-    logs = [read_key_log(path) for path in (*item.key_logs, *item.found_key_logs)]
-    for secrets in (*logs, *capture.secrets):
-        problems = store.add_key_log(secrets.text, secrets.origin)
-        if secrets.problem:
-            problems.insert(0, secrets.problem)
-        reading.warnings += [f"{secrets.origin}: {problem}" for problem in problems]
-    origins = tuple(secrets.origin for secrets in logs)
-    del logs  # the store has what is in them
-    for path in item.rsa_keys:
-        key = read_key_log(path)
-        store.add_rsa_key(bytes(key.text), key.origin, item.rsa_passwords)
+    store, origins, warnings = secret_store(capture, item)
+    reading.warnings += warnings
     known = len(capture.secrets)
     piped = item.name == "-"  # elsewhere all secrets are known before the first packet
     waiting: list[TlsConnection] = []  # their secrets may still come
@@ -83,7 +81,7 @@ def _read_one(
     def emit(output: Message | Anomaly) -> None:
         if isinstance(output, Anomaly):
             reading.anomalies.append(output)
-        elif piped and isinstance(output, TlsConnection) and output.reason == _NO_SECRET:
+        elif piped and isinstance(output, TlsConnection) and output.reason == _WITHOUT_KEY:
             waiting.append(output)
         else:
             intake.add(output)
@@ -140,7 +138,7 @@ def _learn(known: int, capture: CaptureFile, store: SecretStore, reading: Readin
     return len(capture.secrets)
 
 
-_NO_SECRET: TlsReason = "no_secret_for_random"
+_WITHOUT_KEY: TlsReason = "no_secret_for_random"
 
 
 def _told_late(rows: Sequence[TlsConnection], streams: frozenset[int]) -> Iterator[TlsConnection]:

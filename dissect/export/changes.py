@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dissect.capture import Packet
+from dissect.engines.again import Stream
 from dissect.export.headers import Heads, rewritten
-from dissect.export.locate import Stream
 from dissect.export.segments import Segment
 
 

@@ -10,7 +10,6 @@ import html
 import json
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
@@ -31,12 +30,6 @@ from dissect.redaction.fields import MAX_VALUE
 from dissect.redaction.masking import SHORTEST, Masks
 from dissect.redaction.policy import Policy
 
-SEARCH_LIMIT = 2 << 30
-"""Bytes of one stream that are passed over for secrets which no index has, all together."""
-
-_LINE = re.compile(rb"^[^\r\n\0]+", re.M)
-_FIELD = re.compile(rb"([^\s:]+)[ \t]*:[ \t]*")
-
 
 class NotMaskable(Exception):
     """A secret has no place of its own in the bytes; says why."""
@@ -54,20 +47,41 @@ def secrets_of(policy: Policy, message: Message) -> Iterator[Secret]:
         yield from policy.secrets_of_body(body, kind, posted)
 
 
-def in_head(policy: Policy, message: Message, text: bytes, search: Search) -> list[Span]:
-    """Where the secrets of a message's start line and fields are in `text`, which has these
-    alone. Raises NotMaskable."""
-    fields = Counter(
-        (bytes(name), bytes(value), content)
-        for name, value, content in _fields(policy, message)
-        if value.strip() and any(True for _ in _secrets(content))
-    )
-    lines = _lines(text, {(name, value) for name, value, _ in fields})
-    found: list[Span] = []
-    for (name, value, content), times in fields.items():
-        places = lines.get((name, value), [])
-        found += _of_field(search, text, name, value, content, places, times)
-    return found
+def in_fields(policy: Policy, message: Message, text: bytes | bytearray) -> Iterator[Span]:
+    """Where the secrets of a message's start line and fields are in `text`, the bytes of its
+    direction; the whole value where its grammar allowed more than one spelling."""
+    for (_, value, content), (start, size) in zip(
+        _fields(policy, message), _places(message), strict=False
+    ):
+        if size and any(True for _ in _secrets(content)):
+            raw = bytes(text[start : start + size])
+            inside = _inside(value, content) if raw == value else None
+            if inside is None:
+                yield start, start + size
+            else:
+                yield from ((start + first, start + last) for first, last in inside)
+
+
+def _places(message: Message) -> Iterator[Span]:
+    """Offset and size of what `_fields` tells, in its order."""
+    ranges = message.place.ranges
+    if ranges is None:
+        return
+    if ranges.target is not None:
+        yield ranges.target[1:]
+    for number in range(len(ranges.fields) // 2):
+        yield ranges.field(number)
+
+
+def published(policy: Policy, texts: bytes) -> bool:
+    """Whether all strings of a TXT record (RFC 1035 §3.3.14) may be shown."""
+    at = 0
+    while at < len(texts):
+        text = texts[at + 1 : at + 1 + texts[at]].decode("latin-1")
+        if not isinstance(policy.answer("TXT", f'"{text}"'), str):
+            return False
+        at += 1 + texts[at]
+    return True
 
 
 def in_body(policy: Policy, message: Message, content: bytes, masks: Masks) -> list[Span]:
@@ -107,41 +121,6 @@ def _clean(content: bytes, body: Body) -> bool:
     except zlib.error:
         return False  # another coding
     return data == body.data and member.eof and not member.unused_data
-
-
-class Search:
-    """Passes over the texts of one stream, as often as is sane."""
-
-    def __init__(self) -> None:
-        self._left = SEARCH_LIMIT
-
-    def pattern(self, pattern: bytes, text: bytes) -> Iterator[Span]:
-        """Everywhere that the only group of a pattern stands."""
-        self._left -= len(text)
-        if self._left < 0:
-            raise NotMaskable("it has too many secrets to look for")
-        return (match.span(1) for match in re.finditer(pattern, text))
-
-
-def _lines(text: bytes, wanted: set[tuple[bytes, bytes]]) -> dict[tuple[bytes, bytes], list[Span]]:
-    """Where the wanted fields and targets (of no name) stand, in lines of the usual form."""
-    found: dict[tuple[bytes, bytes], list[Span]] = {}
-    if not wanted:
-        return found
-    for match in _LINE.finditer(text):
-        line, start = match[0].rstrip(b" \t"), match.start()
-        if b" HTTP/" in line[-12:] or line.endswith(b" SIP/2.0"):
-            first = line.find(b" ") + 1
-            name, value = b"", line[first : line.rfind(b" ")]
-        elif field := _FIELD.match(line):
-            first = field.end()
-            name, value = field[1], line[first:]
-        else:
-            continue
-        if (name, value) in wanted:
-            place = start + first, start + first + len(value)
-            found.setdefault((name, value), []).append(place)
-    return found
 
 
 def known(secrets: Iterable[Secret]) -> Masks:
@@ -201,28 +180,6 @@ def _fields(policy: Policy, message: Message) -> Iterator[tuple[bytes, bytes, Te
             product = policy.class_identifier(word)
             if word and isinstance(product, Text):
                 yield b"", word.encode(), product
-
-
-def _of_field(
-    search: Search, text: bytes, name: bytes, value: bytes, content: Text, places: list[Span],
-    times: int,
-) -> Iterator[Span]:  # fmt: skip
-    """The secrets of one field that was read so many times, everywhere that it stands; the
-    whole value where its grammar allowed more than one spelling."""
-    folded: list[Span] = []
-    if len(places) < times:
-        lead = re.escape(name) + rb"[ \t]*:[ \t]*" if name else b""
-        places = list(search.pattern(lead + b"(" + re.escape(value) + b")", text))
-    if len(places) < times and name:
-        # A folded field (RFC 9112 §5.2): line ends stand where the value has spaces.
-        loose = rb"\s+".join(map(re.escape, value.split()))
-        folded = list(search.pattern(re.escape(name) + rb"\s*:\s*(" + loose + b")", text))
-    if not places and not folded:
-        raise NotMaskable("its secrets are compressed or encoded")
-    inside = _inside(value, content)
-    for start, end in places:
-        yield from ((start + a, start + b) for a, b in inside) if inside else ((start, end),)
-    yield from folded
 
 
 def _inside(value: bytes, content: Text) -> list[Span] | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dissect.capture import Packet
-from dissect.model import Anomaly, Connection, Direction, Message, Output, Span, StreamParser
+from dissect.engines.again import Stream
+from dissect.model import Anomaly, Connection, Message, StreamParser
+from dissect.protocols.sniff import Ignore
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
 from dissect.transport.fragments import Fragments
@@ -16,34 +18,16 @@ from dissect.transport.fragments import Key as FragmentKey
 from dissect.transport.ip import IpPacket
 from dissect.transport.streams import Streams
 
-Stream = tuple[str, int]
-"""("tcp" or "udp", number)"""
-Side = tuple[Stream, bytes]
-"""A stream, and the addresses and ports in the order of one direction."""
-
-
-class _Deaf:
-    """A parser for streams whose bytes nobody asks for."""
-
-    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
-        return ()
-
-    def gap(self, direction: Direction, length: int, span: Span) -> Output:
-        return ()
-
-    def end(self, direction: Direction, span: Span) -> Output:
-        return ()
-
 
 def _deaf(connection: Connection) -> StreamParser:
-    return _Deaf()
+    return Ignore()
 
 
 def _ignore(output: Message | Anomaly) -> None:
     """Nobody asks for messages here."""
 
 
-class _Noted(Fragments):
+class Noted(Fragments):
     """Fragments that remember the frames each datagram came in."""
 
     def __init__(self) -> None:
@@ -74,7 +58,7 @@ class Locator(Decapsulator):
         super().__init__()
         self.frames: set[int] = set()
         self._wanted = wanted
-        self._noted = self._fragments = _Noted()
+        self._noted = self._fragments = Noted()
         self._streams = Streams(capture, _deaf, _deaf, _ignore)
 
     def feed(self, packets: Iterable[Packet]) -> None:
@@ -98,20 +82,7 @@ class Locator(Decapsulator):
         ack = int.from_bytes(buf[start + 8 : start + 12])
         bits = int.from_bytes(buf[start + 12 : start + 14])
         half = self._streams.half(key, (frame, ns), seq, ack, bits)
-        self._segment(frame, packet, buf, captured, (("tcp", half.flow.stream), key), seq, bits)
-
-    def _segment(
-        self,
-        frame: int,
-        packet: IpPacket,
-        buf: bytes,
-        captured: int,
-        side: Side,
-        seq: int,
-        bits: int,
-    ) -> None:
-        """A TCP segment of a side; `bits` are those of data offset and flags."""
-        self._take(frame, side[0])
+        self._take(frame, ("tcp", half.flow.stream))
 
     def _udp(
         self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
-from dissect.export.locate import Stream
+from dissect.engines.again import Stream
 from dissect.model import (
     Endpoint,
     HttpRequest,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from dissect.capture import Packet, open_capture, read_key_log
+from dissect.capture import CaptureFile, Packet, open_capture, read_key_log
 from dissect.engines import CaptureInput
 from dissect.model import Anomaly, Connection, Message, StreamParser
 from dissect.protocols.base import Layer
@@ -58,14 +58,20 @@ class _Recorder(SecretStore):
         return found
 
 
-def key_log(item: CaptureInput, index: int, packets: Iterable[Packet]) -> bytes:
+def key_log(
+    item: CaptureInput,
+    index: int,
+    packets: Iterable[Packet],
+    open_: Callable[[], CaptureFile] | None = None,
+) -> bytes:
     """A key log, in NSS format, with the secrets of the sessions in `packets` of a capture.
+    `open_` opens it where it is not a file of that name.
 
     Empty where the key logs have none. Of a session that a server's RSA key opened it is the
     master secret that goes along: the key would open every session of that server.
     """
     logs = [read_key_log(path).text for path in (*item.key_logs, *item.found_key_logs)]
-    with open_capture(item.name, index) as capture:
+    with open_() if open_ is not None else open_capture(item.name, index) as capture:
         logs += [found.text for found in capture.secrets]
     store = _Recorder()
     for text in logs:

@@ -1,36 +1,39 @@
 """Where the bytes of each stream stand in the frames.
 
-Nothing is reassembled: TCP payload is placed by its sequence numbers (RFC 9293 §3.4), a
-datagram behind the one before it.
+The packets are reassembled as in reading, so that a byte's place is its offset in the stream,
+as messages tell it (`model.Ranges`). Besides, the headers of each frame are walked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dissect.capture import Packet
+from dissect.engines.again import Openers, Stream
 from dissect.export.frames import account
 from dissect.export.headers import Heads, options
-from dissect.export.locate import Locator, Side, Stream
+from dissect.export.locate import Noted
+from dissect.export.units import BLANKS
+from dissect.model import Anomaly, Direction, Message
+from dissect.transport import Assembler
 from dissect.transport.half import ahead
 from dissect.transport.headers import IPV4
 from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6
-from dissect.transport.tcp import SYN
+from dissect.transport.tcp import SYN, FlowHalf
 
 MAX_TEXT = 32 << 20  # bytes of one direction that are kept and looked at
 MAX_WAITING = 2048  # fragments whose datagram is not whole yet
 
+_Key = FlowHalf | tuple[Stream, Direction]
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Payload in a frame. Offsets count from the first byte of the frame.
-
-    `position` is that of the first byte of payload in its direction.
-    """
+    """Payload in a frame, from `start` to `end`, which count from the first byte of the frame.
+    `position` is the offset of its first byte in the stream."""
 
     frame: int
-    side: Side
     position: int
     start: int
     end: int
@@ -48,81 +51,99 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Text:
-    """The bytes of one direction by position from `base` on, up to `MAX_TEXT`; `long`: there
-    are more. Of bytes that came twice and differ the first are kept, as in reading; the
-    segments with the others are `stale`, and `conflicts` says where that is in `data`.
-    `torn` are the positions of bytes that came in IP fragments. `far`: sequence numbers are too
-    far apart for one text."""
+class Payload:
+    """The frames' parts of one direction. `text` are the bytes that were read, up to MAX_TEXT.
 
-    segments: list[Segment] = field(default_factory=list)
-    data: bytearray = field(default_factory=bytearray)
-    base: int = 0
-    far: bool = False
+    `strange` are parts of segments that nobody got, from where to where in the segment: they
+    came too late, or (True) others had come for them, which differ: `conflicts` says where in
+    the stream. `torn` are the places of bytes that came in IP fragments. `end` is the offset
+    behind all that was read."""
+
+    text: bytearray = field(default_factory=bytearray)
     long: bool = False
-    stale: set[int] = field(default_factory=set)
+    end: int = 0
+    segments: list[Segment] = field(default_factory=list)
+    strange: list[tuple[Segment, int, int, bool]] = field(default_factory=list)
     conflicts: list[tuple[int, int]] = field(default_factory=list)
     torn: list[tuple[int, int]] = field(default_factory=list)
+    _open: list[tuple[Segment, bytes]] = field(default_factory=list)
+
+    def put(self, segment: Segment, data: bytes) -> None:
+        """A segment, when what it brought may have been read; if not, `settle` looks again."""
+        self.segments.append(segment)
+        if self.text[segment.position : segment.position + len(data)] != data:
+            self._open.append((segment, data))
+
+    def settle(self, holes: Sequence[tuple[int, int]]) -> None:
+        """All that is read was read: what is still open nobody got."""
+        for segment, data in self._open:
+            at = segment.position
+            stop = at + len(data)
+            if self.long and stop > len(self.text):
+                continue  # beyond the bound: it is cut
+            end = max(at, min(stop, len(self.text))) if at >= 0 else at
+            lost = [(max(a, at), min(b, end)) for a, b in holes if a < end and at < b]
+            unread = [*lost, *([(end, stop)] if end < stop else [])]
+            edges = [at, *(edge for pair in unread for edge in pair), stop]
+            here = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+            if any(self.text[a:b] != data[a - at : b - at] for a, b in here):
+                self.strange.append((segment, 0, len(data), True))
+                if len(data) > 1:  # one byte is that of a keep-alive (RFC 9293 §3.8.4)
+                    self.conflicts.append((at, stop))
+            else:
+                parts = [(a - at, b - at) for a, b in unread]
+                self.strange += (
+                    (segment, a, b, False) for a, b in parts if data[a:b].strip(BLANKS)
+                )
+        self._open.clear()
 
 
-class Segments(Locator):
-    """Walks packets, and notes where payload stands: `texts` by direction, `pieces`, and of
-    each frame the headers that were walked: `heads`."""
+class Segments(Assembler):
+    """Reads packets with the parsers of `openers`, and notes where payload stands: `payloads`
+    by stream and direction, `pieces`, and of each frame the headers that were walked: `heads`."""
 
-    def __init__(self, capture: int) -> None:
-        super().__init__(capture, frozenset())
-        self.texts: dict[Side, Text] = {}
+    def __init__(
+        self, capture: int, openers: Openers, emit: Callable[[Message | Anomaly], None]
+    ) -> None:
+        super().__init__(capture, openers.tcp, openers.udp, emit)
+        self.payloads: dict[tuple[Stream, Direction], Payload] = {}
         self.pieces: list[Piece] = []
         self.heads: dict[int, Heads] = {}
-        self._first: dict[Side, int] = {}
-        self._filled: dict[Side, list[tuple[int, bytes, int]]] = {}
+        self._openers = openers
+        self._noted = self._fragments = Noted()
+        self._noted_payloads: dict[_Key, Payload] = {}
+        self._datagrams: dict[Stream, dict[bytes, int]] = {}
         self._walked = False  # an IP header was met in the frame at hand
-        self._at = (b"", 0, 0)  # the buffer of the frame at hand, its start and end
+        self._at = (b"", 0)  # the buffer of the frame at hand, its start
         self._waiting: list[tuple[int, int]] = []  # fragments: frame, start of their payload
 
     def feed(self, packets: Iterable[Packet]) -> None:
+        """Take all packets in; there are no more."""
         for frame, ns, link, buf, start, caplen, length in packets:
             self._noted.frame = frame
             self._noted.joined = ()
-            self._at = buf, start, start + caplen
+            self._at = buf, start
             self.heads[frame] = Heads(link)
             self._walked = False
             self._packet(frame, ns, link, buf, start, caplen, length)
             if not self._walked:
                 account(self.heads[frame], bytes(buf[start : start + caplen]))
-        for side, pieces in self._filled.items():
-            self._fill(self.texts[side], pieces)
-        self._filled.clear()
-
-    def _fill(self, text: Text, pieces: list[tuple[int, bytes, int]]) -> None:
-        text.base = min(position for position, _, _ in pieces)
-        size = max(position + len(data) for position, data, _ in pieces) - text.base
-        if size > 2 * MAX_TEXT:
-            text.far = True
-            return
-        text.data = bytearray(size)
-        filled = bytearray(size)
-        for position, data, frame in pieces:
-            place = slice(position - text.base, position - text.base + len(data))
-            if any(filled[place]):
-                known = bytes(text.data[place])
-                there = bytes(filled[place])
-                pairs = list(zip(known, there, data, strict=True))
-                if any(have and old != new for old, have, new in pairs):
-                    text.stale.add(frame)
-                    if len(data) > 1:  # one byte is that of a keep-alive (RFC 9293 §3.8.4)
-                        text.conflicts.append((place.start, place.stop))
-                data = bytes(old if have else new for old, have, new in pairs)
-            text.data[place] = data
-            filled[place] = b"\1" * len(data)
+        self.finish()
+        for key, payload in self._noted_payloads.items():
+            side = (("tcp", key.flow.stream), key.direction) if isinstance(key, FlowHalf) else key
+            self.payloads[side] = payload
+            kept = self._openers.texts.get((side[0], (), side[1]))
+            if kept is not None:
+                payload.text, payload.long, payload.end = kept.data, kept.long, kept.end
+            payload.settle(kept.holes if kept is not None else ())
 
     def _note(
-        self, side: Side, position: int, packet: IpPacket, buf: bytes, start: int, end: int,
-        stop: int,
+        self, key: _Key, stream: Stream, position: int, packet: IpPacket, buf: bytes, start: int,
+        end: int, stop: int,
     ) -> None:  # fmt: skip
         """Payload `buf[start:end]`, which on the wire went up to `stop`."""
         frame = self._noted.frame
-        whole_buffer, first, _ = self._at
+        whole_buffer, first = self._at
         joined = buf is not whole_buffer  # put together from fragments
         if not joined:
             heads = self.heads[frame]
@@ -131,28 +152,28 @@ class Segments(Locator):
             heads.whole = end == stop
         if start >= end:
             return
-        text = self.texts.setdefault(side, Text())
-        pieces = self._filled.setdefault(side, [])
-        if pieces and position - pieces[0][0] > MAX_TEXT:
-            text.long = True
-        else:
-            pieces.append((position, bytes(buf[start:end]), frame))
+        payload = self._noted_payloads.setdefault(key, Payload())
         if joined:
-            text.torn.append((position, position + end - start))
+            payload.torn.append((position, position + end - start))
             self.pieces += [
-                Piece(part, side[0], place, "it came in IP fragments")
+                Piece(part, stream, place, "it came in IP fragments")
                 for part, place in self._waiting
                 if part in self._noted.joined
             ]
             return
-        text.segments.append(Segment(frame, side, position, start - first, end - first))
+        direction = key.direction if isinstance(key, FlowHalf) else key[1]
+        kept = self._openers.texts.get((stream, (), direction))
+        if kept is not None:
+            payload.text = kept.data
+        segment = Segment(frame, position, start - first, end - first)
+        payload.put(segment, bytes(buf[start:end]))
 
     def _ip(
         self, frame: int, ns: int, found: tuple[int, int], buf: bytes, captured: int, wire: int,
         depth: int,
     ) -> None:  # fmt: skip
         packet = (ipv4 if found[0] == IPV4 else ipv6)(buf, found[1], captured, wire)
-        whole_buffer, first, _ = self._at
+        whole_buffer, first = self._at
         if buf is whole_buffer:
             self._walked = True
             heads = self.heads[frame]
@@ -167,28 +188,26 @@ class Segments(Locator):
                     del self._waiting[:-MAX_WAITING]
         super()._ip(frame, ns, found, buf, captured, wire, depth)
 
-    def _segment(
-        self,
-        frame: int,
-        packet: IpPacket,
-        buf: bytes,
-        captured: int,
-        side: Side,
-        seq: int,
-        bits: int,
-    ) -> None:
-        seq += 1 if bits & SYN else 0
-        position = ahead(seq, self._first.setdefault(side, seq))
+    def _tcp(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
+        super()._tcp(frame, ns, packet, buf, captured)
+        if packet.start + 16 > captured:
+            return
+        half = self._streams.halves.get(packet.addresses + buf[packet.start : packet.start + 4])
         size = (buf[packet.start + 12] >> 4) * 4
         start = packet.start + size
-        if size < 20 or start > packet.end:
+        if half is None or size < 20 or start > packet.end:
             return  # a header of an impossible length: the frame ends before it
         if buf is self._at[0]:
             first = self._at[1]
             heads = self.heads[frame]
             heads.cut = None
             heads.zeros += options(buf, packet.start + 20, min(start, captured), first, TCP)
-        self._note(side, position, packet, buf, start, captured, packet.end)
+        seq = int.from_bytes(buf[packet.start + 4 : packet.start + 8])
+        seq += 1 if buf[packet.start + 13] & SYN else 0
+        # Both count on together, so how far they are apart tells the place of any number.
+        position = half.offset + ahead(seq, half.next) if half.started else -1
+        stream = "tcp", half.flow.stream
+        self._note(half, stream, position, packet, buf, start, captured, packet.end)
 
     def _udp(
         self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int
@@ -196,8 +215,7 @@ class Segments(Locator):
         start = packet.start
         if start + 8 > captured:
             return
-        key = packet.addresses + buf[start : start + 4]
-        pair, _ = self._streams.pair(key)
+        pair, direction = self._streams.pair(packet.addresses + buf[start : start + 4])
         if pair.tunnel:
             if buf is self._at[0]:
                 self.heads[frame].outer.append(start - self._at[1])
@@ -205,14 +223,20 @@ class Segments(Locator):
             return
         if buf is self._at[0]:
             self.heads[frame].cut = None
-        side: Side = (("udp", pair.connection.stream), key)
-        position = self._first.get(side, 0)
         size = int.from_bytes(buf[start + 4 : start + 6])
         # As in reading: length 0 is a jumbogram's.
         stop = min(packet.end, start + size) if size >= 8 else packet.end
         end = min(captured, stop)
-        self._first[side] = position + max(0, end - start - 8) + 1  # a byte between two datagrams
-        self._note(side, position, packet, buf, start + 8, end, stop)
+        position = pair.sent[direction]
+        super()._udp(frame, ns, packet, buf, captured, depth)
+        stream = "udp", pair.connection.stream
+        data = bytes(buf[start + 8 : end])
+        known = self._datagrams.setdefault(stream, {})
+        if pair.sent[direction] > position:
+            known[data] = position
+        else:  # a copy made by the capture, or nobody reads this pair
+            position = known.get(data, -1)
+        self._note((stream, direction), stream, position, packet, buf, start + 8, end, stop)
 
     def _icmp(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
         """What is behind the header is nobody's but for the head of a packet that is quoted."""
@@ -223,16 +247,15 @@ class Segments(Locator):
         super()._icmp(frame, ns, packet, buf, captured)
 
     def _quoted(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
-        start, addresses = packet.start, packet.addresses
+        start = packet.start
+        super()._quoted(frame, ns, packet, buf, captured)
         if packet.protocol == UDP and start + 8 <= captured:
-            self._streams.pair(addresses + buf[start : start + 4])
             kept, checksum = 8, 6
         elif packet.protocol == TCP and start + 16 <= captured:
-            super()._quoted(frame, ns, packet, buf, captured)
             kept, checksum = 20, 16
         else:
             return
-        whole_buffer, first, _ = self._at
+        whole_buffer, first = self._at
         if buf is whole_buffer:
             heads = self.heads[frame]
             heads.cut = start + kept - first

@@ -1,4 +1,7 @@
-"""What becomes of the bytes of one message: its secrets and what nobody read are overwritten."""
+"""What becomes of the bytes of one message: its secrets and what nobody read are overwritten.
+
+Which bytes were read, and as what, its parser has declared (`model.Ranges`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,15 @@ from typing import NamedTuple
 
 from dissect.export import clear
 from dissect.export.headers import FILLER, Span
-from dissect.export.layouts import Layout, NoLayout, layout
-from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
+from dissect.model import (
+    DnsMessage,
+    HttpRequest,
+    HttpResponse,
+    Message,
+    Range,
+    Ranges,
+    SipMessage,
+)
 from dissect.redaction.masking import Masks
 from dissect.redaction.policy import Policy
 
@@ -39,56 +49,71 @@ class Unit:
     gone: bool = False
 
 
-def unit(policy: Policy, message: Message, data: bytes, masks: Masks, search: clear.Search) -> Unit:
-    """What to overwrite in `data`, which begins and ends with the message."""
-    try:
-        found = layout(message, data)
-        head = _joined(data, found.head)
-        spans = list(_back(clear.in_head(policy, message, head, search), found.head))
-    except (NoLayout, clear.NotMaskable) as why:
-        return blank(data, str(why))
-    spans += masks.found(data.decode("latin-1"))
-    _shorten(found, message)
+def unit(policy: Policy, message: Message, text: bytes | bytearray, masks: Masks) -> Unit:
+    """What to overwrite in `text`, the bytes of the message's direction, for a message."""
+    ranges = message.place.ranges
+    if ranges is None or not ranges.verbatim:
+        return blank(message, _packed(message))
+    if isinstance(message, HttpRequest | HttpResponse | SipMessage) and not ranges.head:
+        return blank(message, "its header section has no end")
+    start, stop = extent(ranges)
+    read = _read(policy, message, ranges, text)
+    spans = list(clear.in_fields(policy, message, text))
+    data = bytes(text[start:stop])
+    spans += ((start + a, start + b) for a, b in masks.found(data.decode("latin-1")))
     result = Unit()
-    content = _joined(data, found.body)
+    body = _spans(ranges.body)
+    content = b"".join(text[a:b] for a, b in body)
     if content:
         try:
-            spans += _back(clear.in_body(policy, message, content, masks), found.body)
+            spans += _back(clear.in_body(policy, message, content, masks), body)
         except clear.NotMaskable as why:
-            result.fills += (Fill(a, b, FILLER, str(why)) for a, b in found.body)
+            result.fills += (Fill(a, b, FILLER, str(why)) for a, b in body)
     secrets = merged(spans)
     result.values = len(secrets)
-    result.fills += (Fill(start, stop, FILLER) for start, stop in secrets)
-    result.fills += _rest(message, found, data)
+    result.fills += (Fill(a, b, FILLER) for a, b in secrets)
+    result.fills += _rest(message, read, data, start)
     return result
 
 
-def blank(data: bytes, reason: str) -> Unit:
+def blank(message: Message, reason: str) -> Unit:
     """Nothing is left."""
-    return Unit([Fill(0, len(data), NOTHING, reason)], gone=True)
+    ranges = message.place.ranges
+    whole = _spans(ranges.whole) if ranges is not None else []
+    return Unit([Fill(a, b, NOTHING, reason) for a, b in whole], gone=True)
 
 
-def _shorten(found: Layout, message: Message) -> None:
-    """End the body where its length says (RFC 3261 §18.3: in a datagram more may follow)."""
-    if not isinstance(message, HttpRequest | HttpResponse | SipMessage):
-        return
-    left = message.body.wire_size
-    kept: list[Span] = []
-    for start, stop in found.body:
-        stop = min(stop, start + left)
-        if start < stop:
-            kept.append((start, stop))
-            left -= stop - start
-    found.body = kept
+def extent(ranges: Ranges) -> Span:
+    """Where a message begins and ends."""
+    return ranges.whole[0][1], ranges.whole[-1][1] + ranges.whole[-1][2]
 
 
-def _rest(message: Message, found: Layout, data: bytes) -> Iterator[Fill]:
-    """What is in no part of the layout: inside a text it becomes text."""
-    parts = merged([*found.head, *found.body, *found.frame])
+def _packed(message: Message) -> str:
+    if isinstance(message, HttpRequest | HttpResponse) and message.version == "2":
+        return "HTTP/2 without TLS: its fields are compressed"
+    if isinstance(message, SipMessage):
+        return "SIP in a WebSocket without TLS: it is masked or compressed"
+    return "its bytes are not as it reads, or in too many pieces"
+
+
+def _read(policy: Policy, message: Message, ranges: Ranges, text: bytes | bytearray) -> list[Span]:
+    """What its parser understood of a message."""
+    found = _spans((*ranges.head, *ranges.body, *ranges.understood))
+    if isinstance(message, DnsMessage):  # TXT records hold anything
+        for number in range(len(ranges.fields) // 2):
+            start, size = ranges.field(number)
+            if clear.published(policy, bytes(text[start : start + size])):
+                found.append((start, start + size))
+    return merged(found)
+
+
+def _rest(message: Message, read: Sequence[Span], data: bytes, at: int) -> Iterator[Fill]:
+    """What nobody read of a message: inside a text it becomes text."""
+    parts = [(start - at, stop - at) for start, stop in read]
     texts = isinstance(message, HttpRequest | HttpResponse | SipMessage)
     for start, stop in gaps(parts, data):
         inside = texts and parts and parts[0][0] < start and stop < parts[-1][1]
-        yield Fill(start, stop, FILLER if inside else NOTHING, UNREAD)
+        yield Fill(start + at, stop + at, FILLER if inside else NOTHING, UNREAD)
 
 
 def gaps(parts: Sequence[Span], data: bytes | bytearray) -> Iterator[Span]:
@@ -113,8 +138,8 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def _joined(data: bytes, parts: Iterable[Span]) -> bytes:
-    return b"".join(data[start:stop] for start, stop in parts)
+def _spans(ranges: Iterable[Range]) -> list[Span]:
+    return [(start, start + size) for _, start, size in ranges]
 
 
 def _back(spans: Iterable[Span], parts: Sequence[Span]) -> Iterator[Span]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import dissect
 from dissect import places
-from dissect.capture import Packet, open_capture
-from dissect.engines import CaptureInput
+from dissect.capture import CaptureFile, Packet
+from dissect.engines.again import Stream, reopened
 from dissect.errors import UsageError
 from dissect.export.changes import Masked, Part
-from dissect.export.locate import Locator, Stream
+from dissect.export.locate import Locator
 from dissect.export.masked import masked
 from dissect.export.pcapng import Writer
 from dissect.export.scrubbed import LINK_TYPE, Pdu, pdus
@@ -24,6 +24,8 @@ from dissect.pipeline import Session, bind_key_logs
 from dissect.render import words
 from dissect.render.escape import visible
 from dissect.saving import writing
+
+Open = Callable[[], CaptureFile]
 
 MAX_COMMENTS = 20  # on one frame
 MAX_SOURCES = 200  # of one folded arrow that get a comment
@@ -52,8 +54,9 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
     With `with_secrets` the file opens decrypted: it has the keys of these sessions, and of
     no others, and payload as it was captured. Without, secrets that were sent without TLS are
     overwritten: see `masked`; with `scrub` decrypted messages follow their packets without
-    secrets: see `scrubbed`. Raises UsageError: nothing to export, standard input, `path`
-    can't be written, both options.
+    secrets: see `scrubbed`. The captures are read again; standard input only if the session
+    kept it (`Options.again`). Raises UsageError: nothing to export, `path` can't be written, both
+    options.
     """
     if with_secrets and scrub:
         raise UsageError("--with-secrets and --scrub exclude each other")
@@ -61,22 +64,21 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
     if not any(streams.values()) and not single:
         raise UsageError("no packets to export: the flow was seen in logs only")
     inputs = bind_key_logs(run.options)
-    if any(item.name == "-" for item in inputs):
-        raise UsageError("export reads the captures again, so it can't take standard input")
     places.check(run.options, [path])
+    opened = [partial(reopened, item, index, run.spool) for index, item in enumerate(inputs)]
     frames = {
-        index: _frames(inputs[index], index, streams.get(index, frozenset()))
+        index: _frames(opened[index], index, streams.get(index, frozenset()))
         | single.get(index, frozenset())
         for index in sorted({*streams, *single})
     }
     logs = b""
     changes: dict[int, Masked] = {}
     for index, wanted in frames.items():
-        chosen = partial(_chosen, inputs[index], index, wanted, shift=False)
+        chosen = partial(_chosen, opened[index], wanted)
         if with_secrets:
-            logs += key_log(inputs[index], index, chosen())
+            logs += key_log(inputs[index], index, chosen(), opened[index])
         else:
-            changes[index] = masked(index, chosen, run.policy)
+            changes[index] = masked(index, chosen, run.policy, run.registry.readers)
     comments = frame_comments(run, frames)
     added = pdus(run, streams) if scrub else []
     result = Exported(
@@ -99,13 +101,17 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
         ],
     )
     # Who can't read the captures must not read them here.
+    chosen_of = {
+        index: partial(_chosen, opened[index], wanted, inputs[index].offset_ns)
+        for index, wanted in frames.items()
+    }
     with writing(path, private=True) as file:
         writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run))
         writer.names(_names(run, streams))
         shown = {index: _shown(run, inputs[index].name) for index in frames}
         if logs:
             writer.secrets(logs)
-        for index, packet in _merged(inputs, frames, added):
+        for index, packet in _merged(chosen_of, added):
             if isinstance(packet, Pdu):
                 writer.packet(
                     f"{shown[index]}, decrypted", LINK_TYPE, packet.time_ns,
@@ -168,19 +174,16 @@ def _sources(charts: Sequence[SequenceChart]) -> Iterator[Source]:
             yield from chart.cause.evidence
 
 
-def _frames(item: CaptureInput, index: int, wanted: frozenset[Stream]) -> frozenset[int]:
-    with open_capture(item.name, index) as capture:
+def _frames(opened: Open, index: int, wanted: frozenset[Stream]) -> frozenset[int]:
+    with opened() as capture:
         locator = Locator(index, wanted)
         locator.feed(capture.packets())
     return frozenset(locator.frames)
 
 
-def _chosen(
-    item: CaptureInput, index: int, wanted: frozenset[int], shift: bool = True
-) -> Iterator[Packet]:
-    """The wanted packets of a capture, its clock's offset added."""
-    offset = item.offset_ns if shift else 0
-    with open_capture(item.name, index) as capture:
+def _chosen(opened: Open, wanted: frozenset[int], offset: int = 0) -> Iterator[Packet]:
+    """The wanted packets of a capture, `offset` (ns) added to their times."""
+    with opened() as capture:
         for packet in capture.packets():
             if packet[0] in wanted:
                 frame, ns, link, buf, start, caplen, length = packet
@@ -197,17 +200,17 @@ def _in_logs(run: Session) -> int:
 
 
 def _merged(
-    inputs: Sequence[CaptureInput], frames: dict[int, frozenset[int]], added: Sequence[Pdu]
+    chosen: Mapping[int, Callable[[], Iterator[Packet]]], added: Sequence[Pdu]
 ) -> Iterator[tuple[int, Packet | Pdu]]:
     """All chosen packets by time; those of one capture stay in the order of its file. What is
     added comes behind the packets of its time."""
 
     def of(index: int) -> Iterator[tuple[int, Packet]]:
-        return ((index, packet) for packet in _chosen(inputs[index], index, frames[index]))
+        return ((index, packet) for packet in chosen[index]())
 
     last = [(pdu.capture, pdu) for pdu in sorted(added, key=lambda pdu: pdu.time_ns)]
     # Packet and Pdu both have their time in second place.
-    return heapq.merge(*(of(index) for index in frames), last, key=lambda item: item[1][1])
+    return heapq.merge(*(of(index) for index in chosen), last, key=lambda item: item[1][1])
 
 
 def _verdicts(run: Session) -> str:

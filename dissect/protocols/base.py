@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal, NamedTuple
 
-from dissect.model import Connection, Direction, Place, Span, StreamParser
+from dissect.model import Connection, Direction, Place, Ranges, Span, StreamParser
 from dissect.protocols.content import Allowance
 from dissect.protocols.heads import Index
 
@@ -23,7 +23,8 @@ class Layer:
     `alpn` is the protocol agreed in TLS; `via` the proxy (`address:port`) of a tunnel.
     `exchanges` numbers the HTTP exchanges of the connection; all its layers share it, so
     that a number is unique on the connection whatever is tunnelled or upgraded. `allowance` is
-    what compressed bodies may unpack to; all connections of a capture share it.
+    what compressed bodies may unpack to; all connections of a capture share it. `stream` tells
+    which bytes the offsets count that parsers of this layer get (`model.Ranges`).
     """
 
     connection: Connection
@@ -35,13 +36,20 @@ class Layer:
     depth: int = 0
     allowance: Allowance = field(default_factory=Allowance, compare=False, repr=False)
     exchanges: Iterator[int] = field(default_factory=lambda: count(1), compare=False, repr=False)
+    stream: tuple[int, ...] = ()
 
     def child(self, **changes: object) -> StreamParser:
         """A parser for what is inside this layer; `changes` are fields of it."""
         return self.open_child(replace(self, depth=self.depth + 1, **changes))  # type: ignore[arg-type]
 
-    def place(self, direction: Direction, span: Span) -> Place:
-        return Place(self.connection, direction, span, self.encrypted)
+    def place(self, direction: Direction, span: Span, ranges: Ranges | None = None) -> Place:
+        """Where a message is. `ranges` are those of its bytes, whose offsets count from
+        `span.offset` of the data that brought them; without them an export leaves it out."""
+        if span.offset:
+            span = span.moved(0)  # a message's span tells its frames alone
+        if ranges is not None and self.stream:
+            ranges = tuple.__new__(Ranges, (*ranges[:7], self.stream))
+        return Place(self.connection, direction, span, self.encrypted, ranges)
 
 
 class Upgrade(NamedTuple):

@@ -12,14 +12,15 @@ class SpanBuffer:
     """A byte queue that remembers which span each byte came with.
 
     Parsers look at `data` (never keep a view of it), ask `span(n)` where its first `n`
-    bytes came from and consume them with `take` or `drop`. Bounds are the parser's.
+    bytes came from and consume them with `take` or `drop`. `at` is the offset of the first
+    byte in the stream. Bounds are the parser's.
     """
 
-    __slots__ = ("_marks", "_start", "data")
+    __slots__ = ("_marks", "at", "data")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self._start = 0
+        self.at = 0  # behind lost bytes the buffer is empty, so all in it follow each other
         self._marks: deque[tuple[int, Span]] = deque()
 
     def __len__(self) -> int:
@@ -27,12 +28,14 @@ class SpanBuffer:
 
     def append(self, view: bytes | memoryview, span: Span) -> None:
         if len(view):
+            if not self.data:
+                self.at = span.offset
             self.data += view
-            self._marks.append((self._start + len(self.data), span))
+            self._marks.append((self.at + len(self.data), span))
 
     def span(self, length: int) -> Span:
         """Where the first `length` bytes came from; 1 <= length <= len(self)."""
-        wanted = self._start + length
+        wanted = self.at + length
         first: Span | None = None
         for stop, span in self._marks:
             if first is None:
@@ -44,9 +47,9 @@ class SpanBuffer:
     def drop(self, length: int) -> None:
         """Consume the first `length` bytes."""
         del self.data[:length]
-        self._start += length
+        self.at += length
         marks = self._marks
-        while marks and marks[0][0] <= self._start:
+        while marks and marks[0][0] <= self.at:
             marks.popleft()
 
     def take(self, length: int) -> bytes:
@@ -62,4 +65,5 @@ class SpanBuffer:
         """Consume everything, a piece for each span, for a parser that takes over."""
         while self._marks:
             stop, span = self._marks[0]
-            yield self.take(stop - self._start), span
+            span = span.moved(self.at)
+            yield self.take(stop - self.at), span

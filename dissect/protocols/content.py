@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from dissect.model import EMPTY_BODY, Body, Opaque
+from dissect.protocols.track import Track
 
 # Bytes of one body that are kept as they came, and that decoding may make of them. A
 # sign-in's bodies are below 100 KB; a download must not fill the memory.
@@ -62,18 +63,24 @@ class Allowance:
 class BodyCollector:
     """One body on its way in: at most MAX_BODY bytes are kept, all are counted.
 
-    After lost bytes nothing more is kept: text must not be joined over a hole.
+    After lost bytes nothing more is kept: text must not be joined over a hole. `track` has the
+    ranges of all that came, None while nothing has.
     """
 
-    __slots__ = ("_holed", "_kept", "lost", "wire_size")
+    __slots__ = ("_holed", "_kept", "lost", "track", "wire_size")
 
     def __init__(self) -> None:
         self._kept = bytearray()
         self._holed = False
         self.wire_size = 0
         self.lost = 0
+        self.track: Track | None = None
 
-    def add(self, view: bytes | bytearray | memoryview) -> None:
+    def add(self, view: bytes | bytearray | memoryview, at: int = 0) -> None:
+        """The next bytes of the body, from offset `at` of the stream on."""
+        if self.track is None:
+            self.track = Track()
+        self.track.add(at, len(view))
         self.wire_size += len(view)
         if not self._holed and (room := MAX_BODY - len(self._kept)) > 0:
             self._kept += view[:room]
@@ -91,6 +98,7 @@ class BodyCollector:
     def clear(self) -> None:
         """Forget all: the bytes were another protocol's."""
         self._kept.clear()
+        self.track = None
         self._holed = False
         self.wire_size = self.lost = 0
 

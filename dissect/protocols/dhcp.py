@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, DhcpMessage, Direction, Message, Opaque, Place, Span
 from dissect.protocols.base import Layer
+from dissect.protocols.dhcp_ranges import (
+    BLANKS,
+    COOKIE,
+    FILE,
+    FIXED,
+    SERVER_NAME,
+    Area,
+    Value,
+    is_text,
+    options,
+    ranges,
+)
 from dissect.protocols.domain_names import read_name
 from dissect.protocols.outbox import Outbox
 
-COOKIE = b"\x63\x82\x53\x63"
 MAX_OPTIONS = 512  # options of one message that are read
-_FIXED = 236  # bytes before the cookie
-_FILE, _SERVER_NAME = slice(108, 236), slice(44, 108)
+_NONE = Value(b"", None)
 
 KINDS = (
     "bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform",
@@ -33,16 +44,21 @@ _VENDOR_SUBOPTIONS = 64  # of more the option is shown as one
 MAX_SIP_SERVERS = 16  # names in one option
 
 
-def parse(data: bytes, place: Place) -> DhcpMessage:
-    """One datagram; ProtocolError when it is no DHCP."""
-    if len(data) < _FIXED + 4 or data[_FIXED : _FIXED + 4] != COOKIE or data[0] not in (1, 2):
+def parse(data: bytes, place: Place, at: int = 0) -> DhcpMessage:
+    """One datagram, from offset `at` on; ProtocolError when it is no DHCP."""
+    if len(data) < FIXED + 4 or data[FIXED : FIXED + 4] != COOKIE or data[0] not in (1, 2):
         raise ProtocolError("dhcp.malformed", "a datagram that is no whole DHCP message")
-    options = _options(data)
+    found, areas, texts = _options(data)
+    options = {code: value.data for code, value in found.items()}
     kind = options.get(KIND, b"\0")
     number = kind[0] if kind else 0
     given = _address(data[16:20]) or _address(options.get(REQUESTED, b"")) or _address(data[12:16])
+    told = list(_provisioning(found))
+    named = [found.get(code, _NONE).trimmed() for code in (HOST_NAME, VENDOR_CLASS)]
+    values = [*(value for _, value, _ in told), *named]
+    where = ranges(data, place.direction, at, areas, texts, values)
     return DhcpMessage(
-        place=place,
+        place=replace(place, ranges=where),
         kind=KINDS[number] if number < len(KINDS) else f"type {number}",
         ident=int.from_bytes(data[4:8], "big"),
         hardware=data[28 : 28 + min(data[2], 16)].hex(":"),
@@ -54,96 +70,87 @@ def parse(data: bytes, place: Place) -> DhcpMessage:
         name_servers=_addresses(options.get(NAME_SERVERS, b"")),
         time_servers=_addresses(options.get(TIME_SERVERS, b"")),
         sip_servers=_sip_servers(options.get(SIP_SERVERS, b"")),
-        provisioning=tuple(_provisioning(options)),
+        provisioning=tuple((place, Opaque(said)) for place, _, said in told),
     )
 
 
-def _options(data: bytes) -> dict[int, bytes]:
-    """Options by code, repeats joined (RFC 3396), those in `file` and `sname` included."""
-    found: dict[int, bytes] = {}
-    _read_options(data[_FIXED + 4 :], found)
-    overload = found.get(OVERLOAD, b"\0")[:1]
-    if overload in (b"\x01", b"\x03"):
-        _read_options(data[_FILE], found)
-    elif file := data[_FILE].split(b"\0", 1)[0]:
-        found.setdefault(BOOT_FILE, file)
-    if overload in (b"\x02", b"\x03"):
-        _read_options(data[_SERVER_NAME], found)
-    elif name := data[_SERVER_NAME].split(b"\0", 1)[0]:
-        found.setdefault(TFTP_NAME, name)
-    return found
-
-
-def _read_options(area: bytes, found: dict[int, bytes]) -> None:
-    for code, value in _fields(area, MAX_OPTIONS):
-        found[code] = found.get(code, b"") + value
-
-
-def _fields(area: bytes, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Code and value of each option up to the end mark, a damaged one, or `limit`."""
-    at = 0
-    while at < len(area) and limit:
-        code = area[at]
-        if code == 255:
-            return
-        at += 1
-        if code == 0:
+def _options(data: bytes) -> tuple[dict[int, Value], list[Area], list[tuple[int, int]]]:
+    """Options by code, repeats joined (RFC 3396), those in `file` and `sname` included; the
+    areas they are in, and where else names are."""
+    areas = [options(data, FIXED + len(COOKIE), len(data), MAX_OPTIONS)]
+    found: dict[int, Value] = {}
+    _join(data, areas[0], found)
+    overload = found.get(OVERLOAD, _NONE).data[:1]
+    texts: list[tuple[int, int]] = []
+    for place, code, both in ((FILE, BOOT_FILE, b"\x01"), (SERVER_NAME, TFTP_NAME, b"\x02")):
+        if overload in (both, b"\x03"):
+            areas.append(options(data, *place, MAX_OPTIONS))
+            _join(data, areas[-1], found)
             continue
-        if at >= len(area) or at + 1 + area[at] > len(area):
-            return
-        yield code, area[at + 1 : at + 1 + area[at]]
-        at += 1 + area[at]
-        limit -= 1
+        text = data[slice(*place)].split(b"\0", 1)[0]
+        texts.append((place[0], place[0] + len(text)))
+        if text:
+            found.setdefault(code, Value(text, place[0]))
+    return found, areas, texts
+
+
+def _join(data: bytes, area: Area, found: dict[int, Value]) -> None:
+    for code, start, stop in area.options:
+        value = data[start:stop]
+        known = found.get(code)
+        found[code] = Value(known.data + value, None) if known else Value(value, start)
 
 
 def _too_many(data: bytes) -> str | None:
     """What of a whole message is not read; None: nothing."""
-    areas = data[_FIXED + 4 :], data[_FILE], data[_SERVER_NAME]
-    if any(sum(1 for _ in _fields(area, MAX_OPTIONS + 1)) > MAX_OPTIONS for area in areas):
+    found, areas, _ = _options(data)
+    if any(area.more for area in areas):
         return f"a DHCP message with more than {MAX_OPTIONS} options: the others are not read"
-    if len(_sip_servers(_options(data).get(SIP_SERVERS, b""), MAX_SIP_SERVERS + 1)) > (
-        MAX_SIP_SERVERS
-    ):
+    servers = found.get(SIP_SERVERS, _NONE).data
+    if len(_sip_servers(servers, MAX_SIP_SERVERS + 1)) > MAX_SIP_SERVERS:
         return f"more than {MAX_SIP_SERVERS} SIP servers in a DHCP option: the others are not read"
     return None
 
 
-def _provisioning(options: dict[int, bytes]) -> Iterator[tuple[str, Opaque]]:
-    """Where the phone is sent to: strings, and option 43 whole or by its suboptions."""
+def _provisioning(options: dict[int, Value]) -> Iterator[tuple[str, Value, bytes]]:
+    """Where the phone is sent to: strings, and option 43 whole or by its suboptions. What it is
+    called, where it stands, what it says."""
     for code in PROVISIONING:
-        if value := _trimmed(options.get(code, b"")):
-            yield str(code), Opaque(value)
-    servers = options.get(TFTP_ADDRESSES, b"")
-    if is_text(servers):
-        yield str(TFTP_ADDRESSES), Opaque(_trimmed(servers))
+        value = options.get(code, _NONE).trimmed()
+        if value.data:
+            yield str(code), value, value.data
+    servers = options.get(TFTP_ADDRESSES, _NONE)
+    if is_text(servers.data):
+        yield str(TFTP_ADDRESSES), servers.trimmed(), servers.trimmed().data
     else:
-        for address in _addresses(servers):
-            yield str(TFTP_ADDRESSES), Opaque(address.encode())
-    vendor = options.get(VENDOR, b"")
-    if not vendor:
+        for number, address in enumerate(_addresses(servers.data)):
+            place = servers.part(4 * number, 4 * number + 4)
+            yield str(TFTP_ADDRESSES), place, address.encode()
+    vendor = options.get(VENDOR, _NONE)
+    if not vendor.data:
         return
     inner = _suboptions(vendor)
     if inner is None:
-        yield str(VENDOR), Opaque(_trimmed(vendor))
+        yield str(VENDOR), vendor.trimmed(), vendor.trimmed().data
         return
     for code, value in inner:
-        yield f"{VENDOR}.{code}", Opaque(_trimmed(value))
+        yield f"{VENDOR}.{code}", value.trimmed(), value.trimmed().data
 
 
-def _suboptions(vendor: bytes) -> list[tuple[int, bytes]] | None:
+def _suboptions(whole: Value) -> list[tuple[int, Value]] | None:
     """Option 43 as code, length, value (RFC 2132 §8.4), as Lync Phone Edition reads it.
 
     None where it is something else: many servers put a bare URL there.
     """
-    at = 0
-    found: list[tuple[int, bytes]] = []
+    at, vendor = 0, whole.data
+    found: list[tuple[int, Value]] = []
     while at < len(vendor) and vendor[at] not in (0, 255):
         if len(found) >= _VENDOR_SUBOPTIONS or at + 2 > len(vendor):
             return None
         stop = at + 2 + vendor[at + 1]
         if stop > len(vendor):
             return None
-        found.append((vendor[at], vendor[at + 2 : stop]))
+        found.append((vendor[at], whole.part(at + 2, stop)))
         at = stop
     return None if vendor[at:].strip(b"\0\xff") else found
 
@@ -167,13 +174,6 @@ def _sip_servers(value: bytes, most: int = MAX_SIP_SERVERS) -> tuple[str, ...]:
     return tuple(names)
 
 
-def is_text(value: bytes) -> bool:
-    """Whether what should be addresses is text, as some servers send it: one address may by
-    chance be of printable bytes, but not of digits alone, and several may not."""
-    printable = all(0x20 <= byte < 0x7F for byte in value)
-    return printable and (len(value) > 4 or value.isdigit())
-
-
 def _addresses(value: bytes) -> tuple[str, ...]:
     whole = len(value) - len(value) % 4
     return tuple(str(ipaddress.IPv4Address(value[at : at + 4])) for at in range(0, whole, 4))
@@ -183,14 +183,10 @@ def _address(value: bytes) -> str | None:
     return str(ipaddress.IPv4Address(value)) if len(value) == 4 and any(value) else None
 
 
-def _trimmed(value: bytes) -> bytes:
-    return value.strip(b"\0 \t\r\n")
-
-
 def _text(value: bytes | None) -> str | None:
     if not value:
         return None
-    text = _trimmed(value).decode("utf-8", "replace")
+    text = value.strip(BLANKS).decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "\ufffd" for c in text) or None
 
 
@@ -206,7 +202,7 @@ class DhcpParser:
     ) -> list[Message | Anomaly]:
         data = bytes(view)
         try:
-            self._out.add(parse(data, self._layer.place(direction, span)))
+            self._out.add(parse(data, self._layer.place(direction, span), span.offset))
             if sentence := _too_many(data):
                 self._out.limit("limit.dhcp_options", sentence, span.last_frame)
         except ProtocolError as error:

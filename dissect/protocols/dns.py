@@ -15,6 +15,7 @@ from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, DnsMessage, Message, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
+from dissect.protocols.dns_ranges import ranges
 from dissect.protocols.domain_names import character, read_name
 from dissect.protocols.outbox import Outbox
 
@@ -237,7 +238,8 @@ class DnsParser:
             if len(buffer) < size:
                 break
             where = buffer.span(size)
-            if not self._message(direction, buffer.take(size)[2:], where):
+            where = where.moved(buffer.at)
+            if not self._message(direction, buffer.take(size)[2:], where, 2):
                 self._ignored[direction] = True
                 buffer.clear()
         return self._out.flush()
@@ -251,8 +253,8 @@ class DnsParser:
     def end(self, direction: Direction, span: Span) -> list[Message | Anomaly]:
         return []
 
-    def _message(self, direction: Direction, data: bytes, span: Span) -> bool:
-        """Give one message; False if it is none."""
+    def _message(self, direction: Direction, data: bytes, span: Span, lead: int = 0) -> bool:
+        """Give one message, behind `lead` bytes of its length; False if it is none."""
         try:
             parsed = parse_message(data)
         except ProtocolError as error:
@@ -265,7 +267,7 @@ class DnsParser:
             self._out.limit("limit.dns_answers", sentence, span.last_frame)
         self._out.add(
             DnsMessage(
-                self._layer.place(direction, span),
+                self._layer.place(direction, span, ranges(data, direction, span.offset, lead)),
                 parsed.ident,
                 parsed.is_response,
                 parsed.rcode,

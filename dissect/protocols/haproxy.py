@@ -15,6 +15,7 @@ from dissect.model import (
     Endpoint,
     Message,
     ProxyHeader,
+    Ranges,
     Span,
     StreamParser,
 )
@@ -72,13 +73,18 @@ class ProxyParser:
         buffer = self._buffers[direction]
         self._begun.add(direction)
         if size:
-            span = buffer.span(size)
-            client, server = named_ends(buffer.take(size))
+            span, at = buffer.span(size), buffer.at
+            header = buffer.take(size)
+            client, server = named_ends(header)
+            # Behind the addresses stand fields (§2.2) that nobody reads here.
+            known = ((direction, at, _addressed(header)),)
+            ranges = Ranges(((direction, at, size),), understood=known)
             who = f"the client is {client}" if client else "the proxy speaks for itself"
             text = f"a PROXY header says that {who}"
             self._out.odd("proxy_protocol.header", text, span.last_frame)
             if client is not None:
-                self._out.add(ProxyHeader(self._layer.place(direction, span), client, server))
+                place = self._layer.place(direction, span, ranges)
+                self._out.add(ProxyHeader(place, client, server))
         for piece, span in buffer.pieces():
             self._give(direction, piece, span)
 
@@ -99,6 +105,14 @@ def header_size(data: bytes) -> int | None:
             return None if len(data) < MAX_LINE else 0
         return end + 1 if _LINE.match(data) else 0
     return 0
+
+
+def _addressed(header: bytes) -> int:
+    """The size of a header without what follows its addresses."""
+    if header.startswith(b"PROXY "):
+        return len(header)
+    size = _ADDRESS_SIZES.get(header[13] >> 4, 0)
+    return min(len(header), _HEADER + (2 * size + 4 if size else 0))
 
 
 def named_ends(header: bytes) -> tuple[Endpoint | None, Endpoint | None]:

@@ -8,14 +8,43 @@ section ends with an empty line.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
+
+from dissect.model import Direction, Range
 
 # The end of a header section, LF-only or CRLF; what precedes it is the section.
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 MAX_HEAD = 256 * 1024
 MAX_FIELDS = 4096
 
+MAX_NAME = 100  # of a field's name that is taken for one
+
 Field = tuple[bytes, bytes]
 Index = dict[bytes, list[bytes]]
+
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class Section(NamedTuple):
+    """A header section: `fields` in wire order, names as sent, and the number of lines that are
+    `odd`: none. `places` has offset and length of each value, one after the other; `unread`
+    where lines begin and end that are no fields, or whose name is no token (RFC 9110 §5.6.2)."""
+
+    fields: list[Field]
+    odd: int
+    places: list[int]
+    unread: list[tuple[int, int]]
+
+
+_SEEN: set[bytes] = set()  # names that are tokens, the first that were met
+_MAX_SEEN = 1024
+
+
+def _is_name(name: bytes) -> bool:
+    good = not name.translate(None, _TOKEN) and len(name) <= MAX_NAME
+    if good and len(_SEEN) < _MAX_SEEN:
+        _SEEN.add(name)
+    return good
 
 
 def split_lines(section: bytes) -> list[bytes]:
@@ -24,29 +53,69 @@ def split_lines(section: bytes) -> list[bytes]:
 
 
 def parse_fields(lines: list[bytes]) -> tuple[list[Field], int]:
-    """Header fields in wire order, names as sent, and the number of lines that are none.
+    """The fields in some lines, and the number of lines that are none."""
+    found = read_section(b"\n".join(lines), 0)
+    return found.fields, found.odd
+
+
+def read_section(section: bytes, at: int) -> Section:
+    """The fields of a header section without its empty line, which begins at offset `at`.
 
     Blanks around the colon are taken (RFC 3261 allows them; in HTTP an observer has to
     report what was sent). Only the first MAX_FIELDS fields are kept, the rest is counted
     as odd.
     """
     fields: list[Field] = []
+    places: list[int] = []
+    unread: list[tuple[int, int]] = []
     odd = 0
-    for line in lines:
+    known = False  # the line that a folded one goes on
+    for line in section.split(b"\n"):
+        start = at
+        at += len(line) + 1
         if line[:1] in (b" ", b"\t"):
+            bare = line.strip()
             if fields:
                 name, value = fields[-1]
-                fields[-1] = (name, (value + b" " + line.strip()).strip())
-            elif line.strip():
+                fields[-1] = (name, (value + b" " + bare).strip())
+                places[-1] = start + len(line.rstrip()) - places[-2]
+            elif bare:
                 odd += 1
+            if bare and not known:
+                unread.append((start, start + len(line.rstrip())))
             continue
         name, colon, value = line.partition(b":")
         name = name.strip()
         if not colon or not name or len(fields) >= MAX_FIELDS:
-            odd += bool(line)
+            known = False
+            if line not in (b"", b"\r"):
+                odd += 1
+                unread.append((start, start + len(line.rstrip(b"\r"))))
             continue
-        fields.append((name, value.strip()))
-    return fields, odd
+        known = name in _SEEN or _is_name(name)
+        if not known:
+            unread.append((start, start + len(line.rstrip(b"\r"))))
+        bare = value.strip()
+        fields.append((name, bare))
+        places.append(at - 1 - len(value.lstrip()))
+        places.append(len(bare))
+    return Section(fields, odd, places, unread)
+
+
+def between(
+    direction: Direction, start: int, stop: int, unread: list[tuple[int, int]]
+) -> tuple[Range, ...]:
+    """What is from `start` to `stop` and not `unread` (in order)."""
+    if not unread:
+        return ((direction, start, stop - start),)
+    found: list[Range] = []
+    for first, last in unread:
+        if first > start:
+            found.append((direction, start, first - start))
+        start = last
+    if stop > start:
+        found.append((direction, start, stop - start))
+    return tuple(found)
 
 
 def index(fields: list[Field]) -> Index:

@@ -22,13 +22,12 @@ from dissect.protocols.heads import (
     Index,
     host_of,
     index,
-    parse_fields,
-    split_lines,
+    read_section,
     tail_of_start,
 )
 from dissect.protocols.http1_bodies import Step
 from dissect.protocols.http1_pairing import MAX_PENDING, Pairing, Pending
-from dissect.protocols.http1_reading import Reading, Side, State
+from dissect.protocols.http1_reading import Extent, Reading, Side, State
 from dissect.protocols.outbox import Outbox
 
 MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
@@ -110,7 +109,8 @@ class Http1Parser:
         line_end = data.find(b"\n")
         if line_end < 0 and len(data) <= MAX_HEAD:
             return False
-        start = framing.start_line(bytes(data[: max(line_end, 0)]).removesuffix(b"\r"))
+        line = bytes(data[: max(line_end, 0)]).removesuffix(b"\r")
+        start = framing.start_line(line)
         if start is None:
             kind = "http.bad_start_line" if side.begun else "http.began_inside"
             return self._seek(side, kind, "bytes that begin no HTTP message are skipped")
@@ -120,12 +120,14 @@ class Http1Parser:
             sentence = f"a header section of over {MAX_HEAD} bytes is skipped"
             return self._seek(side, "http.head_too_long", sentence)
         span = buffer.span(match.end())
-        fields, odd = parse_fields(split_lines(bytes(data[line_end + 1 : match.start()])))
+        section = bytes(data[line_end + 1 : match.start()])
+        found = read_section(section, buffer.at + line_end + 1)
+        extent = reading.extent(side, line, start, found, match.end())
         side.consume(match.end())
-        if odd:
-            self._odd_fields(odd, span)
+        if found.odd:
+            self._odd_fields(found.odd, span)
         side.begun = True
-        self._begin(side, start, fields, span)
+        self._begin(side, start, found.fields, span, extent)
         return True
 
     def _read_body(self, side: Side) -> bool:
@@ -182,6 +184,7 @@ class Http1Parser:
         start: framing.RequestLine | framing.StatusLine,
         fields: list[Field],
         span: Span,
+        extent: Extent,
         cut: str | None = None,
     ) -> None:
         """Begin a message, and end it at once if it has no body or its head is `cut`."""
@@ -201,7 +204,7 @@ class Http1Parser:
             side.answers = True
             pending = self._pairing.answered(framing.is_interim(start.status), span.first_frame)
             verdict = framing.response_framing(start.status, pending.method, found)
-        side.message = Reading(start, fields, found, span, span.last_frame, pending)
+        side.message = Reading(start, fields, found, span, span.last_frame, pending, extent)
         for problem in verdict.problems:
             self._out.odd("http.framing", problem, span.last_frame)
         length, chunked = verdict.framing
@@ -247,6 +250,7 @@ class Http1Parser:
         if side.state is not State.HEAD or not data:
             return
         span = side.buffer.span(len(side.buffer))
+        side.buffer.drop(len(side.buffer) - len(data))
         first, newline, rest = data.partition(b"\n")
         start = framing.start_line(first.removesuffix(b"\r")) if newline else None
         if start is None and not framing.MAY_START.match(data):
@@ -256,9 +260,12 @@ class Http1Parser:
         problem = f"the header section breaks off after {len(data)} bytes"
         self._out.odd("http.incomplete", f"HTTP: {problem}", span.last_frame)
         if start is not None:
-            fields, _ = parse_fields(split_lines(rest.rpartition(b"\n")[0]))
+            lines = rest.rpartition(b"\n")[0]
+            found = read_section(lines, side.buffer.at + len(first) + 1)
+            # Nobody knows what its last line was going to say: only where it is, is told.
+            extent = Extent(side.buffer.at, side.buffer.at + len(data), (), None, [])
             side.buffer.clear()
-            self._begin(side, start, fields, span, problem)
+            self._begin(side, start, found.fields, span, extent, problem)
 
     # ------------------------------------------------------------ loss
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from dissect.protocols import http1_framing as framing
-from dissect.protocols.heads import HEAD_END, MAX_HEAD, parse_fields, split_lines
+from dissect.protocols.heads import HEAD_END, MAX_HEAD, between, read_section
 from dissect.protocols.http1_reading import Side, State
 
 MAX_LINE = 16 * 1024  # of a chunk size with its extensions
@@ -72,9 +72,18 @@ def read_chunk_size(side: Side) -> Step:
     newline = data.find(b"\n", 0, MAX_LINE)
     if newline < 0:
         return Step.BAD if len(data) >= MAX_LINE else Step.MORE
-    size = framing.chunk_size(bytes(data[:newline]))
+    line = bytes(data[:newline])
+    size = framing.chunk_size(line)
     if size is None:
         return Step.BAD
+    # An extension (RFC 9112 §7.1.1) is nothing that anybody reads.
+    semicolon = line.find(b";") + 1
+    end = len(line) - line.endswith(b"\r")
+    if semicolon:
+        side.frame(semicolon)
+        side.frame(newline + 1 - end, end)
+    else:
+        side.frame(newline + 1)
     side.consume(newline + 1)
     side.remaining = size
     side.state = State.CHUNK_DATA if size else State.TRAILERS
@@ -90,6 +99,7 @@ def read_chunk_data(side: Side) -> Step:
     line_end = framing.line_end(side.buffer.data)
     if not line_end:
         return Step.MORE if line_end is None else Step.BAD
+    side.frame(line_end)
     side.consume(line_end)
     side.state = State.CHUNK_SIZE
     return Step.GO
@@ -103,10 +113,15 @@ def read_trailers(side: Side) -> Step:
         side.scanned = len(data)
         if match is None:
             return Step.BAD if len(data) > MAX_HEAD else Step.MORE
-        fields, side.odd_lines = parse_fields(split_lines(bytes(data[: match.start()])))
-        end = match.end()
+        found = read_section(bytes(data[: match.start()]), side.buffer.at)
+        side.odd_lines, end = found.odd, match.end()
         if side.message is not None:
-            side.message.fields += fields
+            side.message.fields += found.fields
+            extent, at = side.message.extent, side.buffer.at
+            extent.head += between(side.direction, at, at + end, found.unread)
+            extent.places += found.places
+    else:
+        side.frame(end)
     side.consume(end)
     return Step.END
 

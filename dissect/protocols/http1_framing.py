@@ -62,6 +62,14 @@ def start_line(line: bytes) -> RequestLine | StatusLine | None:
     return None
 
 
+def value_at(line: bytes, start: RequestLine | StatusLine) -> int:
+    """Where in its start line the target, or the reason, begins."""
+    if isinstance(start, StatusLine):
+        return len(line) - len(start.reason)
+    rest = line[len(start.method) :]
+    return len(line) - len(rest.lstrip(b" \t"))
+
+
 def _version(major: bytes, minor: bytes) -> Version:
     return "1.0" if major == b"0" or (major == b"1" and minor == b"0") else "1.1"
 

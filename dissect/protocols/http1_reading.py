@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from dissect.model import Direction, Headers, HttpRequest, HttpResponse, Opaque, Span
+from dissect.model import (
+    Direction,
+    Headers,
+    HttpRequest,
+    HttpResponse,
+    Opaque,
+    Place,
+    Range,
+    Ranges,
+    Span,
+)
 from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, Index, host_of
+from dissect.protocols.heads import Field, Index, Section, between, host_of
 from dissect.protocols.http1_pairing import Pending
+from dissect.protocols.track import Track, new_ranges
 
 
 class State(Enum):
@@ -30,6 +41,33 @@ class State(Enum):
 
 
 @dataclass(slots=True)
+class Extent:
+    """Which bytes the message was read from: all are from `start` to `stop`; `target` is that of
+    the start line, `places` are those of the fields, `frame` notes the framing of chunks."""
+
+    start: int
+    stop: int
+    head: tuple[Range, ...]
+    target: Range | None
+    places: list[int]
+    frame: Track | None = None
+
+    def ranges(self, body: Track | None, direction: Direction) -> Ranges:
+        whole = ((direction, self.start, self.stop - self.start),)
+        frame = self.frame
+        if (body is not None and body.many) or (frame is not None and frame.many):
+            return Ranges(whole, verbatim=False)
+        return new_ranges(
+            whole,
+            self.head,
+            self.target,
+            self.places,
+            () if body is None else body.ranges(direction),
+            () if frame is None else frame.ranges(direction),
+        )
+
+
+@dataclass(slots=True)
 class Reading:
     """The message whose body is being read."""
 
@@ -39,6 +77,7 @@ class Reading:
     span: Span
     head_frame: int
     pending: Pending
+    extent: Extent
     body: BodyCollector = field(default_factory=BodyCollector)
 
 
@@ -60,14 +99,22 @@ class Side:
         """Take `length` bytes that belong to the message but not to its body."""
         if self.message is not None:
             self.message.span = self.message.span.to(self.buffer.span(length))
+            self.message.extent.stop = self.buffer.at + length
         self.buffer.drop(length)
         self.scanned = 0
 
     def collect(self, length: int) -> None:
         """Take `length` bytes of the body."""
         if self.message is not None:
-            self.message.body.add(self.buffer.data[:length])
+            self.message.body.add(self.buffer.data[:length], self.buffer.at)
         self.consume(length)
+
+    def frame(self, length: int, start: int = 0) -> None:
+        """Note the next `length` bytes from `start` on as framing of the body."""
+        if self.message is not None:
+            extent = self.message.extent
+            extent.frame = extent.frame or Track()
+            extent.frame.add(self.buffer.at + start, length)
 
     def missing(self) -> str:
         """What the body lacks if nothing follows."""
@@ -77,6 +124,30 @@ class Side:
         return (
             f"{self.remaining} of {body.wire_size + body.lost + self.remaining} bytes are missing"
         )
+
+
+def extent(
+    side: Side,
+    line: bytes,
+    start: framing.RequestLine | framing.StatusLine,
+    section: Section,
+    size: int,
+) -> Extent:
+    """The bytes of a message whose start line is `line`, and whose header section has `size`."""
+    at, direction = side.buffer.at, side.direction
+    value = start.target if isinstance(start, framing.RequestLine) else start.reason
+    return Extent(
+        at,
+        at + size,
+        between(direction, at, at + size, section.unread),
+        (direction, at + framing.value_at(line, start), len(value)),
+        section.places,
+    )
+
+
+def _place(layer: Layer, side: Side, message: Reading) -> Place:
+    ranges = message.extent.ranges(message.body.track, side.direction)
+    return layer.place(side.direction, message.span, ranges)
 
 
 def request(
@@ -93,7 +164,7 @@ def request(
         host = host or start.target.decode("latin-1")
     host = host_of(host) or None if host else None
     return HttpRequest(
-        place=layer.place(side.direction, message.span),
+        place=_place(layer, side, message),
         exchange=message.pending.exchange,
         version=start.version,
         method=start.method,
@@ -112,7 +183,7 @@ def response(
     layer: Layer, side: Side, message: Reading, start: framing.StatusLine, problem: str | None
 ) -> HttpResponse:
     return HttpResponse(
-        place=layer.place(side.direction, message.span),
+        place=_place(layer, side, message),
         exchange=message.pending.exchange,
         version=start.version,
         status=start.status,

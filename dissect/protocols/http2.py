@@ -21,6 +21,7 @@ from dissect.protocols.http2_frames import FrameHead, FrameType
 from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks, Side
 from dissect.protocols.http2_streams import Half, Stream, StreamTable, other
 from dissect.protocols.outbox import Outbox
+from dissect.protocols.track import Track
 
 MAX_PSEUDO = 4096  # bytes of a pseudo-header field that is kept when all others are left out
 
@@ -112,7 +113,7 @@ class Http2Parser:
             elif len(data) < size:
                 return
             else:
-                span = buffer.span(size)
+                span = buffer.span(size).moved(buffer.at)
                 payload = bytes(data[frames.FRAME_HEADER : size])
                 buffer.drop(size)
                 self._frame(side, direction, head, payload, span)
@@ -158,6 +159,7 @@ class Http2Parser:
             side.last = span
             if half := self._streams.half(head.stream, direction):
                 half.span = half.span.to(span)
+                half.track.add(side.buffer.at - taken, taken)
         return True
 
     def _read_payload(self, side: Side, head: FrameHead, direction: Direction) -> None:
@@ -167,7 +169,8 @@ class Http2Parser:
             if head.kind == FrameType.DATA:
                 wanted = max(0, min(taken, side.left - side.padding))
                 data = bytes(side.buffer.data[:wanted])
-                self._streams.data(head.stream, direction, data, span)
+                span = span.moved(side.buffer.at)
+                self._streams.data(head.stream, direction, data, span, taken)
                 side.last = span
             side.buffer.drop(taken)
             side.left -= taken
@@ -185,7 +188,7 @@ class Http2Parser:
             self._block_lost(span)
         if continues or head.kind in (FrameType.HEADERS, FrameType.PUSH_PROMISE):
             join = side.continue_block if continues else side.begin_block
-            if not join(head, payload, span):
+            if not join(head, payload, span, span.offset):
                 self._block_lost(span)
             elif head.flags & frames.END_HEADERS:
                 self._end_block(side, direction)
@@ -244,7 +247,7 @@ class Http2Parser:
         joined, side.joining = side.joining, None
         if joined is None:
             return
-        head, span = joined.head, joined.span
+        head, span, track = joined.head, joined.span, joined.track
         fields, problem = side.blocks.decode(bytes(joined.block))
         if problem:
             self._out.odd("http2.header_block", problem, span.last_frame)
@@ -259,33 +262,38 @@ class Http2Parser:
                 span.last_frame,
             )
         if head.kind == FrameType.PUSH_PROMISE:
-            self._promise(joined.promised, direction, fields, span)
+            self._promise(joined.promised, direction, fields, span, track)
             return
-        self._headers(head.stream, direction, fields, span)
+        self._headers(head.stream, direction, fields, span, track)
         if head.flags & frames.END_STREAM:
             self._streams.end(head.stream, direction, span)
 
-    def _promise(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
+    def _promise(
+        self, number: int, direction: Direction, fields: list[Field], span: Span, track: Track
+    ) -> None:
         """RFC 9113 §8.4: the server tells which request it is going to answer."""
         stream = self._streams.open(number, span)
         stream.pushed = True
-        half = Half(direction, fields, span, span.last_frame, response=False)
+        half = Half(direction, fields, span, span.last_frame, response=False, track=track)
         self._streams.emit(stream, half)
         stream.closed[1 - direction] = True
 
-    def _headers(self, number: int, direction: Direction, fields: list[Field], span: Span) -> None:
+    def _headers(
+        self, number: int, direction: Direction, fields: list[Field], span: Span, track: Track
+    ) -> None:
         stream = self._streams.get(number) or self._streams.open(number, span)
         half = stream.halves[direction]
         starts = streams.names_request(fields) or streams.names_response(fields)
         if half is not None and not starts:
             half.fields += fields
             half.span = half.span.to(span)
+            half.track.extend(track)
             return
         if half is not None:
             self._streams.close(stream, direction, "its end was not captured", span)
             stream.closed[direction] = False
         response = self._is_response(direction, fields)
-        half = Half(direction, fields, span, span.last_frame, response)
+        half = Half(direction, fields, span, span.last_frame, response, track=track)
         if response and (streams.pseudo(fields, b":status") or "").startswith("1"):
             self._streams.emit(stream, half)
         else:

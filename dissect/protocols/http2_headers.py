@@ -17,7 +17,14 @@ from hpack.table import HeaderTable
 from dissect.model import Span
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.heads import Field
-from dissect.protocols.http2_frames import DEFAULT_FRAME_SIZE, FrameHead, FrameType, unpadded
+from dissect.protocols.http2_frames import (
+    DEFAULT_FRAME_SIZE,
+    FRAME_HEADER,
+    FrameHead,
+    FrameType,
+    unpadded,
+)
+from dissect.protocols.track import Track
 
 # The library logs every field at level DEBUG; tokens and cookies must not get there.
 logging.getLogger("hpack").setLevel(logging.WARNING)
@@ -115,8 +122,9 @@ class Side:
     # HEADERS or PUSH_PROMISE that wait for END_HEADERS.
     joining: Joining | None = None
 
-    def begin_block(self, head: FrameHead, payload: bytes, span: Span) -> bool:
-        """HEADERS or PUSH_PROMISE; False if its lengths contradict, the block is then lost."""
+    def begin_block(self, head: FrameHead, payload: bytes, span: Span, at: int) -> bool:
+        """HEADERS or PUSH_PROMISE, whose frame begins at offset `at`; False if its lengths
+        contradict, the block is then lost."""
         block, promised = unpadded(head, payload), 0
         if block is not None and head.kind == FrameType.PUSH_PROMISE:
             promised = int.from_bytes(block[:4], "big") & 0x7FFFFFFF
@@ -125,15 +133,17 @@ class Side:
             self.lose_block()
             return False
         self.joining = Joining(head, bytearray(block), span, promised)
+        self.joining.track.add(at, FRAME_HEADER + head.length)
         return True
 
-    def continue_block(self, head: FrameHead, payload: bytes, span: Span) -> bool:
+    def continue_block(self, head: FrameHead, payload: bytes, span: Span, at: int) -> bool:
         """CONTINUATION; False if there is nothing to continue, or too much of it."""
         joining = self.joining
         if joining is None or joining.head.stream != head.stream:
             self.lose_block()
             return False
         joining.block += payload
+        joining.track.add(at, FRAME_HEADER + head.length)
         joining.span = joining.span.to(span)
         if len(joining.block) > MAX_HEADER_BLOCK:
             self.lose_block()
@@ -153,3 +163,4 @@ class Joining:
     block: bytearray
     span: Span
     promised: int = 0
+    track: Track = field(default_factory=Track)  # of its frames

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dissect.model import (
     Direction,
@@ -12,6 +12,7 @@ from dissect.model import (
     HttpResponse,
     Opaque,
     Output,
+    Ranges,
     Span,
     StreamParser,
 )
@@ -20,6 +21,7 @@ from dissect.protocols.content import BodyCollector
 from dissect.protocols.heads import Field, host_of, index, tokens
 from dissect.protocols.http2_headers import UNKNOWN, UNKNOWN_BYTES
 from dissect.protocols.outbox import Outbox
+from dissect.protocols.track import Track
 
 MAX_STREAMS = 1024  # streams that are open at once; the oldest is given up beyond
 
@@ -52,6 +54,7 @@ class Half:
     response: bool
     body: BodyCollector = field(default_factory=BodyCollector)
     done: bool = False
+    track: Track = field(default_factory=Track)  # of its frames
 
     @property
     def asks_tunnel(self) -> bool:
@@ -62,7 +65,8 @@ class Half:
 class Stream:
     """One stream: a half a direction (None: no header block was seen).
 
-    `child` reads what a CONNECT tunnel on this stream carries.
+    `child` reads what a CONNECT tunnel on this stream carries, of which it has got `given`
+    bytes a direction.
     """
 
     number: int
@@ -71,6 +75,7 @@ class Stream:
     closed: list[bool] = field(default_factory=lambda: [False, False])
     pushed: bool = False
     child: StreamParser | None = None
+    given: list[int] = field(default_factory=lambda: [0, 0])
 
     @property
     def finished(self) -> bool:
@@ -85,6 +90,7 @@ def tunnel(
     upgrades: Mapping[str, OpenUpgrade],
 ) -> StreamParser:
     """A parser for what a CONNECT stream carries, by its :protocol or by its bytes."""
+    layer = replace(layer, stream=(*layer.stream, stream.number))
     authority = pseudo(asked.fields, b":authority") or ""
     protocol = (pseudo(asked.fields, b":protocol") or "").lower()
     if protocol:
@@ -146,17 +152,18 @@ class StreamTable:
         self._out.add(message(self._layer, stream, half, problem))
         self._out.unpacked(self._layer, half.span.last_frame)
 
-    def data(self, number: int, direction: Direction, data: bytes, span: Span) -> None:
-        """Bytes of a body, or of what a tunnel carries."""
+    def data(self, number: int, direction: Direction, data: bytes, span: Span, taken: int) -> None:
+        """Bytes of a body, or of what a tunnel carries; `taken` counts the padding in."""
         stream = self._streams.get(number)
         if stream is None:
             return
         half = stream.halves[direction]
         if half is not None:
-            half.body.add(data)
+            half.body.add(data, span.offset)
+            half.track.add(span.offset, taken)
             half.span = half.span.to(span)
-        elif stream.child is not None and data:
-            self._give(stream.child.data(direction, data, span))
+        elif data:
+            self._tunnelled(stream, direction, data, span)
 
     def lose(self, number: int, direction: Direction, length: int, span: Span) -> None:
         """`length` bytes (0: an unknown number) of the same were not captured."""
@@ -180,7 +187,13 @@ class StreamTable:
             stream.halves[half.direction] = None
         stream.child = tunnel(self._layer, stream, asked, answer, self._upgrades)
         if early:
-            self._give(stream.child.data(asked.direction, early, asked.span))
+            self._tunnelled(stream, asked.direction, early, asked.span)
+
+    def _tunnelled(self, stream: Stream, direction: Direction, data: bytes, span: Span) -> None:
+        if stream.child is not None:
+            span = span.moved(stream.given[direction])
+            stream.given[direction] += len(data)
+            self._give(stream.child.data(direction, data, span))
 
     def end(self, number: int, direction: Direction, span: Span) -> None:
         """END_STREAM of a direction."""
@@ -223,7 +236,10 @@ def message(
     pseudo_fields = [item for item in half.fields if item[0].startswith(b":")]
     headers = [item for item in half.fields if not item[0].startswith(b":")]
     body = half.body.body(tokens(index(headers), b"content-encoding"), problem, layer.allowance)
-    place = layer.place(half.direction, half.span)
+    track = half.body.track
+    body_ranges = () if track is None or track.many else track.ranges(half.direction)
+    ranges = Ranges(half.track.ranges(half.direction), body=body_ranges, verbatim=False)
+    place = layer.place(half.direction, half.span, ranges)
     if half.response:
         status = pseudo(pseudo_fields, b":status") or ""
         number = int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0

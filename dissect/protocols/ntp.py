@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from dissect.errors import ProtocolError
-from dissect.model import Anomaly, Direction, Message, NtpMessage, Place, Span
+from dissect.model import Anomaly, Direction, Message, NtpMessage, Place, Ranges, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.outbox import Outbox
 
@@ -86,7 +86,9 @@ class NtpParser:
     ) -> list[Message | Anomaly]:
         data = bytes(view)
         try:
-            message = parse(data, self._layer.place(direction, span))
+            at = direction, span.offset
+            ranges = Ranges(((*at, len(data)),), understood=((*at, min(_SIZE, len(data))),))
+            message = parse(data, self._layer.place(direction, span, ranges))
         except ProtocolError as error:
             self._out.odd(error.kind, str(error), span.last_frame)
             return self._out.flush()

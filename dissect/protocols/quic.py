@@ -14,6 +14,7 @@ from dissect.model import (
     Direction,
     Message,
     Output,
+    Ranges,
     RecordShape,
     Span,
     TlsConnection,
@@ -34,11 +35,14 @@ from dissect.protocols.tls.messages import MessageReader
 from dissect.protocols.tls.suites import suite
 from dissect.protocols.tls.timing import RoundTrips
 from dissect.protocols.tls.verdict import hello_fields
+from dissect.protocols.track import Track
 
 MAX_SHAPES = 4096  # datagrams whose size is kept
 MAX_ANOMALIES = 20  # of one pair of endpoints
 
 _CRYPTO_ERROR = 0x0100  # and the number of the alert (RFC 9001 §4.8)
+
+_WAYS: tuple[Direction, Direction] = (0, 1)
 
 Results = list["Message | Anomaly"]
 
@@ -56,10 +60,13 @@ class QuicParser:
         out: Results = []
         found = self._connection
         try:
+            at = span.offset
             for packet in wire.packets(bytes(view)):
                 if packet.kind == wire.INITIAL and found.is_other(packet, direction):
                     out.append(found.row(self._layer))
                     found = self._connection = _Connection()
+                found.note(packet, direction, at)
+                at += len(packet.raw)
                 found.packet(packet, direction, span)
         except ProtocolError as error:
             self._odd(error, span, out)
@@ -104,6 +111,16 @@ class _Connection:
         self._retried = False  # by a Retry, or by a HelloRetryRequest
         self._refused: tuple[int, ...] = ()  # the versions that the server has instead
         self._answered = False
+        self._sealed = Track(), Track()  # by direction
+        self._unsure = Track(), Track()
+
+    def note(self, packet: wire.Packet, direction: Direction, at: int) -> None:
+        """Note where a packet is: is its form certain, or does its header tell nothing that
+        could be checked?"""
+        sure = packet.version is not None and packet.kind != wire.RETRY
+        tracks = self._sealed if sure else self._unsure
+        if sure or len(packet.raw) >= wire.SMALLEST_SHORT:
+            tracks[direction].add(at, len(packet.raw))
 
     def is_other(self, packet: wire.Packet, direction: Direction) -> bool:
         """Whether an Initial begins another connection between the same endpoints.
@@ -213,8 +230,13 @@ class _Connection:
         facts, first = self.facts, self.first or self._last
         reason, sentence = self._why()
         offered = _protocols(facts.client)
+        sealed, unsure = (
+            tuple(item for way in _WAYS for item in tracks[way].ranges(way))
+            for tracks in (self._sealed, self._unsure)
+        )
+        ranges = Ranges((*sealed, *unsure), body=unsure, understood=sealed, verbatim=False)
         return TlsConnection(
-            place=layer.place(0, first.to(self._last)),
+            place=layer.place(0, first.to(self._last), ranges),
             server_name=facts.server_name,
             # The server must take one of them or close (RFC 9001 §8.1).
             alpn=offered[0] if facts.server is not None and len(offered) == 1 else None,

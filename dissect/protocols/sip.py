@@ -95,7 +95,8 @@ class SipParser:
             begun = line_end < 0 or start_line(bytes(data[:line_end]).removesuffix(b"\r"))
             return not (begun and len(data) <= MAX_HEAD) and self._seek(side)
         span = side.buffer.span(match.end())
-        head = self._maker.head(bytes(data[: match.start()]), span)
+        section, at = bytes(data[: match.start()]), side.buffer.at
+        head = self._maker.head(section, span, direction, at, match.end())
         if head is None:
             return self._seek(side)
         side.buffer.drop(match.end())
@@ -110,7 +111,7 @@ class SipParser:
         return True
 
     def _take_body(self, side: _Side, head: Head, length: int) -> None:
-        head.body.add(side.buffer.data[:length])
+        head.body.add(side.buffer.data[:length], side.buffer.at)
         head.span = head.span.to(side.buffer.span(length))
         side.buffer.drop(length)
         side.remaining -= length
@@ -165,7 +166,9 @@ class SipParser:
         data = bytes(side.buffer.data.lstrip(b"\r\n\0"))
         span = side.buffer.span(len(side.buffer))
         lines, newline, _ = data.rpartition(b"\n")
-        head = maker.head(lines, span) if newline else None
+        at = side.buffer.at + len(side.buffer) - len(data)
+        size = len(data)
+        head = maker.head(lines, span, direction, at, size, False) if newline else None
         problem = f"breaks off after {len(data)} bytes of its header section ({why})"
         what = describe(head.start if head else None)
         maker.out.odd("sip.incomplete", f"{what} {problem}", span.last_frame)
@@ -189,13 +192,16 @@ class SipDatagrams:
         text = datagram.lstrip(b"\r\n\0")
         match = HEAD_END.search(text)
         section = text[: match.start()] if match else text.rstrip(b"\r\n")
-        head = maker.head(section, span)
+        at = span.offset + len(datagram) - len(text)
+        size = match.end() if match else len(section)
+        head = maker.head(section, span, direction, at, size, match is not None)
         if head is None:
             found = find_start(text)
             if found is None or not found.start():
                 return []
             maker.out.odd("sip.junk", "bytes before a SIP message are skipped", span.last_frame)
-            return maker.out.flush() + self.data(direction, text[found.start() :], span)
+            start = span.moved(at + found.start())
+            return maker.out.flush() + self.data(direction, text[found.start() :], start)
         if match is None:
             maker.out.odd(
                 "sip.incomplete",
@@ -217,7 +223,7 @@ class SipDatagrams:
                 f"a SIP message lacks {length - len(body)} bytes of its body",
                 span.last_frame,
             )
-        head.body.add(body)
+        head.body.add(body, at + size)
         maker.emit(head, direction, problem)
         return maker.out.flush()
 

@@ -44,6 +44,15 @@ def start_line(line: bytes) -> StartLine | None:
     return None
 
 
+def value_in(line: bytes, start: StartLine) -> tuple[int, int]:
+    """Where in its start line the URI, or the reason, is: its first byte, and its size."""
+    if start.status is None:
+        rest = line[len(start.method) :]
+        return len(line) - len(rest.lstrip(b" \t")), len(start.uri)
+    reason = line[line.index(b"%d" % start.status) + 3 :].lstrip(b" \t")
+    return len(line) - len(reason), len(reason)
+
+
 def describe(start: StartLine | None) -> str:
     if start is None:
         return "a SIP message"

@@ -13,6 +13,7 @@ from dissect.model import (
     Direction,
     Headers,
     Opaque,
+    Ranges,
     SipMessage,
     Span,
 )
@@ -21,16 +22,17 @@ from dissect.protocols.content import BodyCollector
 from dissect.protocols.heads import (
     Field,
     Index,
+    between,
     content_lengths,
     index,
-    parse_fields,
-    split_lines,
+    read_section,
     tokens,
     values,
 )
 from dissect.protocols.outbox import Outbox
 from dissect.protocols.sip_dsk import TlsDskError, tls_dsk_blobs, tls_dsk_names
-from dissect.protocols.sip_lines import StartLine, start_line
+from dissect.protocols.sip_lines import StartLine, start_line, value_in
+from dissect.protocols.track import new_ranges
 
 if TYPE_CHECKING:
     from dissect.protocols.tls.dsk import DskHandshakes
@@ -54,6 +56,7 @@ class Head:
     fields: list[Field]
     index: Index
     span: Span
+    ranges: Ranges
     body: BodyCollector = field(default_factory=BodyCollector)
 
 
@@ -70,16 +73,37 @@ class Maker:
         self._seen: OrderedDict[tuple[object, ...], None] = OrderedDict()
         self.out = Outbox(layer)
 
-    def head(self, section: bytes, span: Span) -> Head | None:
-        """A header section without its empty line; None if no SIP start line begins it."""
+    def head(
+        self,
+        section: bytes,
+        span: Span,
+        direction: Direction,
+        at: int,
+        size: int,
+        ended: bool = True,
+    ) -> Head | None:
+        """A header section from offset `at` on without its empty line, with which it has `size`
+        bytes; None if no SIP start line begins it. Of one that is not `ended` nobody knows what
+        its last line was going to say: only where it is, is told."""
         first, _, rest = section.partition(b"\n")
-        start = start_line(first.removesuffix(b"\r"))
+        line = first.removesuffix(b"\r")
+        start = start_line(line)
         if start is None:
             return None
-        fields, odd = parse_fields(split_lines(rest))
-        if odd:
-            self.out.odd("sip.bad_header", f"{odd} header lines are no fields", span.last_frame)
-        return Head(start, fields, index(fields), span)
+        found = read_section(rest, at + len(first) + 1)
+        if found.odd:
+            sentence = f"{found.odd} header lines are no fields"
+            self.out.odd("sip.bad_header", sentence, span.last_frame)
+        first_value, length = value_in(line, start)
+        ranges = new_ranges(
+            ((direction, at, size),),
+            between(direction, at, at + size, found.unread),
+            (direction, at + first_value, length),
+            found.places,
+        )
+        if not ended:
+            ranges = Ranges(ranges.whole)
+        return Head(start, found.fields, index(found.fields), span, ranges)
 
     def length(self, head: Head) -> int | None:
         """The Content-Length; None (and an anomaly if it is there but no number) if absent."""
@@ -94,7 +118,7 @@ class Maker:
         headers = Headers.of(head.fields)
         start = head.start
         message = SipMessage(
-            place=self._layer.place(direction, head.span),
+            place=self._layer.place(direction, head.span, _ranges(head, direction)),
             kind="request" if start.status is None else "response",
             method=start.method or _cseq_method(headers),
             uri=Opaque(start.uri),
@@ -166,6 +190,15 @@ class Maker:
         if len(self._seen) > MAX_SEEN:
             self._seen.popitem(last=False)
         return False
+
+
+def _ranges(head: Head, direction: Direction) -> Ranges:
+    """The ranges of a message whose body is complete. Its body may have holes, no framing."""
+    if head.body.track is None or not (body := head.body.track.ranges(direction)):
+        return head.ranges
+    ((_, start, size),) = head.ranges.whole
+    stop = max(start + size, body[-1][1] + body[-1][2])
+    return head.ranges._replace(whole=((direction, start, stop - start),), body=body)
 
 
 def _cseq_method(headers: Headers) -> str:

@@ -56,10 +56,12 @@ class Ignore:
 
 
 def opener(
-    secrets: SecretStore, readers: Sequence[StreamReader] = ()
+    secrets: SecretStore,
+    readers: Sequence[StreamReader] = (),
+    tap: Callable[[Layer, StreamParser], StreamParser] | None = None,
 ) -> Callable[[Layer], StreamParser]:
     """The function that opens a parser for a layer; it is each `Layer.open_child`. `readers`
-    are those of plugins.
+    are those of plugins, `tap` gets each parser and gives what stands for it.
 
     What it opens raises nothing: a parser's `ProtocolError` becomes an `Anomaly`, and the
     layers below go on.
@@ -70,7 +72,8 @@ def opener(
     def open_layer(layer: Layer) -> StreamParser:
         if layer.depth >= MAX_DEPTH:
             return Ignore()
-        return Sniffer(layer, lambda name: _parser(name, layer, secrets), streams)
+        sniffer = Sniffer(layer, lambda name: _parser(name, layer, secrets), streams)
+        return sniffer if tap is None else tap(layer, sniffer)
 
     return open_layer
 

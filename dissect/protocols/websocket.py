@@ -6,13 +6,14 @@ Opened for the subprotocol `sip` only; what other subprotocols carry is nobody's
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
+from dissect.model import Anomaly, Direction, Message, Output, Ranges, Span, StreamParser
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import Allowance
 from dissect.protocols.outbox import Outbox
+from dissect.protocols.track import Track
 
 MAX_MESSAGE = 1 << 20  # bytes of one message, its fragments joined and inflated
 _FIN, _COMPRESSED, _MASKED = 0x80, 0x40, 0x80
@@ -24,6 +25,7 @@ class _Side:
     buffer: SpanBuffer = field(default_factory=SpanBuffer)
     parts: bytearray = field(default_factory=bytearray)
     span: Span | None = None
+    track: Track = field(default_factory=Track)  # of the frames
     compressed: bool = False
     lost: bool = False
     # The window is kept over messages: right with and without context takeover.
@@ -92,28 +94,32 @@ class WebSocketParser:
             mask, start = bytes(data[start : start + 4]), start + 4
         if len(data) < start + size:
             return False
-        span = side.buffer.span(start + size)
+        span = side.buffer.span(start + size).moved(side.buffer.at)
         first = data[0]
         payload = unmask(bytes(data[start : start + size]), mask)
         side.buffer.drop(start + size)
         if first & 0x0F <= _BINARY:
-            self._part(side, direction, first, payload, span)
+            self._part(side, direction, first, payload, span, start + size)
         return True
 
     def _part(
-        self, side: _Side, direction: Direction, first: int, payload: bytes, span: Span
+        self, side: _Side, direction: Direction, first: int, payload: bytes, span: Span, size: int
     ) -> None:
         if first & 0x0F != _CONTINUATION:
             side.parts.clear()
+            side.track.clear()
             side.span = None
             side.compressed = bool(first & _COMPRESSED)
         side.parts += payload
+        side.track.add(span.offset, size)
         side.span = span if side.span is None else side.span.to(span)
         where = side.span
         if len(side.parts) > MAX_MESSAGE:
             self._give_up(side, span, f"a WebSocket message of over {MAX_MESSAGE} bytes")
         elif first & _FIN:
             whole = bytes(side.parts)
+            frames = Ranges(side.track.ranges(direction), verbatim=False, stream=self._layer.stream)
+            side.track.clear()
             side.parts.clear()
             side.span = None
             if side.compressed:
@@ -124,7 +130,14 @@ class WebSocketParser:
                     return
                 whole = inflated
             for item in self._inner.data(direction, whole, where):
-                self._out.add(item)
+                self._out.add(_in_frames(item, frames))
+
+
+def _in_frames(item: Message | Anomaly, frames: Ranges) -> Message | Anomaly:
+    """A message whose bytes are masked, or compressed, in the frames that held it."""
+    if isinstance(item, Anomaly):
+        return item
+    return replace(item, place=replace(item.place, ranges=frames))
 
 
 def unmask(payload: bytes, mask: bytes) -> bytes:

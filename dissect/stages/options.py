@@ -25,6 +25,7 @@ class Options:
     `rsa_keys` are files of servers' private keys, `rsa_passwords` may open them.
     `decode_as` are Wireshark's selectors (`tcp.port==5070,sip`), for the engine tshark.
     `opened` are names whose values are shown, unless they are of a known kind of secret.
+    `again` says that captures will be read again, so that standard input has to be kept.
     """
 
     captures: tuple[str, ...]
@@ -39,6 +40,7 @@ class Options:
     auto_keys: bool = True
     reveal: bool = False
     opened: tuple[str, ...] = ()
+    again: bool = False
     roles: Mapping[str, str] = field(default_factory=dict)
     clocks: Mapping[str, int] = field(default_factory=dict)
 
@@ -65,7 +67,7 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
             raise UsageError(f"{path}: no such RSA key")
     unknown = set(options.clocks) - set(options.captures)
     if unknown:
-        raise UsageError(f"--clock: {sorted(unknown)[0]} is none of the captures given")
+        raise UsageError(f"--clock: {min(unknown)} is none of the captures given")
     return [
         CaptureInput(
             name=name,
@@ -82,7 +84,7 @@ def bind_key_logs(options: Options) -> list[CaptureInput]:
 def split_binding(item: str, captures: Sequence[str]) -> tuple[str | None, str]:
     """`phone.pcapng:phone.keys`, if its first part is a capture given (a drive letter is not)."""
     for name in captures:
-        if item.startswith(name + ":") or item.startswith(Path(name).name + ":"):
+        if item.startswith((name + ":", Path(name).name + ":")):
             prefix = name if item.startswith(name + ":") else Path(name).name
             return name, item[len(prefix) + 1 :]
     return None, item

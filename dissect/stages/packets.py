@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dissect.capture.spool import Spool
 from dissect.engines import Reading
 from dissect.flow.definition import Definition
 from dissect.model import Event, Message, TlsConnection
@@ -54,16 +55,17 @@ def packets(
     definitions: Sequence[Definition],
     keep: Keep,
     rules: bool = True,
+    spool: Spool | None = None,
 ) -> tuple[Packets, Notes]:
     """Reads the captures; `rules` are left out where nobody asks for events. `definitions` are
-    the flows looked for.
+    the flows looked for. With a `spool` standard input can be read again.
 
     Raises as `stages.read.read`, and PluginError for what a plugin's rule raises.
     """
     several = len(options.captures) > 1
     taker = _Taker(options, policy, registry, definitions, keep, rules or several)
     named = definitions if options.flows else ()
-    reading, notes = read(options, registry, named, taker.take)
+    reading, notes = read(options, registry, named, taker.take, spool)
     without = reading.left_out
     if several:
         before = taker.recogniser.so_far(without)

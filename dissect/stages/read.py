@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput, Reading, Take
 from dissect.errors import UsageError
 from dissect.flow.definition import Definition
@@ -14,10 +15,14 @@ from dissect.stages.options import Options, bind_key_logs
 
 
 def read(
-    options: Options, registry: Registry, definitions: Sequence[Definition], take: Take
+    options: Options,
+    registry: Registry,
+    definitions: Sequence[Definition],
+    take: Take,
+    spool: Spool | None = None,
 ) -> tuple[Reading, Notes]:
     """What `take` keeps of the messages, and each file's facts. `definitions` are the flows that
-    the user named.
+    the user named. With a `spool` standard input can be read again.
 
     Raises UsageError for a file or an option that can't be used, CaptureError for a file that is
     no capture, or that tshark does not read whole.
@@ -39,7 +44,7 @@ def read(
         raise UsageError("--decode-as is for --engine tshark; the embedded engine looks inside")
     from dissect.engines import embedded
 
-    reading = embedded.read(inputs, plugins=registry.readers, take=take)
+    reading = embedded.read(inputs, plugins=registry.readers, take=take, spool=spool)
     return reading, Notes((), faults(reading.anomalies, options))
 
 

@@ -110,6 +110,7 @@ class Assembler(Decapsulator):
         halves = self._streams.halves.get
         emit = self._emit
         fast4, fast6 = _FAST4, _FAST6
+        new_span = tuple.__new__  # half the cost of a named tuple's own
         frame = self.frames
         first = self.first_ns if self.first_ns is not None else 1 << 80
         last = self.last_ns if self.last_ns is not None else -1
@@ -168,16 +169,16 @@ class Assembler(Decapsulator):
                         view = windows(buf)
                     if seq == half.expect:
                         trail = half.trail
-                        trail.append((half.offset, view, body, after, ns))
+                        offset = half.offset
+                        trail.append((offset, view, body, after, ns))
                         if len(trail) > LENGTH:
                             del trail[:_HALF_TRAIL]
                         half.expect = half.next = (seq + after - body) & MASK
-                        half.offset += after - body
+                        half.offset = offset + after - body
                         half.payload += after - body
                         try:
-                            for message in half.data(
-                                half.direction, view[body:after], Span(frame, ns, frame, ns)
-                            ):
+                            span = new_span(Span, (frame, ns, frame, ns, 0, False, offset))
+                            for message in half.data(half.direction, view[body:after], span):
                                 emit(message)
                         except ProtocolError as error:
                             half.flow.broken(error, frame)

@@ -71,6 +71,7 @@ class Delivery:
     def _deliver(self, half: Half, body: memoryview | bytes, span: Span) -> None:
         size = len(body)
         half.high, half.high_ns = max((half.high, half.high_ns), (span.last_frame, span.last_ns))
+        span = span.moved(half.offset)
         half.next = (half.next + size) & MASK
         half.offset += size
         half.payload += size
@@ -78,6 +79,7 @@ class Delivery:
         self.run(half.data, half.direction, body, span)
 
     def _gap(self, half: Half, length: int, span: Span) -> None:
+        span = span._replace(offset=half.offset)
         half.next = (half.next + length) & MASK
         half.offset += length
         half.lost += length

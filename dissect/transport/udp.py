@@ -35,7 +35,8 @@ class Pair:
     """Two endpoints that send datagrams to each other.
 
     `copies` counts datagrams that the capture holds twice though they were sent once. The
-    parser doesn't get them: a mirror port must not make two messages of one.
+    parser doesn't get them: a mirror port must not make two messages of one. `sent` counts the
+    bytes of each direction that it got: a datagram's offset is the end of the one before.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Pair:
         "keys",
         "last_frame",
         "last_ns",
+        "sent",
         "tunnel",
     )
 
@@ -67,6 +69,7 @@ class Pair:
         self.last_ns = 0
         self.keys = keys
         self.copies = 0
+        self.sent = [0, 0]
         self.given_up = False  # others needed the place of its parser
         self._recent: list[tuple[int, int]] = []
         self._parser: StreamParser | None = None
@@ -76,11 +79,12 @@ class Pair:
         self, direction: Direction, frame: int, ns: int, data: memoryview | bytes, missing: int
     ) -> None:
         """One datagram; `missing` bytes at its end were not captured."""
-        span = Span(frame, ns, frame, ns)
+        span = Span(frame, ns, frame, ns, 0, False, self.sent[direction])
         if self._open is not None:
             self._begin(self._open, span)
         if self._parser is None or self._is_copy(direction, ns, data):
             return
+        self.sent[direction] += len(data)
         self._run(self._parser.data, direction, data, span)
         if missing and self._parser is not None:
             self._run(self._parser.gap, direction, missing, span)

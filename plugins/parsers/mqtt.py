@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dissect.errors import ProtocolError
-from dissect.model import Direction, Fact, Output, PluginMessage, Secret, Span
+from dissect.model import Direction, Fact, Output, PluginMessage, Ranges, Secret, Span
 from dissect.plugins import Registry
 from dissect.protocols.base import Layer, StreamReader
+from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.record import Column, Protocol
 
 CONNECT, CONNACK = 1, 2
@@ -45,19 +46,25 @@ class MqttParser:
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
-        self._kept = (bytearray(), bytearray())
+        self._kept = (SpanBuffer(), SpanBuffer())
         self._lost = [False, False]  # after a gap the start of a packet is not known
 
     def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
         if self._lost[direction]:
             return
         kept = self._kept[direction]
-        kept += view
-        while (packet := _packet(kept)) is not None:
-            del kept[: packet.size]
+        kept.append(view, span)
+        while (packet := _packet(kept.data)) is not None:
+            at, span = kept.at, kept.span(packet.size)
+            kept.drop(packet.size)
             event = _event(packet)
             if event is not None:
-                place = self._layer.place(direction, span)
+                # `dissect export` shows what is understood, and nothing else of a stream.
+                ranges = Ranges(
+                    whole=((direction, at, packet.size),),
+                    understood=((direction, at, _without_secrets(packet)),),
+                )
+                place = self._layer.place(direction, span, ranges)
                 yield PluginMessage(place, "mqtt", event[0], event[1])
 
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
@@ -108,6 +115,17 @@ def _event(packet: _Packet) -> tuple[str, dict[str, Fact]] | None:
     if flags & 0x40:
         facts["password"] = Secret("password", next(fields, ""))
     return "mqtt.connect.sent", facts
+
+
+def _without_secrets(packet: _Packet) -> int:
+    """How many bytes hold none: all up to the will or the password of a CONNECT (§3.1.3)."""
+    flags = packet.body[7] if packet.kind == CONNECT and len(packet.body) > 7 else 0
+    if not flags & 0x44:
+        return packet.size
+    at = 10
+    for _ in range(2 if flags & 0x84 == 0x80 else 1):  # client id, and user name
+        at += 2 + int.from_bytes(packet.body[at : at + 2], "big")
+    return packet.size - len(packet.body) + at
 
 
 def _strings(body: bytes) -> Iterator[str]:

@@ -13,7 +13,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from dissect.export import clear
 from dissect.flow import places
 from dissect.signin import directory
 
@@ -39,22 +38,6 @@ def _recorded(module: ModuleType) -> Iterator[Made]:
         yield made
 
 
-def _of_fields() -> Made:
-    from dissect.model import Text
-
-    with _recorded(clear) as made:
-        for sample in AWKWARD:
-            search = clear.Search()
-            for name in (b"x-a", b""):
-                value = sample.encode()
-                text = name + b":" + value.replace(b" ", b"\r\n ") + b"\r\n"
-                try:
-                    list(clear._of_field(search, text, name, value, Text((sample,)), [], 1))
-                except clear.NotMaskable:
-                    continue
-    return made
-
-
 def _of_keys() -> Made:
     with _recorded(places) as made:
         for sample in AWKWARD:
@@ -72,7 +55,6 @@ def _of_directory() -> Made:
 
 
 BUILT: dict[tuple[str, str], Callable[[], Made]] = {
-    ("dissect.export.clear", "Search.pattern"): _of_fields,
     ("dissect.flow.places", "line_of"): _of_keys,
     ("dissect.signin.directory", "directory"): _of_directory,
 }

@@ -7,6 +7,7 @@ tshark's fields would compare little. `crosscheck` leaves them out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dissect.engines.tshark.frames import FrameTable, Key
 from dissect.engines.tshark.layers import Unit
@@ -35,7 +36,12 @@ class Datagrams:
             layer = Layer(place.connection, _nothing_inside)
             parser = self._parsers[key] = PARSERS[unit.name](layer)
         found = parser.data(place.direction, unit.payload, place.span)
-        return [item for item in found if not isinstance(item, Anomaly)]
+        # tshark does not tell offsets in streams.
+        return [
+            replace(item, place=replace(item.place, ranges=None))
+            for item in found
+            if not isinstance(item, Anomaly)
+        ]
 
 
 def _nothing_inside(layer: Layer) -> StreamParser:

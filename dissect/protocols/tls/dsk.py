@@ -134,7 +134,8 @@ class DskHandshakes:
 
 def _inside(row: TlsConnection) -> TlsConnection:
     """The row of a handshake inside SIP: only its two Finished are ever protected."""
-    row = replace(row, inside="sip")
+    # Its bytes are base64 in fields of SIP.
+    row = replace(row, inside="sip", place=replace(row.place, ranges=None))
     if row.reason in _NO_SECRET and not row.shapes:
         return replace(
             row,

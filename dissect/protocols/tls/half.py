@@ -19,6 +19,7 @@ from dissect.protocols.tls.protection import Opened, Opener
 from dissect.protocols.tls.records import Record, RecordReader
 from dissect.protocols.tls.resync import Resync
 from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.track import Track
 
 MAX_PARKED = 1 << 17  # bytes parked in one direction
 MAX_SEARCHED = 4096  # record numbers tried after a loss
@@ -95,6 +96,7 @@ class Half:
         self.lost = 0  # bytes
         self.unfinished = 0  # bytes of a protected record whose end never came
         self.ended = False
+        self.track = Track()  # of the records
 
     @property
     def tags(self) -> str:
@@ -110,6 +112,13 @@ class Half:
             self.first = span
         self.last = span
         self.bytes_in += size
+
+    def note(self) -> None:
+        """Note where the records are that the reader has read, before it loses its place."""
+        if self.resync is None and self.reader.start is not None:
+            start, stop = self.reader.bounds()
+            self.track.add(start, stop - start)
+            self.reader.start = None
 
     # ------------------------------------------------------------- keys
 

@@ -24,6 +24,7 @@ class Inside:
         self._broken = False
         self._ended = [False, False]
         self._lost: list[Span | None] = [None, None]
+        self._given = [0, 0]  # bytes of plaintext
 
     def data(
         self, direction: Direction, content: bytes | memoryview, span: Span, out: Results
@@ -35,6 +36,8 @@ class Inside:
         child = self._child
         if child is None:
             return
+        span = span.moved(self._given[direction])
+        self._given[direction] += len(content)
         self._run(partial(child.data, direction, content, span), span, out)
 
     def gap(self, direction: Direction, span: Span, out: Results) -> None:
@@ -59,7 +62,10 @@ class Inside:
 
         def child() -> Output:
             self._child = self._layer.child(
-                encrypted=True, server_name=facts.server_name, alpn=facts.alpn
+                encrypted=True,
+                server_name=facts.server_name,
+                alpn=facts.alpn,
+                stream=(*self._layer.stream, 0),
             )
             return ()
 

@@ -51,12 +51,13 @@ class TlsParser:
         if records or reader.broken is not None:  # most segments complete no record
             rest = self._take(half, records, span, out)
             if rest is not None:
-                self._search(half, rest, span, out)
+                self._search(half, rest, span.moved(half.reader.stop), out)
         return out
 
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
         half = self._halves[direction]
         half.cuts += span.cut
+        half.note()
         half.touch(0, span)
         out: Results = []
         if not half.waits:
@@ -84,6 +85,7 @@ class TlsParser:
         if half.ended:
             return out
         half.ended = True
+        half.note()
         if half.resync is None and (half.key is not None or half.shut):
             half.unfinished = half.reader.pending
         other = self._halves[direction ^ 1]
@@ -111,6 +113,7 @@ class TlsParser:
             self._notes.odd(
                 "tls.record", "what should be a TLS record has no valid header", span, out
             )
+            half.note()
             half.lose(0)
             half.behind = 0
             self._start_search(half)
@@ -144,7 +147,7 @@ class TlsParser:
             if search is None:
                 rest = self._take(half, half.reader.feed(piece, where), where, out)
                 if rest is not None:
-                    pieces.appendleft((rest, where))
+                    pieces.appendleft((rest, where.moved(half.reader.stop)))
                 continue
             found = search.feed(piece, where)
             if found is not None:
@@ -152,7 +155,10 @@ class TlsParser:
                 half.reader = RecordReader(first=False)
                 half.reader.keep = keep
                 half.resync = None
-                pieces.extendleft(reversed(found))
+                stop = search.offset + sum(len(data) for data, _ in found)
+                for data, came in reversed(found):
+                    stop -= len(data)
+                    pieces.appendleft((data, came.moved(stop)))
             elif search.exhausted or not half.trials:
                 why = "no record was found behind the loss"
                 if self._secrets.trials <= 0:

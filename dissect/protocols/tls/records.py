@@ -51,13 +51,27 @@ def plausible(data: bytes | bytearray | memoryview, at: int) -> bool:
 
 class RecordReader:
     """Cuts one direction into records. `broken` holds the bytes from the first that
-    can't be a record's header on, else it is None."""
+    can't be a record's header on, else it is None. All bytes from offset `start` to `stop` are
+    those of records, or begin one."""
 
-    __slots__ = ("_buffer", "_first", "_header", "_partial", "_skip", "_tail", "broken", "keep")
+    __slots__ = (
+        "_buffer",
+        "_first",
+        "_header",
+        "_partial",
+        "_skip",
+        "_tail",
+        "broken",
+        "keep",
+        "start",
+        "stop",
+    )
 
     def __init__(self, *, first: bool = True) -> None:
         self.keep = True
         self.broken: bytes | None = None
+        self.start: int | None = None
+        self.stop = 0
         self._first = first  # only a stream's first record may be a version 2 hello
         self._buffer = bytearray()
         self._partial = Span(0, 0, 0, 0)  # where the record began that isn't whole yet
@@ -78,6 +92,9 @@ class RecordReader:
 
     def feed(self, view: bytes | memoryview, span: Span) -> list[Record]:
         records: list[Record] = []
+        if self.start is None:
+            self.start = span.offset
+        self.stop = span.offset + len(view)
         at = 0
         data: bytes | bytearray | memoryview = view
         buffer = self._buffer
@@ -110,6 +127,7 @@ class RecordReader:
                 taken = self._version2_hello(data, at, partial, records)
                 if taken < 0:
                     self.broken = bytes(data[at:])
+                    self.stop -= end - at
                     at = end
                 if taken <= 0:
                     break
@@ -162,9 +180,15 @@ class RecordReader:
         records.append(Record(VERSION2_HELLO, bytes(data[at : at + 3]), payload, size, span))
         return 2 + size
 
+    def bounds(self) -> tuple[int, int]:
+        """`start` and `stop`, without the beginning of a header that can be none."""
+        stray = 0 < len(self._buffer) < HEADER and not plausible(self._buffer, 0)
+        return self.start or 0, self.stop - (len(self._buffer) if stray else 0)
+
     def gap(self, length: int, span: Span) -> list[Record] | None:
         """Bytes are missing. Where they end within the record begun, the stream stays in
         step: the damaged record comes now or when its end does. Otherwise None."""
+        self.start = None
         if self._skip:
             missing = self._skip
         elif len(self._buffer) >= HEADER:

@@ -23,14 +23,16 @@ Proof = Callable[[bytes, bytes, bytes, int], bool]
 
 
 class Resync:
-    """Bytes since a loss, and where each of them came from."""
+    """Bytes since a loss, and where each of them came from. `offset` is that of the record in
+    its stream, once it is found."""
 
-    __slots__ = ("_at", "_buffer", "_chunks", "_proof")
+    __slots__ = ("_at", "_buffer", "_chunks", "_proof", "offset")
 
     def __init__(self, proof: Proof | None) -> None:
         self._buffer = bytearray()
         self._chunks: list[tuple[int, Span]] = []
         self._at = 0
+        self.offset = 0
         self._proof = proof
 
     @property
@@ -75,5 +77,8 @@ class Resync:
             last = number + 1 == len(self._chunks)
             end = len(self._buffer) if last else self._chunks[number + 1][0]
             if end > start:
-                pieces.append((bytes(self._buffer[max(begin, start) : end]), span))
+                first = max(begin, start)
+                if first == start:
+                    self.offset = span.offset + first - begin
+                pieces.append((bytes(self._buffer[first:end]), span))
         return pieces

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from dissect.errors import ProtocolError
-from dissect.model import Alert, Span, TlsConnection, TlsReason
+from dissect.model import Alert, Ranges, Span, TlsConnection, TlsReason
 from dissect.protocols.base import Layer
 from dissect.protocols.tls import groups, sentences, words
 from dissect.protocols.tls.certificates import read_chain
@@ -26,8 +26,10 @@ _NO_SECRET = ("no_secret_for_random", "secret_incomplete", "resumed_without_secr
 Why = tuple[TlsReason | None, str | None]
 _LATE: tuple[TlsReason, str] = (
     "secrets_after_packets",
-    "the secrets stand behind the packets in the capture, and it was read only once; save it to "
-    "a file and read that",
+    (
+        "the secrets stand behind the packets in the capture, and it was read only once; save it "
+        "to a file and read that"
+    ),
 )
 
 
@@ -45,7 +47,7 @@ def describe(layer: Layer, talk: Negotiation, notes: Notes, store: SecretStore) 
     reason, sentence = _why(talk, alerts, store, whole=state == "full")
     chains = facts.chains
     return TlsConnection(
-        place=layer.place(0, _span(halves)),
+        place=layer.place(0, _span(halves), _ranges(halves)),
         server_name=facts.server_name,
         alpn=facts.alpn,
         version=None if facts.version is None else words.version_name(facts.version),
@@ -102,6 +104,12 @@ def _span(halves: tuple[Half, Half]) -> Span:
     for span in spans[1:]:
         whole = whole.to(span)
     return whole
+
+
+def _ranges(halves: tuple[Half, Half]) -> Ranges:
+    """All records of both directions, in which nothing is in clear that tells a secret."""
+    records = tuple(item for half in halves for item in half.track.ranges(half.direction))
+    return Ranges(records, understood=records, verbatim=False)
 
 
 def _why(talk: Negotiation, alerts: tuple[Alert, ...], store: SecretStore, *, whole: bool) -> Why:
