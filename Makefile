@@ -9,7 +9,7 @@ MINUTES ?= 3
 # A file's tests stay together, so that what one prepares serves the next.
 CORES  := -n auto --dist loadfile
 
-.PHONY: demo test coverage installed canary lint check fuzz licences crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
+.PHONY: demo test coverage installed canary lint check fuzz licences mutants crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -49,6 +49,11 @@ check: $(VENV)/.checked-with lint
 # seed (SEED=n repeats one). What breaks is kept in out/fuzz.
 fuzz: $(VENV)/.fuzzed-with
 	$(BIN)/python -W ignore -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+# Whether a test notices when the code is changed: in the files that differ from main, or in
+# FILES="a b"; SAMPLE=n changes of each, drawn by SEED=n (0: all); MINUTES for each file and stage.
+mutants: $(VENV)/.mutants
+	$(BIN)/python -m tests.mutants --minutes $(MINUTES) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(FILES)
 
 licences: $(VENV)/.tested-with
 	$(BIN)/python -m tests.licences
@@ -100,6 +105,10 @@ $(VENV)/.tested-with: setup.cfg pyproject.toml | $(VENV)/.installed
 
 $(VENV)/.checked-with: setup.cfg pyproject.toml | $(VENV)/.tested-with
 	$(BIN)/python -m pip install --quiet --editable ".[test,check]"
+	@touch $@
+
+$(VENV)/.mutants: setup.cfg pyproject.toml | $(VENV)/.tested-with
+	$(BIN)/python -m pip install --quiet --editable ".[test,tshark,mutants]"
 	@touch $@
 
 # atheris has no package for every system and Python.
