@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from dissect.model import Message, SipMessage, Source, TlsConnection
+from dissect.model import SipMessage, Source, TlsConnection
 from dissect.pipeline import Session
 from dissect.render.details import (
     AnomalyView,
@@ -36,7 +36,7 @@ def build(run: Session) -> Details:
 
     Messages are those that the charts' arrows and the SIP ladder point to.
     """
-    charts = run.charts  # every rule has met its secrets before anything is shown
+    charts = run.charts
     builder = _Builder(run)
     wanted = {
         key_of(source)
@@ -91,7 +91,7 @@ class _Builder:
         found: dict[Key, list[MessageView]] = {}
         used = count = missed = 0
         views = Views(self.shown)
-        for message in [*self.run.messages, *self._log_messages()]:
+        for message in [*self.run.messages, *self.run.log_messages]:
             key = key_of(self.shown.source(message.place))
             if key not in wanted and not isinstance(message, SipMessage):
                 continue
@@ -107,17 +107,6 @@ class _Builder:
         if missed:
             self.left_out.append(f"header fields and bodies of {missed} messages")
         return {key: tuple(views) for key, views in found.items()}
-
-    def _log_messages(self) -> list[Message]:
-        from dissect.engines import phone_log
-
-        paths, first = self.run.options.phone_logs, len(self.run.options.captures)
-        readers = self.run.registry.log_readers
-        return [
-            message
-            for group in phone_log.sets(paths)
-            for message in phone_log.read_set([(paths[i], first + i) for i in group], 1970, readers)
-        ]
 
     # ------------------------------------------------------------- tables
 
@@ -199,7 +188,7 @@ class _Builder:
             )
 
     def _clocks(self) -> Iterator[str]:
-        for line in self.run.diagnostics:
+        for line in (*self.run.diagnostics, *self.run.noted):
             yield self.run.policy.scrub(line)
 
     def _anomalies(self) -> Iterator[AnomalyView]:
