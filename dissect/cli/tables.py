@@ -87,7 +87,7 @@ def _print_body(
 ) -> None:
     if options.pop("fields", None) or any(take(options).values()) or options.pop("dialogs", None):
         raise click.UsageError("--body shows one message: no filters, no --fields, no --dialogs")
-    run = session(captures, again=True, **options)
+    run = session(captures, **options)
     warn(run)
     print_body(run, kind, asked, format_)
 
