@@ -9,7 +9,7 @@ MINUTES ?= 3
 # A file's tests stay together, so that what one prepares serves the next.
 CORES  := -n auto --dist loadfile
 
-.PHONY: demo test canary lint check fuzz licences crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
+.PHONY: demo test coverage installed canary lint check fuzz licences mutants crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -21,6 +21,17 @@ demo: $(VENV)/.installed
 test: $(VENV)/.tested-with lint
 	@$(BIN)/python tests/tools.py
 	$(BIN)/python -m pytest $(CORES) -m "not long and not lab and not deep"
+
+# The tests of `test`, with the lines and branches that they reach; fails below the floor of
+# setup.cfg. Workers in processes of their own are not counted.
+coverage: $(VENV)/.tested-with lint
+	@$(BIN)/python tests/tools.py
+	$(BIN)/python -m pytest $(CORES) -m "not long and not lab and not deep" \
+		--cov --cov-report=term:skip-covered --cov-report=html:$(OUT)/coverage
+
+# Builds sdist and wheel; installs and tries the wheel on every Python that can be had here.
+installed: $(VENV)/.tested-with
+	$(BIN)/python -m tests.installed
 
 lint: $(VENV)/.tested-with
 	$(BIN)/ruff check .
@@ -38,6 +49,11 @@ check: $(VENV)/.checked-with lint
 # seed (SEED=n repeats one). What breaks is kept in out/fuzz.
 fuzz: $(VENV)/.fuzzed-with
 	$(BIN)/python -W ignore -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+# Whether a test notices when the code is changed: in the files that differ from main, or in
+# FILES="a b"; SAMPLE=n changes of each, drawn by SEED=n (0: all); MINUTES for each file and stage.
+mutants: $(VENV)/.mutants
+	$(BIN)/python -m tests.mutants --minutes $(MINUTES) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(FILES)
 
 licences: $(VENV)/.tested-with
 	$(BIN)/python -m tests.licences
@@ -91,6 +107,10 @@ $(VENV)/.checked-with: setup.cfg pyproject.toml | $(VENV)/.tested-with
 	$(BIN)/python -m pip install --quiet --editable ".[test,check]"
 	@touch $@
 
+$(VENV)/.mutants: setup.cfg pyproject.toml | $(VENV)/.tested-with
+	$(BIN)/python -m pip install --quiet --editable ".[test,tshark,mutants]"
+	@touch $@
+
 # atheris has no package for every system and Python.
 $(VENV)/.fuzzed-with: setup.cfg pyproject.toml | $(VENV)/.tested-with
 	@$(BIN)/python -m pip install --quiet --editable ".[test,fuzz]" \
@@ -109,6 +129,6 @@ picture: $(VENV)/.installed
 	@cd $(SAMPLE) && ../../$(BIN)/dissect flow phone.pcapng browser.pcapng \
 		--phone-log phone.log --detail overview -o ../../reports/web-signin.png
 
-# Each scenario in each format, and the page that lists them.
+# Each scenario in each format into out/gallery, and the three that reports/gallery keeps.
 gallery: $(VENV)/.installed
 	$(BIN)/python reports/gallery.py

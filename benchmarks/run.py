@@ -92,8 +92,10 @@ def main() -> None:
     lines = [
         "# Benchmark",
         "",
-        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}; medians of "
-        f"{RUNS} runs; captures/web-signin, both captures. Made by `make bench`.",
+        (
+            f"Python {platform.python_version()}, {platform.system()} {platform.machine()}; "
+            f"medians of {RUNS} runs; captures/web-signin, both captures. Made by `make bench`."
+        ),
         "",
         "| whole process | ms |",
         "|---|---:|",

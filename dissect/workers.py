@@ -24,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from dissect.errors import DissectError
 
@@ -80,7 +80,7 @@ class Workers:
         self._over = False
         self._pool = ThreadPoolExecutor(max_workers=max(1, min(count, MAX_JOBS)))
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,8 @@
-"""Makes reports/gallery from the recorded captures: `make gallery`.
+"""Draws the recorded captures: `make gallery`.
 
-Every scenario in every format. Each file is made by the command line, in the scenario's
-folder, so that names of files stay relative.
+Every scenario in every format goes to out/gallery; of the failures in `KEPT` some formats are
+also kept in reports/gallery, for who looks without making. Each file is made by the command line,
+in the scenario's folder, so that names of files stay relative.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CAPTURES, GALLERY = ROOT / "captures", ROOT / "reports" / "gallery"
+CAPTURES, GALLERY = ROOT / "captures", ROOT / "out" / "gallery"
+SAMPLES = ROOT / "reports" / "gallery"
 FORMATS = ("txt", "png", "svg", "pdf", "html", "md", "mmd", "puml", "csv", "json", "har")
+# A person's mistake, a registration that goes round in circles, a connection nobody could read.
+KEPT = ("wrong-password", "tls-dsk-loop", "unknown-ca")
+KEPT_FORMATS = ("png", "html", "md", "txt")
 WORKERS = 2
 
 
@@ -57,31 +62,47 @@ def make(folder: Path) -> tuple[str, list[str]]:
     return folder.name, verdicts
 
 
-def page(rows: list[tuple[str, list[str]]]) -> str:
+def page(folder: Path, note: str, rows: list[tuple[str, list[str]]]) -> str:
+    """The list of what `folder` holds."""
     lines = [
         "# Gallery", "",
-        "Made by `make gallery` from the recordings in `captures/`. What the formats are for says",
-        "`docs/cli.md`.",
+        *note.splitlines(),
         "", "| scenario | what dissect says | files |", "|---|---|---|",
     ]  # fmt: skip
     for name, verdicts in rows:
-        files = sorted((GALLERY / name).glob("chart*"))
+        files = sorted((folder / name).glob("chart*"))
         links = ", ".join(f"[{p.name.partition('.')[2]}]({name}/{p.name})" for p in files)
         lines.append(f"| `{name}` | {'<br>'.join(verdicts)} | {links} |")
     return "\n".join(lines) + "\n"
 
 
+def keep(rows: list[tuple[str, list[str]]]) -> None:
+    """Copy what stays in the repository, in place of what was there."""
+    shutil.rmtree(SAMPLES, ignore_errors=True)
+    for name in KEPT:
+        (SAMPLES / name).mkdir(parents=True)
+        for kind in KEPT_FORMATS:
+            shutil.copy(GALLERY / name / f"chart.{kind}", SAMPLES / name)
+    note = (
+        "Three failures of `captures/`, each as picture, report, Markdown and text.\n"
+        "`make gallery` draws all recordings in all formats into `out/gallery`; what the formats\n"
+        "are for says [docs/cli.md](../../docs/cli.md)."
+    )
+    kept = sorted((row for row in rows if row[0] in KEPT), key=lambda row: KEPT.index(row[0]))
+    (SAMPLES / "README.md").write_text(page(SAMPLES, note, kept), "utf-8")
+
+
 def main() -> None:
-    GALLERY.mkdir(parents=True, exist_ok=True)
-    folders = list(scenarios())
-    for known in GALLERY.iterdir():
-        if known.is_dir() and known.name not in {folder.name for folder in folders}:
-            shutil.rmtree(known)
+    shutil.rmtree(GALLERY, ignore_errors=True)
+    GALLERY.mkdir(parents=True)
     with ThreadPoolExecutor(WORKERS) as pool:
-        rows = list(pool.map(make, folders))
-    (GALLERY / "README.md").write_text(page(rows), "utf-8")
-    size = sum(path.stat().st_size for path in GALLERY.rglob("*") if path.is_file())
-    print(f"{len(rows)} scenarios, {size / 1e6:.1f} MB in {GALLERY.relative_to(ROOT)}")
+        rows = list(pool.map(make, scenarios()))
+    note = "Made by `make gallery` from the recordings in `captures/`."
+    (GALLERY / "README.md").write_text(page(GALLERY, note, rows), "utf-8")
+    keep(rows)
+    for folder in (GALLERY, SAMPLES):
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        print(f"{size / 1e6:.1f} MB in {folder.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

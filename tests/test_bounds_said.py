@@ -171,7 +171,7 @@ def test_a_long_message_of_a_log_is_looked_through_once(
     read = reader.read if kind == "asterisk" else log_sip.READER.read
 
     def looked(size: int) -> int:
-        lines = [begins + HEAD.split("\r\n")[0], *(goes_on + line for line in rest)]
+        lines = [begins + HEAD.split("\r\n", maxsplit=1)[0], *(goes_on + line for line in rest)]
         lines += [goes_on + "X: y"] * size
         counted = Looked()
         monkeypatch.setattr(sip_text, "_BLANK", counted)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 from dissect.capture.blocks import MAX_SECRETS_BLOCKS, TOO_MANY_SECRETS, scan_secrets
 from dissect.capture.pcap import is_pcap, walk_pcap
@@ -128,7 +128,7 @@ class CaptureFile:
         while self._closers:
             self._closers.pop()()
 
-    def __enter__(self) -> CaptureFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

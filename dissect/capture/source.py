@@ -157,7 +157,7 @@ class ZstdSource:
         self.damage: str | None = None
         self._errors = zstandard.ZstdError
         self._stream = zstandard.ZstdDecompressor().stream_reader(
-            cast(IO[bytes], below), read_across_frames=True
+            cast("IO[bytes]", below), read_across_frames=True
         )
 
     def read(self, size: int) -> bytes:

@@ -34,6 +34,11 @@ def unknown_facts(definition: Definition, facts: Facts) -> Iterator[_Doubt]:
         for index, entry in enumerate(step.explain):
             for text in _of_arrow("text", names(entry.text), by_key.get(entry.seen), facts):
                 yield said + text, [("step", number), ("explain", index), ("text", 0)]
+    yield from _ends(definition, by_key, facts)
+
+
+def _ends(definition: Definition, by_key: Mapping[str, ArrowDef], facts: Facts) -> Iterator[_Doubt]:
+    """Of what is said of a flow as a whole: where it ended, troubles, what actors learn."""
     for index, left in enumerate(definition.unfinished):
         last = by_key.get(left.last)
         for key in ("code", "text", "remedy"):

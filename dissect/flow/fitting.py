@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from typing import Self
 
 from dissect.model import Event, Fact, Secret
 
@@ -13,9 +14,11 @@ Wanted = dict[str, Value | tuple[Value, ...]]
 class Worded(str):
     """A fact that a definition has a word for (`values`), and what it was: `where` takes both."""
 
+    __slots__ = ("raw",)
+
     raw: Fact
 
-    def __new__(cls, word: str, raw: Fact) -> Worded:
+    def __new__(cls, word: str, raw: Fact) -> Self:
         made = super().__new__(cls, word)
         made.raw = raw
         return made

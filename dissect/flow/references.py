@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import pairwise
 
 from dissect.errors import DefinitionError
@@ -22,41 +22,48 @@ def check(definition: Definition, places: Places) -> None:
 
     for index, (before, step) in enumerate(pairwise(definition.step), 1):
         if step.number <= before.number:
-            path = [("step", index), ("number", 0)]
-            raise wrong(path, "step numbers must rise, each once")
+            raise wrong([("step", index), ("number", 0)], "step numbers must rise, each once")
     if not definition.step or not definition.instance.anchors:
         raise wrong([], "a flow has at least one step and one anchor")
     _each_once(definition, places)
     for index, step in enumerate(definition.step):
-        for number, arrow in enumerate(step.arrow):
-            path = [("step", index), ("arrow", number)]
-            if arrow.match is None and not arrow.event:
-                raise wrong(path, f"step {step.number}: an arrow has `event` or `match`")
-            if arrow.match is None and arrow.fields:
-                said = f"step {step.number}: `fields` are for `match`"
-                raise wrong([*path, ("fields", 0)], said)
-        for named, below in _actors_named(step):
-            if named not in actors:
-                said = f'step {step.number}: no actor is called "{named}"'
-                raise wrong([("step", index), *below], said)
-        for named, below in _arrows_named(step):
-            if named not in keys:
-                said = f'step {step.number}: no arrow is called "{named}"'
-                raise wrong([("step", index), *below], said)
-    rules = definition.instance
-    for name, listed in (("anchors", rules.anchors), ("fallback", rules.fallback)):
-        for key in listed:
-            if key not in keys:
-                raise wrong([("instance", 0), (name, 0)], f'no arrow is called "{key}"')
-    for index, entry in enumerate(definition.unfinished):
-        if entry.last not in keys:
-            path = [("unfinished", index), ("last", 0)]
-            raise wrong(path, f'no arrow is called "{entry.last}"')
+        for problem, below in _wrong_in(step, actors, keys):
+            raise wrong([("step", index), *below], f"step {step.number}: {problem}")
+    for key, path in _keys_named(definition):
+        if key not in keys:
+            raise wrong(path, f'no arrow is called "{key}"')
     for index, actor in enumerate(definition.actor):
         for ident in actor.known_by:
             if ident not in actors and ident not in keys and "." not in ident:
                 said = f'actor {actor.id}: "{ident}" is no actor, arrow or host name'
                 raise wrong([("actor", index), ("known_by", 0)], said)
+
+
+def _wrong_in(
+    step: StepDef, actors: Container[str], keys: Container[str]
+) -> Iterator[tuple[str, KeyPath]]:
+    """What does not hold in a step, each with its path in the step."""
+    for number, arrow in enumerate(step.arrow):
+        if arrow.match is None and not arrow.event:
+            yield "an arrow has `event` or `match`", [("arrow", number)]
+        if arrow.match is None and arrow.fields:
+            yield "`fields` are for `match`", [("arrow", number), ("fields", 0)]
+    for named, below in _actors_named(step):
+        if named not in actors:
+            yield f'no actor is called "{named}"', below
+    for named, below in _arrows_named(step):
+        if named not in keys:
+            yield f'no arrow is called "{named}"', below
+
+
+def _keys_named(definition: Definition) -> Iterator[tuple[str, KeyPath]]:
+    """The arrows that are named outside of the steps, each with its path."""
+    rules = definition.instance
+    for name, listed in (("anchors", rules.anchors), ("fallback", rules.fallback)):
+        for key in listed:
+            yield key, [("instance", 0), (name, 0)]
+    for index, entry in enumerate(definition.unfinished):
+        yield entry.last, [("unfinished", index), ("last", 0)]
 
 
 def _actors_named(step: StepDef) -> Iterator[tuple[str, KeyPath]]:

@@ -19,7 +19,8 @@ from dissect.flow.states import Show, StepState, cause_of, words
 from dissect.flow.texts import fill
 from dissect.model import Cause, Event
 
-EVIDENCE_KEPT = 10  # the latest of a failure that comes again and again
+# The latest of a failure that comes again and again; the first of one that is passed on.
+EVIDENCE_KEPT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _read(
         if item.arrow.fails is not None:
             cause = cause_of(item.arrow.fails, item.event, definition, show)
             if state.cause is not None and _passed_on(item, cause, state, definition):
-                evidence = (*state.cause.evidence, item.event.source)
+                evidence = (*state.cause.evidence, item.event.source)[:EVIDENCE_KEPT]
                 state.cause = replace(state.cause, evidence=evidence)
             elif state.cause is not None and _again(item, cause, state):
                 evidence = (*state.cause.evidence, item.event.source)[-EVIDENCE_KEPT:]

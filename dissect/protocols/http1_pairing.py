@@ -92,12 +92,14 @@ class Pairing:
             most = len(self._waiting) if self.responses_lost else self._orphans + 1
             for _ in range(self._before(frame, most) - 1):
                 self._waiting.popleft()
-            self._orphans = 0
+            if self._waiting:
+                self._orphans = 0
         self.responses_lost = False
         if not self._waiting:
             self._waiting.append(Pending(next(self._exchanges), known=False))
-            self._orphans += not interim
         pending = self._waiting[0]
+        if not (interim or pending.known or pending.forgotten):
+            self._orphans += 1
         if pending.forgotten:
             pending.forgotten -= 1
             if not pending.forgotten:

@@ -101,13 +101,10 @@ def parse(text: str) -> Description:
             found.name = value
         elif kind == "a":
             name, _, rest = value.partition(":")
-            if name in _DIRECTIONS:
-                if media is not None:
-                    media.direction = name
-                elif not found.media:
-                    direction = name
-            elif media is not None:
+            if media is not None:
                 _attribute(media, name, rest, names)
+            elif name in _DIRECTIONS and not found.media:
+                direction = name
     for item, numbers, named in formats:
         item.codecs = [_codec(number, named, item.protocol) for number in numbers]
     return found
@@ -125,7 +122,9 @@ def _media(value: str) -> tuple[Media, list[str]] | None:
 
 
 def _attribute(media: Media, name: str, rest: str, names: dict[str, str]) -> None:
-    if name == "rtpmap":
+    if name in _DIRECTIONS:
+        media.direction = name
+    elif name == "rtpmap":
         number, _, codec = rest.partition(" ")
         names[number] = codec.strip()
     elif name == "crypto":

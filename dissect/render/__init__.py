@@ -71,10 +71,10 @@ class Renderer:
     def load(self) -> Render:
         if self.draw is not None:
             return self.draw
-        return cast(Render, _load(self.target))
+        return cast("Render", _load(self.target))
 
     def load_parts(self) -> Parts | None:
-        return cast(Parts, _load(self.parts)) if self.parts else None
+        return cast("Parts", _load(self.parts)) if self.parts else None
 
 
 def _load(target: str) -> Any:

@@ -248,7 +248,7 @@ def draw(page: Page, theme: Theme, font: Letters) -> Figure:
 
 def _text(item: Text, dy: float, page: Page, theme: Theme, font: Letters) -> MplText:
     # No transform of ours here: text must not be mirrored by the downward y.
-    artist = MplText(
+    return MplText(
         item.x / page.width,
         1 - (item.y + dy) / page.height,
         item.text.replace(NO_BREAK, " "),
@@ -265,7 +265,6 @@ def _text(item: Text, dy: float, page: Page, theme: Theme, font: Letters) -> Mpl
         usetex=False,
         zorder=4,
     )
-    return artist
 
 
 def _box(item: Box, transform: Transform, theme: Theme) -> Patch:

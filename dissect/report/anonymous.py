@@ -253,7 +253,9 @@ class Anonymizer:
 class Anonymous:
     """The charts and details of a run, and its lines, under pseudonyms."""
 
-    def __init__(self, charts: Sequence[SequenceChart], details: Details, lines: Sequence[str]):
+    def __init__(
+        self, charts: Sequence[SequenceChart], details: Details, lines: Sequence[str]
+    ) -> None:
         self._anonymizer = Anonymizer()
         bare = replace(
             details,

@@ -102,6 +102,19 @@ def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
     title = application(form.get("client_id"))
     if title:
         facts["application"] = title
+    facts.update(_credential(form, grant))
+    if form.get("requested_token_use") == "on_behalf_of" or "token-exchange" in grant:
+        facts["on_behalf_of"] = True
+    for name, proof in (("client_assertion", "assertion"), ("client_secret", "secret")):
+        if form.get(name):
+            facts["client_proof"] = proof
+            break
+    return facts
+
+
+def _credential(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
+    """What the grant is founded on: a code, a refresh token, a password, an assertion."""
+    facts: dict[str, Fact] = {}
     if grant in DEVICE_GRANTS:
         # v1 calls the device code "code" (RFC 8628 §3.4: "device_code").
         code = form.get("device_code") or form.get("code")
@@ -123,12 +136,6 @@ def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
         user = jwt.facts(form["assertion"]).get("user")
         if user:
             facts["user"] = user
-    if form.get("requested_token_use") == "on_behalf_of" or "token-exchange" in grant:
-        facts["on_behalf_of"] = True
-    for name, proof in (("client_assertion", "assertion"), ("client_secret", "secret")):
-        if form.get(name):
-            facts["client_proof"] = proof
-            break
     return facts
 
 

@@ -154,7 +154,7 @@ def _of_pinned(
 def _offset(capture: int, other: int, agreed: Bound, kinds: Mapping[str, int]) -> Offset:
     low, high = agreed.low, agreed.high
     if low <= -FOREVER or high >= FOREVER:
-        ahead = low if low > 0 else high if high < 0 else 0
+        ahead = low if low > 0 else min(0, high)
         return Offset(capture, other, ahead, None, -ahead, kinds)
     ahead = (low + high) // 2
     needless = low <= 0 <= high or abs(ahead) < NOTICED

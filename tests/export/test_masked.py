@@ -253,7 +253,7 @@ def test_behind_a_switch_to_no_known_protocol(request_: str, response: str, tmp_
     answered = f"HTTP/1.1 {response}\r\n\r\nPASS {HIDDEN}\r\n".encode()
     result, out = changed(conversation(tmp_path / "switch.pcap", request, answered))
     assert ["switched" in part.reason for part in result.parts()] == [True]
-    assert request_.split()[0] in tshark(out, "http.request.method")
+    assert request_.split(maxsplit=1)[0] in tshark(out, "http.request.method")
     assert HIDDEN.encode() not in out.read_bytes()
 
 

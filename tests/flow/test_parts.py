@@ -257,7 +257,7 @@ def test_twice_with_a_prefix_and_not_without(tmp_path: Path) -> None:
         ("mine", 'server = "login"', 'serve = "login"', "actors", 'has no actor "serve"; it has'),
         ("mine", 'who = "the PC"', 'whom = "the PC"', "words", 'no word "whom"; it has fate, who'),
         ("mine", 'at = "login"', 'at = "nobody"', "at = ", 'no actor is called "nobody"'),
-        ("mine", 'prefix = "x."', 'label = "x"', "label = \"x\"", "unknown key `label`"),
+        ("mine", 'prefix = "x."', 'label = "x"', 'label = "x"', "unknown key `label`"),
         ("mine", "words = {", "word = {", "word =", "is it `words`?"),
         ("mine", "part.toml", "parts", '"parts"', 'no part is called "parts"'),
         ("mine", "part.toml", "home-reelm", "home-reelm", 'is it "home-realm"?'),

@@ -99,9 +99,7 @@ def test_the_second_try_of_one_phone_is_one_story() -> None:
                 source=replace(event.source, stream=(event.source.stream or 0) + 1000))
         for event in events
     ]  # fmt: skip
-    (chart,) = match(
-        [load("vvx-web-signin")], [*first, *second], lambda fact: recorded()[0].book.show(fact)
-    )
+    (chart,) = match([load("vvx-web-signin")], [*first, *second], recorded()[0].book.show)
     assert chart.status == "complete"
     assert chart.steps[5].status == "done"
     assert [a.status for a in chart.steps[5].arrows].count("failed") == 1

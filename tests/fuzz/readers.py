@@ -15,7 +15,7 @@ AT = 1_750_000_000 * 10**9
 MAX_BODY = 64 << 20  # bytes that a decoded body may have; what is bounded in it is less
 _MEDIA = (
     "application/x-www-form-urlencoded", "application/json", "text/xml; charset=utf-8", "text/html",
-    "multipart/form-data; boundary=b", "multipart/mixed;boundary=\"a b\"", "application/sdp", "",
+    "multipart/form-data; boundary=b", 'multipart/mixed;boundary="a b"', "application/sdp", "",
 )  # fmt: skip
 
 

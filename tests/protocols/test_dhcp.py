@@ -174,7 +174,10 @@ def test_equal_to_tshark(shared_captures: Path, name: str) -> None:
     for field in ("dhcp.option.dhcp", "dhcp.id", "dhcp.hw.mac_addr", "dhcp.option.hostname"):
         command += ["-e", field]
     text = subprocess.run(
-        [*command, "-E", "occurrence=f"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [*command, "-E", "occurrence=f"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=True,
     ).stdout.decode()
     expected = {tuple(line.split("\t")) for line in text.splitlines()}
     assert expected

@@ -125,7 +125,9 @@ def test_tshark_reads_the_same_client(header: bytes, tmp_path: Path) -> None:
     fields = ("src.ipv4", "src.ipv6", "srcport", "dst.ipv4", "dst.ipv6", "dstport")
     for field in (f"proxy.{name}" for name in fields):
         command += ["-e", field]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    shown = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
+    ).stdout
     four, six, port, to_four, to_six, to_port = shown.decode().rstrip("\n").split("\t")
     client, server = named_ends(header)
     assert client is not None

@@ -129,7 +129,7 @@ def test_equal_to_tshark(shared_captures: Path) -> None:
     for field in ("frame.number", "ntp.stratum", "ntp.xmt", "ntp.rec", "ntp.flags.mode"):
         command += ["-e", field]
     text = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True
     ).stdout.decode()
     expected = [line.split("\t") for line in text.splitlines()]
     ours = [item for item in read(path) if isinstance(item, NtpMessage)]

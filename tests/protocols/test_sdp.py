@@ -64,9 +64,9 @@ def test_rejected_and_held_media() -> None:
 def test_parts_of_a_multipart_body() -> None:
     """Lync offers two descriptions of one session (RFC 5621, multipart/alternative)."""
     body = (
-        '--x\r\nContent-Type: application/sdp\r\nContent-Disposition: session; handling=optional'
-        f'\r\n\r\n{RFC_8866}\r\n--x\r\nContent-Type: text/plain\r\n\r\nm=audio 1 RTP/AVP 0\r\n'
-        f'--x\r\ncontent-type:application/sdp\r\n\r\n{RFC_4568}\r\n--x--\r\n'
+        "--x\r\nContent-Type: application/sdp\r\nContent-Disposition: session; handling=optional"
+        f"\r\n\r\n{RFC_8866}\r\n--x\r\nContent-Type: text/plain\r\n\r\nm=audio 1 RTP/AVP 0\r\n"
+        f"--x\r\ncontent-type:application/sdp\r\n\r\n{RFC_4568}\r\n--x--\r\n"
     )  # fmt: skip
     found = descriptions('multipart/alternative;boundary="x"', body)
     assert [len(item.media) for item in found] == [3, 2]

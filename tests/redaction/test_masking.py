@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import ItemsView
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,7 +71,7 @@ def test_work_does_not_grow_with_the_values(monkeypatch: pytest.MonkeyPatch) -> 
         looked = 0
 
         class Counting(dict[tuple[int, int], set[str]]):
-            def items(self):  # type: ignore[no-untyped-def]
+            def items(self) -> ItemsView[tuple[int, int], set[str]]:
                 nonlocal looked
                 looked += len(self)
                 return super().items()

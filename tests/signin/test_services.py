@@ -269,15 +269,15 @@ def test_exchange_answers_200_with_an_error_inside() -> None:
 def test_applications_of_todays_phones() -> None:
     # C.1 of the reference.
     assert (
-        services.application("9ba1a5c7-f17a-4de9-a1f1-6178c8d51223")
+        directory.application("9ba1a5c7-f17a-4de9-a1f1-6178c8d51223")
         == "Microsoft Intune Company Portal"
     )
     assert (
-        services.application("29D9ED98-A469-4536-ADE2-F981BC1D605E")
+        directory.application("29D9ED98-A469-4536-ADE2-F981BC1D605E")
         == "Microsoft Authentication Broker"
     )
-    assert services.application("a850aaae-d5a5-4e82-877c-ce54ff916282") is not None
-    assert services.application("11111111-1111-1111-1111-111111111111") is None
+    assert directory.application("a850aaae-d5a5-4e82-877c-ce54ff916282") is not None
+    assert directory.application("11111111-1111-1111-1111-111111111111") is None
 
 
 def test_resources_are_known_however_they_are_written() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dissect.model import Direction, Output, Span
 from dissect.transport import Assembler
 from dissect.transport import pieces as pieces_module
 from dissect.transport.ordering import FAR, PATIENCE_FRAMES, PATIENCE_NS
@@ -437,7 +438,7 @@ def test_segments_in_order_are_handed_on_as_views_of_the_capture() -> None:
     kinds = []
 
     class Looker(Recorder):
-        def data(self, direction, view, span):  # type: ignore[no-untyped-def]
+        def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
             kinds.append(type(view))
             return ()
 

@@ -85,7 +85,7 @@ def auth_parameters(value: str) -> tuple[str, dict[str, str]]:
 def uri_of(value: str) -> str:
     """The URI of a From, To or Contact header."""
     found = URI.search(value)
-    return found.group(1) if found else value.split(";")[0].strip()
+    return found.group(1) if found else value.split(";", maxsplit=1)[0].strip()
 
 
 def tag_of(value: str) -> str:

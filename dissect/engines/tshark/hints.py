@@ -29,23 +29,16 @@ def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:
     clients: dict[int, set[int]] = {}
     for message in messages:
         connection = message.place.connection
-        client, server = connection.client.port, connection.server.port
+        found = _selector(message)
+        if found is not None:
+            wanted.setdefault(found[0], set()).add(found[1])
         if isinstance(message, TcpConnection):
             if any(message.payload):
-                clients.setdefault(client, set()).add(connection.stream)
-        elif isinstance(message, SipMessage):
-            port, over = client, connection.transport
-            if message.transport == "tls" and SIPS_PORT not in (client, server):
-                wanted.setdefault(f"tls.port=={port}", set()).add("sip")
-            elif message.transport in ("tcp", "udp") and SIP_PORT not in (client, server):
-                wanted.setdefault(f"{over}.port=={port}", set()).add("sip")
-        elif isinstance(message, DnsMessage):
-            if DNS_PORT not in (client, server):
-                wanted.setdefault(f"{connection.transport}.port=={server}", set()).add("dns")
+                clients.setdefault(connection.client.port, set()).add(connection.stream)
+        elif isinstance(message, SipMessage | DnsMessage):
+            continue
         elif isinstance(message, TlsConnection) and not (message.inside or message.quic):
             tls_streams.add(connection.stream)
-            if server not in TLS_PORTS and client not in TLS_PORTS:
-                wanted.setdefault(f"tcp.port=={client}", set()).add("tls")
         elif connection.transport == "tcp" and not message.place.encrypted:
             plain.add(connection.stream)
     hints, warnings = [], []
@@ -62,3 +55,22 @@ def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:
     if len(hints) > MAX_HINTS:
         warnings.append(f"tshark is told of the first {MAX_HINTS} of {len(hints)} odd ports")
     return hints[:MAX_HINTS], warnings
+
+
+def _selector(message: Message) -> tuple[str, str] | None:
+    """The port and the protocol that tshark must be told of for this message."""
+    connection = message.place.connection
+    ports = client, server = connection.client.port, connection.server.port
+    if isinstance(message, SipMessage):
+        if message.transport == "tls" and SIPS_PORT not in ports:
+            return f"tls.port=={client}", "sip"
+        if message.transport in ("tcp", "udp") and SIP_PORT not in ports:
+            return f"{connection.transport}.port=={client}", "sip"
+    elif isinstance(message, DnsMessage):
+        if DNS_PORT not in ports:
+            return f"{connection.transport}.port=={server}", "dns"
+    elif isinstance(message, TlsConnection):
+        outermost = not (message.inside or message.quic)
+        if outermost and TLS_PORTS.isdisjoint(ports):
+            return f"tcp.port=={client}", "tls"
+    return None

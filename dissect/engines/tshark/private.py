@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from dissect import leftovers
 from dissect.protocols.tls.rsa_keys import RsaKey
@@ -53,7 +53,7 @@ class PrivateFolder:
             self.path = Path(tempfile.mkdtemp(prefix="dissect-")).absolute()
             leftovers.add_path(self.path)
 
-    def __enter__(self) -> PrivateFolder:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

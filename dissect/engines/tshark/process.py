@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from dissect import leftovers
 from dissect.capture import SecretsText, read_key_log
@@ -51,7 +51,7 @@ class TsharkRun:
         self.code: int | None = None
         self.stderr = ""
 
-    def __enter__(self) -> TsharkRun:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

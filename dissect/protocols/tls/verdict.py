@@ -26,8 +26,10 @@ _NO_SECRET = ("no_secret_for_random", "secret_incomplete", "resumed_without_secr
 Why = tuple[TlsReason | None, str | None]
 _LATE: tuple[TlsReason, str] = (
     "secrets_after_packets",
-    "the secrets stand behind the packets in the capture, and it was read only once; save it to "
-    "a file and read that",
+    (
+        "the secrets stand behind the packets in the capture, and it was read only once; save it "
+        "to a file and read that"
+    ),
 )
 
 

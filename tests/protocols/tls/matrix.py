@@ -60,7 +60,7 @@ class Try:
 
     @property
     def ident(self) -> str:
-        return " ".join((self.peers, self.version, self.suite, self.feature))
+        return f"{self.peers} {self.version} {self.suite} {self.feature}"
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,7 @@ TLS12 = ssl.TLSVersion.TLSv1_2
 
 
 def private_key(kind: str = "rsa") -> RSAPrivateKey:
-    key = load_pem_private_key(certificate(kind)[1].read_bytes(), None)
-    return key  # type: ignore[return-value]
+    return load_pem_private_key(certificate(kind)[1].read_bytes(), None)  # type: ignore[return-value]
 
 
 def stored(form: str) -> tuple[bytes, bytes | None]:

@@ -89,8 +89,10 @@ class Registrar:
         offers = (
             f'NTLM {common}"{self._target}", version=4',
             f'Kerberos {common}"sip/{self._target}", version=4',
-            f'{PROTOCOL} {common}"{self._target}", version=4, '
-            f'sts-uri="https://{pool}:443{CERT_PATH}"',
+            (
+                f'{PROTOCOL} {common}"{self._target}", version=4, '
+                f'sts-uri="https://{pool}:443{CERT_PATH}"'
+            ),
         )
         reply.headers[2:2] = [("WWW-Authenticate", value) for value in offers]
         return reply
