@@ -406,3 +406,26 @@ def test_bounds_leave_out_and_never_leak(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list(far.told())) == 1
     for value in (BASIC, TOKEN, "p%40ss"):
         assert value.encode() not in out.read_bytes()
+
+
+def test_a_body_in_more_pieces_than_are_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of that message stays; what is around it does."""
+    head = answer(b"", "text/plain", "Transfer-Encoding: chunked").replace(
+        b"Content-Length: 0\r\n", b""
+    )
+    few, many = head + b"1\r\na\r\n" * 2 + b"0\r\n\r\n", head + b"1\r\nz\r\n" * 5 + b"0\r\n\r\n"
+    monkeypatch.setattr("dissect.protocols.track.MAX_RANGES", 3)
+    request = b"GET /a HTTP/1.1\r\nHost: h.test\r\n\r\n" * 2
+    result, out = changed(conversation(tmp_path / "many.pcap", request, few + many))
+    assert [part.reason for part in result.parts() if "pieces" in part.reason] == [
+        "its bytes are not as it reads, or in too many pieces"
+    ]
+    (payload,) = (
+        bytes(p[scapy.TCP].payload)
+        for p in scapy.rdpcap(str(out))
+        if p[scapy.TCP].sport == 80 and p[scapy.TCP].payload
+    )
+    assert payload[: len(head)] == head
+    assert payload[len(few) :] == bytes(len(many))
