@@ -44,7 +44,9 @@ class Spool:
     def again(self, index: int) -> CaptureFile:
         """The same capture from its beginning. Raises UsageError if nothing was kept."""
         if self._file is None:
-            raise UsageError("standard input was not kept to be read again")
+            raise UsageError(
+                "standard input was not kept to be read again: give the capture as a file"
+            )
         self._file.seek(0)
         return open_capture(self._file, index)
 

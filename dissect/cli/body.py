@@ -12,7 +12,7 @@ import click
 from dissect.errors import UsageError
 
 if TYPE_CHECKING:
-    from dissect.model import Body, HttpRequest, HttpResponse, SipMessage
+    from dissect.model import HttpRequest, HttpResponse, SipMessage
     from dissect.pipeline import Session
 
     Bearer = HttpRequest | HttpResponse | SipMessage
@@ -53,11 +53,13 @@ def print_body(run: Session, kind: str, wanted: Selector, format_: str) -> None:
     """
     from dissect.model import HttpRequest
     from dissect.render.escape import json_text, visible
+    from dissect.report.bodies import with_bodies
 
     message = find(run, kind, wanted)
     content_type = _content_type(message)
     posted = isinstance(message, HttpRequest)
-    parts, note = run.policy.body(_read_again(run, message), content_type, posted)
+    (message,) = with_bodies(run, [message])
+    parts, note = run.policy.body(message.body, content_type, posted)
     body = run.policy.show(parts) if parts is not None else None
     note = run.policy.scrub(note)
     if format_ == "json":
@@ -77,17 +79,6 @@ def print_body(run: Session, kind: str, wanted: Selector, format_: str) -> None:
     if body is not None:
         for line in body.splitlines():
             click.echo(visible(line))
-
-
-def _read_again(run: Session, message: Bearer) -> Body:
-    """The body from the capture, by the ranges of the message; that which the message has where
-    they are not told (tshark, logs)."""
-    from dissect.engines.again import bodies, key
-    from dissect.pipeline import bind_key_logs
-
-    inputs = bind_key_logs(run.options)
-    found = bodies(inputs, [message.place], run.registry.readers, run.spool)
-    return found.get(key(message.place), message.body)
 
 
 def _type_shown(run: Session, content_type: str | None) -> str | None:

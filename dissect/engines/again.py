@@ -8,6 +8,7 @@ parser.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -81,9 +82,25 @@ class Text:
     def read(self, offset: int, size: int) -> bytes | None:
         """Some of the bytes; None if they are not all here."""
         stop = offset + size
-        if stop > len(self.data) or any(offset < b and a < stop for a, b in self.holes):
+        if stop > len(self.data) or overlapping(self.holes, offset, stop):
             return None
         return bytes(self.data[offset:stop])
+
+
+def overlapping(
+    spans: Sequence[tuple[int, int]], start: int, stop: int
+) -> Sequence[tuple[int, int]]:
+    """Those of `spans` (in order, apart) that have something of what is from `start` to `stop`."""
+    first = bisect_right(spans, start, key=_last)
+    return spans[first : bisect_left(spans, stop, key=_first)]
+
+
+def _first(span: tuple[int, int]) -> int:
+    return span[0]
+
+
+def _last(span: tuple[int, int]) -> int:
+    return span[1]
 
 
 class Openers:

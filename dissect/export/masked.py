@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dissect.capture import Packet
-from dissect.engines.again import Openers, Stream
+from dissect.engines.again import Openers, Stream, overlapping
 from dissect.export import clear, segments
 from dissect.export.changes import Masked
 from dissect.export.headers import FILLER, Span
@@ -149,9 +149,9 @@ class _Work:
     def _message(self, stream: Stream, message: Message, payload: Payload) -> Iterator[Fill]:
         ranges = message.place.ranges
         start, stop = extent(ranges) if ranges is not None else (0, 0)
-        if any(first < stop and start < last for first, last in payload.conflicts):
+        if overlapping(payload.conflicts, start, stop):
             done = blank(message, _TWICE)
-        elif any(first < stop and start < last for first, last in payload.torn):
+        elif overlapping(payload.torn, start, stop):
             done = blank(message, _TORN)
         elif stop > len(payload.text):
             done = blank(message, _LONG)
@@ -175,24 +175,30 @@ class _Work:
     ) -> Iterator[Fill]:
         """Datagrams of which nothing is known are cut."""
         wholes = sorted((span, n) for n, message in enumerate(here) for span in _whole(message))
+        placed: dict[Span, list[Segment]] = {}
+        for segment in payload.segments:
+            start = segment.position
+            placed.setdefault((start, start + segment.end - segment.start), []).append(segment)
         done: set[int] = set()
-        for at, stop in sorted(
-            {(s.position, s.position + s.end - s.start) for s in payload.segments}
-        ):
+        for (at, stop), carried in sorted(placed.items()):
             if at < 0 or stop > len(payload.text):
                 continue
             data = bytes(payload.text[at:stop])
-            inside = wholes[bisect_left(wholes, ((at, 0), 0)) :]
-            inside = [(span, n) for span, n in inside[:_MAX_INSIDE] if span[0] < stop]
+            number = bisect_left(wholes, ((at, 0), 0))
+            inside = [item for item in wholes[number : number + _MAX_INSIDE] if item[0][0] < stop]
             parts = [span for span, _ in inside]
-            parts += [(max(a, at), min(b, stop)) for a, b in sealed if a < stop and at < b]
-            for a, b in unsure:  # headers that tell nothing: what reads as text is no packet
-                a, b = max(a, at), min(b, stop)
-                if a < b and not _READABLE.search(payload.text[a:b]):
-                    parts.append((a, b))
+            parts += _clipped(sealed, at, stop)
+            # Headers that tell nothing: what reads as text is no packet.
+            parts += (
+                (a, b)
+                for a, b in _clipped(unsure, at, stop)
+                if not _READABLE.search(payload.text[a:b])
+            )
             if not parts:
                 if data.strip(BLANKS):
-                    self._cut(stream, payload, at, stop)
+                    for segment in carried:
+                        self.result.cut(segment.frame, segment.start)
+                        self.result.tell(stream, _OTHER, segment.frame, stop - at)
                 continue
             for _, n in inside:
                 if n not in done:
@@ -200,12 +206,6 @@ class _Work:
                     yield from self._message(stream, here[n], payload)
             for a, b in gaps([(a - at, b - at) for a, b in merged(parts)], data):
                 yield Fill(at + a, at + b, NOTHING, UNREAD)
-
-    def _cut(self, stream: Stream, payload: Payload, at: int, stop: int) -> None:
-        for segment in payload.segments:
-            if segment.position == at and segment.end - segment.start == stop - at:
-                self.result.cut(segment.frame, segment.start)
-                self.result.tell(stream, _OTHER, segment.frame, stop - at)
 
     # ------------------------------------------------------------ fills to frames
 
@@ -272,6 +272,11 @@ class _Work:
 
 def _of(direction: Direction, ranges: Iterable[Range]) -> Iterator[Span]:
     return ((at, at + size) for way, at, size in ranges if way == direction)
+
+
+def _clipped(spans: Sequence[Span], at: int, stop: int) -> list[Span]:
+    """What of some spans (in order, apart) is from `at` to `stop`."""
+    return [(max(a, at), min(b, stop)) for a, b in overlapping(spans, at, stop)]
 
 
 def _whole(message: Message) -> list[Span]:

@@ -39,8 +39,9 @@ class Told:
             return
         connection = output.place.connection
         stream = connection.transport, connection.stream
-        if output.place.ranges is None or isinstance(output, TcpConnection):
-            return
+        ranges = output.place.ranges
+        if ranges is None or ranges.stream or isinstance(output, TcpConnection):
+            return  # in a tunnel through an HTTP/2 stream: its offsets are not those of frames
         if isinstance(output, TlsConnection):
             self.tls.setdefault(stream, []).append(output)
         elif not output.place.encrypted:

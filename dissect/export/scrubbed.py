@@ -21,6 +21,7 @@ from dissect.model import (
     Endpoint,
     HttpRequest,
     HttpResponse,
+    Message,
     Place,
     Secret,
     SipMessage,
@@ -29,6 +30,7 @@ from dissect.model import (
 )
 from dissect.pipeline import Session
 from dissect.render.escape import visible
+from dissect.report.bodies import with_bodies
 from dissect.report.shown import Shown
 
 LINK_TYPE = 252  # LINKTYPE_WIRESHARK_UPPER_PDU
@@ -58,7 +60,8 @@ def pdus(run: Session, streams: dict[int, frozenset[Stream]]) -> list[Pdu]:
     shown = Shown(run)
     found: list[tuple[Place, str, list[str]]] = []
     behind: dict[tuple[int, Stream], int] = {}
-    for message in run.messages:
+    chosen = [m for m in run.messages if _stream(m) in streams.get(_capture(m), ())]
+    for message in with_bodies(run, chosen):
         place = message.place
         stream = place.connection.transport, place.connection.stream
         key = place.connection.capture, stream
@@ -67,7 +70,7 @@ def pdus(run: Session, streams: dict[int, frozenset[Stream]]) -> list[Pdu]:
             behind[key] = int(port) if port.isdecimal() and len(port) < 6 else 443
         if key in behind:
             place = _through(place, behind[key])
-        if place.encrypted and stream in streams.get(place.connection.capture, ()):
+        if place.encrypted:
             if isinstance(message, HttpRequest | HttpResponse):
                 found.append((place, "http", list(_http(shown, message))))
             elif isinstance(message, SipMessage):
@@ -85,6 +88,14 @@ def pdus(run: Session, streams: dict[int, frozenset[Stream]]) -> list[Pdu]:
         )
         for (place, name, _), lines in zip(found, texts, strict=True)
     ]
+
+
+def _stream(message: Message) -> Stream:
+    return message.place.connection.transport, message.place.connection.stream
+
+
+def _capture(message: Message) -> int:
+    return message.place.connection.capture
 
 
 def _through(place: Place, port: int) -> Place:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dissect.capture import Packet
-from dissect.engines.again import Openers, Stream
+from dissect.engines.again import Openers, Stream, overlapping
 from dissect.export.frames import account
 from dissect.export.headers import Heads, options
 from dissect.export.locate import Noted
-from dissect.export.units import BLANKS
+from dissect.export.units import BLANKS, merged
 from dissect.model import Anomaly, Direction, Message
 from dissect.transport import Assembler
 from dissect.transport.half import ahead
@@ -82,7 +82,7 @@ class Payload:
             if self.long and stop > len(self.text):
                 continue  # beyond the bound: it is cut
             end = max(at, min(stop, len(self.text))) if at >= 0 else at
-            lost = [(max(a, at), min(b, end)) for a, b in holes if a < end and at < b]
+            lost = [(max(a, at), min(b, end)) for a, b in overlapping(holes, at, end)]
             unread = [*lost, *([(end, stop)] if end < stop else [])]
             edges = [at, *(edge for pair in unread for edge in pair), stop]
             here = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
@@ -95,6 +95,7 @@ class Payload:
                 self.strange += (
                     (segment, a, b, False) for a, b in parts if data[a:b].strip(BLANKS)
                 )
+        self.conflicts, self.torn = merged(self.conflicts), merged(self.torn)
         self._open.clear()
 
 

@@ -18,6 +18,7 @@ from dissect.render.details import (
     TlsView,
     key_of,
 )
+from dissect.report.bodies import with_bodies
 from dissect.report.environment import environment, key_logs
 from dissect.report.messages import Views
 from dissect.report.shown import Shown
@@ -91,10 +92,13 @@ class _Builder:
         found: dict[Key, list[MessageView]] = {}
         used = count = missed = 0
         views = Views(self.shown)
-        for message in [*self.run.messages, *self.run.log_messages]:
+        chosen = [
+            message
+            for message in [*self.run.messages, *self.run.log_messages]
+            if isinstance(message, SipMessage) or key_of(self.shown.source(message.place)) in wanted
+        ]
+        for message in with_bodies(self.run, chosen):
             key = key_of(self.shown.source(message.place))
-            if key not in wanted and not isinstance(message, SipMessage):
-                continue
             if count >= MAX_MESSAGES or used >= MAX_CHARACTERS:
                 missed += 1
                 continue

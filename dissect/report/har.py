@@ -8,6 +8,7 @@ can't tell (DNS, connect) are left out.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from dissect.pipeline import Session
 from dissect.redaction.fields import cookies, set_cookie
 from dissect.render.escape import json_text, visible
 from dissect.report.anonymous import Anonymous
+from dissect.report.bodies import with_bodies
 from dissect.report.shown import Shown
 from dissect.signin.exchange import Exchange, pair
 
@@ -35,7 +37,7 @@ def document(run: Session, anonymous: Anonymous | None = None) -> str:
         "version": "1.2",
         "creator": {"name": "dissect", "version": dissect.__version__},
         "pages": [],
-        "entries": [_entry(shown, item) for item in exchanges[:MAX_ENTRIES]],
+        "entries": [_entry(shown, item) for item in _whole(run, exchanges[:MAX_ENTRIES])],
         "comment": "Secrets are shown as ‹kind #number›.",
     }
     if len(exchanges) > MAX_ENTRIES:
@@ -47,6 +49,17 @@ def document(run: Session, anonymous: Anonymous | None = None) -> str:
             entry["response"]["content"].pop("text", None)
         masked = anonymous.text(masked)
     return json_text(json.dumps(masked, ensure_ascii=False, indent=1)) + "\n"
+
+
+def _whole(run: Session, exchanges: Sequence[Exchange]) -> Iterator[Exchange]:
+    """The exchanges with the bodies of their messages."""
+    asked = with_bodies(run, [e.request for e in exchanges if e.request is not None])
+    given = with_bodies(run, [e.response for e in exchanges if e.response is not None])
+    requests, responses = iter(asked), iter(given)
+    for exchange in exchanges:
+        whole = Exchange(next(requests) if exchange.request is not None else None)
+        whole.response = next(responses) if exchange.response is not None else None
+        yield whole
 
 
 def _entry(shown: Shown, exchange: Exchange) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dissect.capture import Packet, open_capture
+from dissect.engines.again import Openers, parsed
+from dissect.model import Anomaly, HttpRequest, Message
+from dissect.protocols.tls.secrets import SecretStore
 from tests.export.planted import SECRET, dhcp, dns, ntp, record, scapy, tcp, udp, written
 from tests.export.test_masked import DIGEST, answer, changed, tshark
 from tests.test_secrets import run
@@ -160,6 +165,40 @@ def test_what_came_twice_and_differed(tmp_path: Path) -> None:
     alive = alive / scapy.Raw(b"\0")
     result, out = changed(written(tmp_path / "alive.pcap", [*frames, alive]))
     assert list(result.told()) == list(result.parts()) == []
+
+
+def h2(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return len(payload).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + payload
+
+
+def test_a_tunnel_through_http2_in_clear(tmp_path: Path) -> None:
+    """What is inside has offsets of its own, which mean other bytes of the connection."""
+    hpack = pytest.importorskip("hpack")
+    connect = hpack.Encoder().encode([(":method", "CONNECT"), (":authority", "h.test:80")])
+    inner = GET.replace(b"\r\n\r\n", b"\r\nX-Zeta: " + PLANTED + b"\r\n\r\n")
+    there = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + h2(4, 0, 0) + h2(1, 4, 1, connect)
+    back = h2(4, 0, 0) + h2(1, 4, 1, hpack.Encoder().encode([(":status", "200")]))
+    frames = tcp(there, back)
+    ends = frames[2][scapy.IP]
+    seq = (ends[scapy.TCP].seq + len(there)) % (1 << 32)
+    head = scapy.TCP(sport=40000, dport=80, flags="PA", seq=seq, ack=901 + len(back))
+    more = scapy.Ether() / scapy.IP(src=ends.src, dst=ends.dst) / head
+    more = more / scapy.Raw(h2(0, 0, 1, inner * 6))
+    path = written(tmp_path / "tunnel.pcap", [*frames, more])
+    assert PLANTED in path.read_bytes()
+    with open_capture(str(path)) as capture:
+        inside = [m for m in read_all(capture.packets()) if isinstance(m, HttpRequest)]
+    assert [m.method for m in inside] == ["CONNECT", *["GET"] * 6]
+    result, out = changed(path)
+    assert PLANTED not in out.read_bytes()
+    assert list(result.told()) == []
+
+
+def read_all(packets: Iterable[Packet]) -> list[Message]:
+    found: list[Message] = []
+    openers = Openers(SecretStore())
+    parsed(0, openers, lambda m: None if isinstance(m, Anomaly) else found.append(m), packets)
+    return found
 
 
 def ethernet(kind: int, data: bytes) -> Any:

@@ -7,7 +7,7 @@ import gzip
 import json
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,9 @@ from dissect.export.masked import Masked, masked
 from dissect.model import Secret
 from dissect.redaction.masking import Masks
 from dissect.redaction.policy import Policy
+from tests.export.planted import tcp, written
 from tests.lab import need_tshark, scenario
+from tests.steps import LINEAR, growth
 from tests.test_secrets import run, spellings
 
 scapy: Any = pytest.importorskip("scapy.all")
@@ -406,3 +408,52 @@ def test_bounds_leave_out_and_never_leak(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list(far.told())) == 1
     for value in (BASIC, TOKEN, "p%40ss"):
         assert value.encode() not in out.read_bytes()
+
+
+def test_a_body_in_more_pieces_than_are_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of that message stays; what is around it does."""
+    head = answer(b"", "text/plain", "Transfer-Encoding: chunked").replace(
+        b"Content-Length: 0\r\n", b""
+    )
+    few, many = head + b"1\r\na\r\n" * 2 + b"0\r\n\r\n", head + b"1\r\nz\r\n" * 5 + b"0\r\n\r\n"
+    monkeypatch.setattr("dissect.protocols.track.MAX_RANGES", 3)
+    request = b"GET /a HTTP/1.1\r\nHost: h.test\r\n\r\n" * 2
+    result, out = changed(conversation(tmp_path / "many.pcap", request, few + many))
+    assert [part.reason for part in result.parts() if "pieces" in part.reason] == [
+        "its bytes are not as it reads, or in too many pieces"
+    ]
+    (payload,) = (
+        bytes(p[scapy.TCP].payload)
+        for p in scapy.rdpcap(str(out))
+        if p[scapy.TCP].sport == 80 and p[scapy.TCP].payload
+    )
+    assert payload[: len(head)] == head
+    assert payload[len(few) :] == bytes(len(many))
+
+
+def test_what_nobody_reads_takes_linear_time(tmp_path: Path) -> None:
+    """Counted in steps: datagrams of no kind, segments that differ from what was read."""
+
+    def of_datagrams(count: int) -> Callable[[], object]:
+        ip = scapy.Ether() / scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=5060, dport=5060)
+        junk = [ip / scapy.Raw(b"j%05d" % number) for number in range(count)]
+        path = tmp_path / f"junk{count}.pcap"
+        scapy.wrpcap(str(path), [ip / scapy.Raw(DIGEST), *junk])
+        return lambda: changed(path)
+
+    def of_segments(count: int) -> Callable[[], object]:
+        request = b"GET / HTTP/1.1\r\nHost: h.test\r\n\r\n" * count
+        frames = tcp(request, answer(b"", "text/plain"), range(0, len(request), 20))
+        others = []
+        for frame in frames[2:-1:2]:
+            other = frame.copy()
+            size = len(other[scapy.TCP].payload)
+            other[scapy.TCP].remove_payload()
+            others.append(other / scapy.Raw(b"z" * size))
+        path = written(tmp_path / f"twice{count}.pcap", [*frames[:-1], *others, frames[-1]])
+        return lambda: changed(path)
+
+    assert growth(of_datagrams, 200) < LINEAR
+    assert growth(of_segments, 60) < LINEAR
