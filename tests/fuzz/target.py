@@ -52,7 +52,7 @@ class Target:
 GUARDS = (
     "dissect.engines.logs",
     "dissect.protocols.tls.inside",
-    "dissect.signin.recognise",
+    "dissect.signin.emitter",
     "dissect.transport.delivery",
     "dissect.transport.udp",
 )
