@@ -193,7 +193,7 @@ def test_a_body_that_nobody_kept_is_shown(monkeypatch: pytest.MonkeyPatch) -> No
 
     from dissect.cli.main import cli
     from dissect.engines import embedded
-    from dissect.model import Body, Opaque
+    from dissect.model import Body
 
     path = scenario("web-signin").browser
     table = CliRunner().invoke(cli, ["http", path, "--format", "json"], standalone_mode=False)
