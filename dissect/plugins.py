@@ -25,8 +25,8 @@ from dissect.model import Anomaly, Direction, Message, Output, SequenceChart, Sp
 from dissect.protocols.base import Layer, StreamReader
 from dissect.protocols.record import Protocol
 from dissect.render import Options, Renderer, register
+from dissect.signin.built_in import BUILT_IN
 from dissect.signin.exchange import Exchange
-from dissect.signin.recognise import BUILT_IN
 from dissect.signin.rule import Found, Rule
 
 GROUP = "dissect.plugins"

@@ -46,7 +46,7 @@ def selector(text: str) -> Selector:
     return Selector(match[1], int(match[2]), int(match[3]) if match[3] else None)
 
 
-def print_body(run: Session, kind: str, text: str, format_: str) -> None:
+def print_body(run: Session, kind: str, wanted: Selector, format_: str) -> None:
     """Print the body of one message of `kind` ("http" or "sip"); what it is on standard error.
 
     Raises UsageError where no message, or more than one, is meant.
@@ -55,9 +55,8 @@ def print_body(run: Session, kind: str, text: str, format_: str) -> None:
     from dissect.render.escape import json_text, visible
     from dissect.report.bodies import with_bodies
 
-    message = find(run, kind, selector(text))
+    message = find(run, kind, wanted)
     content_type = _content_type(message)
-    _ = run.events  # the rules have met every secret, so all of them can be masked
     posted = isinstance(message, HttpRequest)
     (message,) = with_bodies(run, [message])
     parts, note = run.policy.body(message.body, content_type, posted)

@@ -34,10 +34,14 @@ def check(
     """Compare the flows in CAPTURE... with GOLDEN.json: exit 0 if they mean the same, else 1."""
     from dissect.compare import compare
     from dissect.render.escape import json_text, visible
+    from dissect.stages.keep import nothing
 
     run = session(
-        captures, outputs=[golden] if update else [], also=[] if update else [golden], **options
-    )
+        captures,
+        outputs=[golden] if update else [],
+        also=[] if update else [golden],
+        **options,
+    ).keeping(nothing)
     if update:
         _check_golden(golden)
     document = _document(run)
@@ -95,7 +99,12 @@ def _flows(source: str) -> list[dict[str, Any]]:
             logs = tuple(str(p) for p in files if is_phone_log(p))
             if not captures:
                 raise UsageError(f"{source}: no captures in this folder")
-        document = _document(session(captures, phone_logs=logs))
+        from dissect.cli.faults import note
+        from dissect.stages.keep import nothing
+
+        run = session(captures, phone_logs=logs).keeping(nothing)
+        document = _document(run)
+        note(run.faults)
     flows = document.get("flows")
     if not isinstance(flows, list) or not flows:
         raise UsageError(f"{source}: no flow found in it")

@@ -12,7 +12,7 @@ _NOTED = "dissect.faults"
 
 
 def note(told: Sequence[str]) -> None:
-    """Have what is in `told` by the end of the command said then; it may grow until there."""
+    """Have what is in `told` said at the end of the command."""
     context = click.get_current_context(silent=True)
     if context is not None:
         context.meta.setdefault(_NOTED, []).append(told)

@@ -12,6 +12,7 @@ from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, Drawing, check_name
 if TYPE_CHECKING:
     from dissect.pipeline import Session
 
+WITH_BODIES = (".html", ".htm", ".har")  # formats that show messages
 STATUS_CODES = {"complete": 0, "failed": 1, "incomplete": 1}
 NOTHING_FOUND = 3
 
@@ -53,7 +54,11 @@ def flow(
     """
     if not captures and not phone_logs:
         raise click.UsageError("give a capture, or a phone log with --phone-log")
-    run = session(captures, phone_logs=phone_logs, outputs=outputs, **options)
+    from dissect.stages.keep import everything, nothing
+
+    bodies = any(path.lower().endswith(WITH_BODIES) for path in outputs)
+    keep = everything if bodies or anonymize else nothing
+    run = session(captures, phone_logs=phone_logs, outputs=outputs, **options).keeping(keep)
     _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)
@@ -75,17 +80,14 @@ def flow(
 
 def _nothing(run: Session) -> str:
     """What there is instead, so that the next step is clear."""
-    from dissect.model import TlsConnection
-
-    rows = [m for m in run.messages if isinstance(m, TlsConnection) and m.inside is None]
-    shut = sum(1 for row in rows if row.decrypted == "none")
+    rows, shut = run.tls_counts
     events = len(run.events)
     if run.options.flows and shut:
         return (
             f"{shut} TLS connections stayed shut, and nothing of {', '.join(run.options.flows)} is "
             "seen by names or ports; `--role ADDRESS=ACTOR` says who is who"
         )
-    if rows and shut == len(rows):
+    if rows and shut == rows:
         which = f"all {shut} TLS connections" if shut > 1 else "the one TLS connection"
         return (
             f"{which} stayed shut, and what can be seen begins no known flow; "

@@ -22,10 +22,14 @@ MAX_ADDRESSES = 20
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def info(captures: tuple[str, ...], format_: str, **options: Any) -> None:
     """Say what is in CAPTURE..., what could not be decrypted and why, and what to do better."""
+    from dissect.cli.faults import note
     from dissect.overview import document
     from dissect.render.escape import json_text, visible
+    from dissect.stages.keep import overview
 
-    found = document(session(captures, **options))
+    run = session(captures, **options).keeping(overview(), rules=False)
+    found = document(run)
+    note(run.faults)
     if format_ == "json":
         click.echo(json_text(json.dumps(found, ensure_ascii=False, indent=2)))
     else:

@@ -153,7 +153,6 @@ def session(
     Raises UsageError for options that can't be read, and where an output is an input.
     """
     from dissect import places
-    from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
     from dissect.pipeline import Options, Session
 
@@ -180,8 +179,8 @@ def session(
         clocks=dict(_clock(item, captures) for item in clocks),
     )
     places.check(asked, outputs, [*also, *([rsa_password] if rsa_password else [])])
-    run = Session(replace(asked, rsa_passwords=passwords(rsa_keys, rsa_password)))
-    note(run.faults)
+    asked = replace(asked, rsa_passwords=passwords(rsa_keys, rsa_password))
+    run = Session(asked)
     _check_actors(run)
     return run
 
@@ -279,11 +278,13 @@ def offset(text: str) -> int:
 
 
 def warn(run: Session) -> None:
-    """Bounds that were reached, warnings and oddities of the container on standard error, one
-    line each, bounded."""
+    """Bounds that were reached, warnings and oddities of the container on standard
+    error, one line each, bounded. Bugs of ours are noted for the end of the command."""
+    from dissect.cli.faults import note
     from dissect.redaction.fields import known_kind
     from dissect.render.escape import visible
 
+    note(run.faults)
     reading = run.reading
 
     def oddities(kind: str) -> list[str]:
@@ -293,11 +294,12 @@ def warn(run: Session) -> None:
             if oddity.kind.startswith(kind)
         ]
 
-    lines = [*oddities("limit."), *reading.warnings, *run.diagnostics, *oddities("capture.")]
+    said = (*reading.warnings, *run.diagnostics, *run.noted)
+    lines = [*oddities("limit."), *said, *oddities("capture.")]
     for name in run.policy.kept:
         if known_kind(name) is None:
-            said = f"--show-value {name}: a person typed a secret there, which stays hidden"
-            click.echo(f"dissect: {visible(said)}", err=True)
+            typed = f"--show-value {name}: a person typed a secret there, which stays hidden"
+            click.echo(f"dissect: {visible(typed)}", err=True)
     for line in lines[:20]:
         click.echo(f"dissect: warning: {visible(run.policy.scrub(line))}", err=True)
     if len(lines) > 20:

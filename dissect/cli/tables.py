@@ -9,7 +9,7 @@ import click
 
 from dissect import tables
 from dissect.cli.body import option as body_option
-from dissect.cli.body import print_body
+from dissect.cli.body import print_body, selector
 from dissect.cli.filters import chosen, fields, filters, take
 from dissect.cli.options import inputs, session, warn
 from dissect.tables import Table
@@ -73,6 +73,7 @@ def print_table(
     only, chosen_by = options.pop("fields", None), take(options)
     run = session(captures, **options)
     table = wanted if isinstance(wanted, Table) else wanted(run)
+    run.keeping(table.keep, table.rules or bool(chosen_by.get("actors")))
     found = list(chosen(table.rows(run), chosen_by, run, words=table.words))
     columns = table.shows
     if only is not None:
@@ -87,9 +88,12 @@ def _print_body(
 ) -> None:
     if options.pop("fields", None) or any(take(options).values()) or options.pop("dialogs", None):
         raise click.UsageError("--body shows one message: no filters, no --fields, no --dialogs")
-    run = session(captures, **options)
+    from dissect.stages.keep import in_frame
+
+    wanted = selector(asked)
+    run = session(captures, again=True, **options).keeping(in_frame(wanted.frame))
     warn(run)
-    print_body(run, kind, asked, format_)
+    print_body(run, kind, wanted, format_)
 
 
 def __getattr__(name: str) -> click.Command:

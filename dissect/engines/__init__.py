@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dissect.engines.duplicates import Shared
+from dissect.engines.duplicates import Held, Print, Shared
 from dissect.engines.traffic import Traffic
 from dissect.model import (
     Anomaly,
@@ -35,8 +35,9 @@ class Reading:
 
     `warnings` are sentences for the user, such as key log lines that were no use. Where
     captures share connections `messages` tells each message once, `duplicates` holds the
-    others and `shared` says which captures they are. `traffic` has an entry a capture (none
-    by tshark); `names` are host names by address that the files themselves give.
+    others and `shared` says which captures they are; `left_out` are the numbers under which
+    these others were read. `traffic` has an entry a capture (none by tshark); `names` are host
+    names by address that the files themselves give.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -47,6 +48,46 @@ class Reading:
     traffic: list[Traffic] = field(default_factory=list)
     duplicates: list[Message] = field(default_factory=list)
     shared: list[Shared] = field(default_factory=list)
+    left_out: Mapping[int, None] = field(default_factory=dict)
+
+
+Take = Callable[[Message, int], Message | None]
+"""Gets each message once, as it is read, with its number. What it returns, the message or what
+of it is still wanted, is kept in the `Reading`."""
+
+
+def whole(message: Message, serial: int) -> Message:
+    """A `Take` that keeps everything."""
+    return message
+
+
+class Intake:
+    """Where an engine hands its messages in, of `several` captures or of one."""
+
+    def __init__(self, take: Take, several: bool) -> None:
+        self._take = take
+        self._held = Held() if several else None
+        self._kept: list[tuple[int, Message]] = []
+        self._count = 0
+
+    def add(self, message: Message) -> None:
+        """The next message."""
+        serial = self._count
+        self._count += 1
+        if self._held is not None:
+            self._held.add(message, serial)
+        kept = self._take(message, serial)
+        if kept is not None:
+            self._kept.append((serial, kept))
+
+    def finish(self, reading: Reading, known: Iterable[Print]) -> None:
+        """All are in: `known` are the connections of several captures."""
+        if self._held is not None:
+            reading.left_out, reading.shared = self._held.left_out(known)
+        gone = reading.left_out
+        reading.messages = placed([item for serial, item in self._kept if serial not in gone])
+        others = {serial: item for serial, item in self._kept if serial in gone}
+        reading.duplicates = [others[serial] for serial in gone if serial in others]
 
 
 def placed(messages: Sequence[Message]) -> list[Message]:

@@ -12,7 +12,7 @@ two sides of it are no twins.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
@@ -118,47 +118,81 @@ class Shared:
     ahead_ns: int | None
 
 
+class _Held(NamedTuple):
+    """What is compared of a message: its serial number, what it says, whether it is a
+    connection's row, and how much of TLS stayed shut (None: it is no row of TLS)."""
+
+    serial: int
+    content: int
+    row: bool
+    shut: int | None
+
+
+class Held:
+    """What several captures hold, noted as it is read; no message is kept."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Key, list[_Held]] = defaultdict(list)
+
+    def add(self, message: Message, serial: int) -> None:
+        """Note a message by its number."""
+        shut = None
+        if isinstance(message, TlsConnection) and message.inside is None:
+            shut = _SHUT[message.decrypted]
+        row = isinstance(message, TcpConnection | TlsConnection)
+        item = _Held(serial, hash(_content(message)), row, shut)
+        self._by_key[_key(message)].append(item)
+
+    def left_out(self, known: Iterable[Print]) -> tuple[dict[int, None], list[Shared]]:
+        """(serial numbers of messages that another capture tells, which captures share what)."""
+        groups = [group for group in _groups(known) if len(group) > 1]
+        if not groups:
+            return {}, []
+        from statistics import median_low  # loads fractions and decimals, which no other run needs
+
+        left_out: dict[int, None] = {}
+        tally: dict[tuple[int, int], _Pair] = defaultdict(_Pair)
+        for group in groups:
+            best, *others = sorted(group, key=lambda item: _rank(item, self._by_key[item.key]))
+            for other in others:
+                gone = _repeated(best, other, self._by_key)
+                if other.key[1] == "udp" and not gone:
+                    continue
+                left_out.update(dict.fromkeys(gone))
+                pair = tally[other.key[0], best.key[0]]
+                pair.connections += 1
+                pair.messages += len(gone)
+                if _both_began(best, other):
+                    pair.ahead.append(other.first_ns - best.first_ns)
+        shared = [
+            Shared(
+                capture,
+                other,
+                pair.connections,
+                pair.messages,
+                median_low(pair.ahead) if pair.ahead else None,
+            )
+            for (capture, other), pair in sorted(tally.items())
+        ]
+        return left_out, shared
+
+
+_SHUT = {"full": 0, "partial": 1, "none": 2}
+
+
 def without_duplicates(
     messages: Sequence[Message], known: Iterable[Print]
 ) -> tuple[list[Message], list[Message], list[Shared]]:
     """(messages told once, those left out, which captures share what)."""
-    groups = [group for group in _groups(known) if len(group) > 1]
-    if not groups:
+    prints = list(known)
+    if not prints:
         return list(messages), [], []
-    from statistics import median_low  # loads fractions and decimals, which no other run needs
-
-    wanted = {item.key for group in groups for item in group}
-    by_key: dict[Key, list[Message]] = defaultdict(list)
-    for message in messages:
-        key = _key(message)
-        if key in wanted:
-            by_key[key].append(message)
-    left_out: dict[int, Message] = {}
-    tally: dict[tuple[int, int], _Pair] = defaultdict(_Pair)
-    for group in groups:
-        best, *others = sorted(group, key=lambda item: _rank(item, by_key[item.key]))
-        for other in others:
-            gone = _repeated(best, other, by_key)
-            if other.key[1] == "udp" and not gone:
-                continue
-            left_out.update((id(message), message) for message in gone)
-            pair = tally[other.key[0], best.key[0]]
-            pair.connections += 1
-            pair.messages += len(gone)
-            if _both_began(best, other):
-                pair.ahead.append(other.first_ns - best.first_ns)
-    shared = [
-        Shared(
-            capture,
-            other,
-            pair.connections,
-            pair.messages,
-            median_low(pair.ahead) if pair.ahead else None,
-        )
-        for (capture, other), pair in sorted(tally.items())
-    ]
-    kept = [message for message in messages if id(message) not in left_out]
-    return kept, list(left_out.values()), shared
+    held = Held()
+    for serial, message in enumerate(messages):
+        held.add(message, serial)
+    left_out, shared = held.left_out(prints)
+    kept = [message for serial, message in enumerate(messages) if serial not in left_out]
+    return kept, [messages[serial] for serial in left_out], shared
 
 
 @dataclass(slots=True)
@@ -187,15 +221,10 @@ def _key(message: Message) -> Key:
     return where.capture, where.transport, where.stream
 
 
-def _rank(item: Print, messages: Sequence[Message]) -> tuple[int, int, int, int]:
+def _rank(item: Print, held: Sequence[_Held]) -> tuple[int, int, int, int]:
     """Orders twins: the one that tells most comes first."""
-    shut = {"full": 0, "partial": 1, "none": 2}
-    rows = [
-        shut[row.decrypted]
-        for row in messages
-        if isinstance(row, TlsConnection) and row.inside is None
-    ]
-    return max(rows, default=0), item.lost, -item.length, item.key[0]
+    shut = [message.shut for message in held if message.shut is not None]
+    return max(shut, default=0), item.lost, -item.length, item.key[0]
 
 
 def _both_began(first: Print, second: Print) -> bool:
@@ -206,17 +235,16 @@ def _both_began(first: Print, second: Print) -> bool:
     )
 
 
-def _repeated(best: Print, other: Print, by_key: dict[Key, list[Message]]) -> list[Message]:
+def _repeated(best: Print, other: Print, by_key: Mapping[Key, Sequence[_Held]]) -> list[int]:
     """The messages of `other` that `best` has as well. Of each connection one row is told."""
     if covers(best, other):
-        return by_key[other.key]
-    there = Counter(_content(message) for message in by_key[best.key])
+        return [message.serial for message in by_key[other.key]]
+    there = Counter(message.content for message in by_key[best.key])
     gone = []
     for message in by_key[other.key]:
-        content = _content(message)
-        if there[content] > 0 or isinstance(message, TcpConnection | TlsConnection):
-            there[content] -= 1
-            gone.append(message)
+        if there[message.content] > 0 or message.row:
+            there[message.content] -= 1
+            gone.append(message.serial)
     return gone
 
 
@@ -240,4 +268,4 @@ def _content(message: Message) -> Hashable:
     if isinstance(message, TcpConnection | TlsConnection):
         return kind, way, getattr(message, "inside", None)
     said = (getattr(message, item.name) for item in fields(message) if item.name not in _NOT_SAID)
-    return kind, way, *said
+    return kind, way, *(tuple(sorted(v.items())) if isinstance(v, Mapping) else v for v in said)

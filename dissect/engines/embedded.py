@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from dissect.capture import CaptureFile, Packet, link_name, open_capture
 from dissect.capture.spool import Spool
-from dissect.engines import CaptureInput, Reading, placed
-from dissect.engines.duplicates import Print, prints, without_duplicates
+from dissect.engines import CaptureInput, Intake, Reading, Take, whole
+from dissect.engines.duplicates import Print, prints
 from dissect.engines.keys import secret_store
 from dissect.engines.traffic import traffic
 from dissect.model import (
@@ -19,6 +19,7 @@ from dissect.model import (
     Message,
     StreamParser,
     TlsConnection,
+    TlsReason,
 )
 from dissect.protocols.base import Layer, StreamReader
 from dissect.protocols.content import Allowance
@@ -29,30 +30,32 @@ from dissect.transport import Assembler
 
 
 def read(
-    inputs: list[CaptureInput],
+    inputs: Sequence[CaptureInput],
     reader: str = "walk",
     plugins: Sequence[StreamReader] = (),
+    take: Take = whole,
     spool: Spool | None = None,
 ) -> Reading:
     """The messages of all captures on one time line, each told once; `plugins` are parsers
-    that plugins add. With a `spool` standard input can be read again.
+    that plugins add. `take` gets each message as it is complete, those of one capture after
+    those of the one before. With a `spool` standard input can be read again.
 
     Raises CaptureError for a file that is no capture, UsageError for a missing one.
     """
     reading = Reading()
     names: dict[str, str] = {}
     known: list[Print] = []
+    intake = Intake(take, len(inputs) > 1)
     for index, item in enumerate(inputs):
         with _opened(item, index, spool) as capture:
-            info, assembler = _read_one(capture, item, reading, plugins)
+            info, assembler = _read_one(capture, item, reading, plugins, intake)
             reading.captures.append(info)
             reading.traffic.append(traffic(assembler))
             if len(inputs) > 1:
                 known += prints(assembler)
             names.update(capture.names)
     reading.names = names
-    told, reading.duplicates, reading.shared = without_duplicates(reading.messages, known)
-    reading.messages = placed(told)
+    intake.finish(reading, known)
     return reading
 
 
@@ -63,17 +66,25 @@ def _opened(item: CaptureInput, index: int, spool: Spool | None) -> CaptureFile:
 
 
 def _read_one(
-    capture: CaptureFile, item: CaptureInput, reading: Reading, plugins: Sequence[StreamReader]
+    capture: CaptureFile,
+    item: CaptureInput,
+    reading: Reading,
+    plugins: Sequence[StreamReader],
+    intake: Intake,
 ) -> tuple[CaptureInfo, Assembler]:
     store, origins, warnings = secret_store(capture, item)
     reading.warnings += warnings
     known = len(capture.secrets)
+    piped = item.name == "-"  # elsewhere all secrets are known before the first packet
+    waiting: list[TlsConnection] = []  # their secrets may still come
 
     def emit(output: Message | Anomaly) -> None:
         if isinstance(output, Anomaly):
             reading.anomalies.append(output)
+        elif piped and isinstance(output, TlsConnection) and output.reason == _WITHOUT_KEY:
+            waiting.append(output)
         else:
-            reading.messages.append(output)
+            intake.add(output)
 
     open_child = opener(store, plugins)
 
@@ -87,13 +98,12 @@ def _read_one(
 
     assembler = Assembler(capture.index, open_tcp, open_datagrams, emit)
     packets = capture.packets()
-    if item.name == "-":  # elsewhere all secrets are known before the first packet
+    if piped:
         packets = _learning(packets, capture, store, reading)
-    first = len(reading.messages)
     assembler.feed(_shifted(packets, item.offset_ns) if item.offset_ns else packets)
     assembler.finish()
-    if store.too_late:
-        reading.messages[first:] = _told_late(reading.messages[first:], store.too_late)
+    for row in _told_late(waiting, store.too_late):
+        intake.add(row)
     if len(capture.secrets) > known:
         reading.warnings.append(
             f"{capture.name}: the TLS secrets stand after the packets and came too late"
@@ -128,17 +138,14 @@ def _learn(known: int, capture: CaptureFile, store: SecretStore, reading: Readin
     return len(capture.secrets)
 
 
-def _told_late(messages: list[Message], streams: frozenset[int]) -> list[Message]:
+_WITHOUT_KEY: TlsReason = "no_secret_for_random"
+
+
+def _told_late(rows: Sequence[TlsConnection], streams: frozenset[int]) -> Iterator[TlsConnection]:
     from dissect.protocols.tls.verdict import came_late
 
-    return [
-        came_late(item)
-        if isinstance(item, TlsConnection)
-        and item.reason == "no_secret_for_random"
-        and item.place.connection.stream in streams
-        else item
-        for item in messages
-    ]
+    for row in rows:
+        yield came_late(row) if row.place.connection.stream in streams else row
 
 
 def _named(reason: str) -> str:

@@ -46,6 +46,8 @@ class SecretBook:
         place = (capture, frame)
         known = self._seen.get(secret)
         if known is None or place < known:
+            # Anew, so that what one message tells is numbered in its order, whoever came first.
+            self._seen.pop(secret, None)
             self._seen[secret] = place
             self._labels = None
         return secret
@@ -58,6 +60,10 @@ class SecretBook:
             for part in fact.parts:
                 if isinstance(part, Secret):
                     self.learn(part, capture, frame)
+
+    def knows(self, secret: Secret) -> bool:
+        """Whether a secret was met."""
+        return secret in self._seen
 
     def known(self) -> Iterator[Secret]:
         """The secrets that can be looked for in other texts: no short ones, no plain words."""

@@ -45,25 +45,25 @@ class Policy:
 
     # ------------------------------------------------------------- what is met
 
-    def learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
-        """Note the secrets of a message, and what the forms in it ask for."""
+    def secrets_of(
+        self, message: HttpRequest | HttpResponse | SipMessage
+    ) -> list[tuple[Secret, bool]]:
+        """The secrets of a message, each with whether it stood where only credentials stand; what
+        the forms in it ask for is learned with that."""
         if isinstance(message, HttpRequest):
             self.judge.paths.note(message.path.partition("?")[0])
-        capture = message.place.connection.capture
-        frame = message.place.span.first_frame
         fields = sum(len(name) + len(value) for name, value in message.headers)
         self.judge.room.came(fields + len(message.body.data))
+        credentials: list[Secret] = []
         with self.bounds.at(message.place):
             if isinstance(message, SipMessage):
                 if len(self.judge.calls) < MAX_CALLS:
                     self.judge.calls.add((message.header("call-id") or "").strip())
-                for secret in list(sip_secrets.credentials(message)):
-                    self.book.learn(secret, capture, frame, credential=True)
+                credentials = list(sip_secrets.credentials(message))
                 found = list(self._harvest.sip(message))
             else:
                 found = list(self._harvest.http(message))
-        for secret in found:
-            self.book.learn(secret, capture, frame)
+        return [(item, True) for item in credentials] + [(item, False) for item in found]
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
         """The secrets of known kinds in a body, whatever encodes them."""

@@ -71,6 +71,7 @@ class Served:
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self._roles: dict[str, Role] = {}
+        self.learned = 0  # how often a form told something new
         self._bounds = bounds or Bounds()
         self._partial = False
 
@@ -133,6 +134,7 @@ class Served:
             return
         if before is None or _RANK[role] > _RANK[before]:
             self._roles[lower] = role
+            self.learned += 1
 
     def role(self, name: str) -> Role | None:
         unknown: Role | None = "typed" if self._partial else None

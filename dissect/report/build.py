@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from dissect.model import Message, SipMessage, Source, TlsConnection
+from dissect.model import SipMessage, Source, TlsConnection
 from dissect.pipeline import Session
 from dissect.render.details import (
     AnomalyView,
@@ -37,7 +37,7 @@ def build(run: Session) -> Details:
 
     Messages are those that the charts' arrows and the SIP ladder point to.
     """
-    charts = run.charts  # every rule has met its secrets before anything is shown
+    charts = run.charts
     builder = _Builder(run)
     wanted = {
         key_of(source)
@@ -94,7 +94,7 @@ class _Builder:
         views = Views(self.shown)
         chosen = [
             message
-            for message in [*self.run.messages, *self._log_messages()]
+            for message in [*self.run.messages, *self.run.log_messages]
             if isinstance(message, SipMessage) or key_of(self.shown.source(message.place)) in wanted
         ]
         for message in with_bodies(self.run, chosen):
@@ -111,17 +111,6 @@ class _Builder:
         if missed:
             self.left_out.append(f"header fields and bodies of {missed} messages")
         return {key: tuple(views) for key, views in found.items()}
-
-    def _log_messages(self) -> list[Message]:
-        from dissect.engines import phone_log
-
-        paths, first = self.run.options.phone_logs, len(self.run.options.captures)
-        readers = self.run.registry.log_readers
-        return [
-            message
-            for group in phone_log.sets(paths)
-            for message in phone_log.read_set([(paths[i], first + i) for i in group], 1970, readers)
-        ]
 
     # ------------------------------------------------------------- tables
 
@@ -203,7 +192,7 @@ class _Builder:
             )
 
     def _clocks(self) -> Iterator[str]:
-        for line in self.run.diagnostics:
+        for line in (*self.run.diagnostics, *self.run.noted):
             yield self.run.policy.scrub(line)
 
     def _anomalies(self) -> Iterator[AnomalyView]:

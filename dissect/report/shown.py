@@ -13,7 +13,6 @@ class Shown(Texts):
     def __init__(self, run: Session) -> None:
         super().__init__(run.policy)
         self.run = run
-        _ = run.charts  # every rule has met its secrets before anything is shown
 
     def source(self, place: Place) -> Source:
         """Where a message was, as the chart's evidence has it."""

@@ -7,14 +7,14 @@ Pages of another identity provider that speaks WS-Federation, SAML or OAuth give
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.redaction.fields import set_cookie
 from dissect.signin import ntlm, saml
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, got, sent
+from dissect.signin.rule import Found, Said, got, sent
 
 # Where ADFS sends a user whose password has expired, if its update page is enabled.
 _PASSWORD_PAGE = re.compile(r"/adfs/portal/updatepassword", re.I)
@@ -44,7 +44,7 @@ def sign_in(exchange: Exchange) -> Iterator[Found]:
     if not asked and not given and not windows and not other_page:
         yield from _unasked(exchange)
         return
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Said] = {}
     if query.get("wtrealm"):
         facts["realm"] = query["wtrealm"]
     facts.update(_around(exchange))
@@ -91,7 +91,7 @@ def _unasked(exchange: Exchange) -> Iterator[Found]:
 
 
 def _answer(
-    exchange: Exchange, given: bool, windows: bool, facts: dict[str, Fact]
+    exchange: Exchange, given: bool, windows: bool, facts: Mapping[str, Said]
 ) -> Iterator[Found]:
     html = exchange.response_text
     pages = exchange.forms

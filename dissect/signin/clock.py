@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dissect.model import Fact, SipMessage
-from dissect.signin.dates import moment
+from dissect.model import SipMessage
+from dissect.signin.dates import apart, compared, moment
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, got
-
-ALLOWED_S = 300  # a difference that Kerberos, SAML and token services commonly bear
+from dissect.signin.rule import Found
 
 
 def http(exchange: Exchange) -> Iterator[Found]:
@@ -27,30 +25,29 @@ def http(exchange: Exchange) -> Iterator[Found]:
     age = (exchange.response_header("age") or "0").strip()
     if date:
         cached = int(age) if age.isdecimal() and len(age) < 10 else 0
-        facts = _skew(date, cached, exchange.response.place.span.first_ns)
-        if facts:
-            yield got("clock.skew", **facts)
+        yield from _skew(date, cached, exchange.response.place.span.first_ns)
 
 
-def sip(message: SipMessage) -> dict[str, Fact]:
-    """The facts of a `clock.skew` where a SIP response's Date says one; else empty."""
+def sip(message: SipMessage) -> Iterator[Found]:
+    """`clock.skew` where a SIP response's Date says one."""
     date = message.header("date") if message.kind == "response" else None
-    return _skew(date, 0, message.place.span.first_ns) if date else {}
+    if date:
+        yield from _skew(date, 0, message.place.span.first_ns)
 
 
-def _skew(date: str, age: int, at_ns: int) -> dict[str, Fact]:
+def _skew(date: str, age: int, at_ns: int) -> Iterator[Found]:
     said = moment(date)
     if said is None:
-        return {}
-    seconds = round(at_ns / 1e9 - said) - age
-    if abs(seconds) <= ALLOWED_S:
-        return {}
-    way = "ahead of" if seconds > 0 else "behind"
-    return {
-        "seconds": seconds,
-        "server_date": date.strip()[:60],
-        "text": f"the capture's clock is {abs(seconds)} s {way} the server's",
-    }
+        return
+
+    yield apart(
+        "clock.skew",
+        at_ns,
+        lambda ns: round(ns / 1e9 - said) - age,
+        lambda seconds: f"the capture's clock is {compared(seconds)} the server's",
+        True,
+        server_date=date.strip()[:60],
+    )
 
 
 RULES = (http,)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+
+from dissect.model import Fact
+from dissect.signin.rule import Found, Said, Timed
+
+ALLOWED_S = 300  # a difference that Kerberos, SAML and token services commonly bear
 
 
 def moment(date: str) -> float | None:
@@ -16,3 +22,31 @@ def moment(date: str) -> float | None:
     except (ValueError, OverflowError):
         return None  # an unreadable Date tells nothing
     return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+
+
+def apart(
+    name: str,
+    at_ns: int,
+    seconds: Callable[[int], int],
+    words: Callable[[int], str],
+    of_response: bool = False,
+    **more: Fact,
+) -> Found:
+    """An event that there is if two clocks are too far apart: by `seconds` at a moment (ns), in
+    `words`."""
+
+    def much(ns: int) -> int | None:
+        found = seconds(ns)
+        return found if abs(found) > ALLOWED_S else None
+
+    def text(ns: int) -> str | None:
+        found = much(ns)
+        return None if found is None else words(found)
+
+    facts: dict[str, Said] = {"seconds": Timed(at_ns, much), **more, "text": Timed(at_ns, text)}
+    return Found(name, of_response, facts, only_with="seconds")
+
+
+def compared(seconds: int) -> str:
+    """`90 s ahead of`, `90 s behind`."""
+    return f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'}"

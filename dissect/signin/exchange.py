@@ -20,12 +20,14 @@ JSON_LIMIT = 1 << 20  # a sign-in's JSON is some KB; a megabyte of it is somethi
 
 class Exchange:
     """One HTTP exchange; either side may be missing from the capture. Rules see it when it is
-    complete: what they have once asked for stays."""
+    complete: what they have once asked for stays. It is let go with its bodies after the rules:
+    nothing that outlives them may hold it."""
 
     def __init__(self, request: HttpRequest | None) -> None:
         self.request = request
         self.response: HttpResponse | None = None
         self.interim: list[HttpResponse] = []
+        self.serials = [0, 0]  # the numbers that request and response were read as
 
     @property
     def place(self) -> Place:
@@ -130,37 +132,67 @@ def _object(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+OPEN_EXCHANGES = 20_000
+OPEN_BYTES = 32 << 20  # of bodies
+
+
 class Pairer:
     """Pairs requests with responses as they come; hands each exchange on when complete.
 
-    What is still open at `finish` is handed on then, in order of its request.
+    What is still open at `finish` is handed on then, in order of its request. If more than
+    `limits` (exchanges, bytes of bodies) are open, the oldest are handed on with one half;
+    `given_up` counts them, `first_given_up` is where the first was. No limits: all stay.
     """
 
-    def __init__(self, done: Callable[[Exchange], None]) -> None:
+    def __init__(
+        self, done: Callable[[Exchange], None], limits: tuple[int, int] | None = None
+    ) -> None:
         self._done = done
+        self._limits = limits
         self._open: dict[tuple[Connection, int], Exchange] = {}
+        self._bytes = 0
+        self.given_up = 0
+        self.first_given_up: Place | None = None
 
-    def add(self, message: HttpRequest | HttpResponse) -> None:
+    def add(self, message: HttpRequest | HttpResponse, serial: int = 0) -> None:
         key = (message.place.connection, message.exchange)
-        if isinstance(message, HttpRequest):
-            waiting = self._open.get(key)
-            if waiting is None:
-                self._open[key] = Exchange(message)
-            elif waiting.request is None:
-                # The response was complete before the request's body was.
-                waiting.request = message
-                if waiting.response is not None:
-                    self._done(self._open.pop(key))
-            return
         exchange = self._open.get(key)
-        if exchange is None:
-            exchange = self._open[key] = Exchange(None)
-        if message.interim:
-            exchange.interim.append(message)
-            return
-        exchange.response = message
-        if exchange.request is not None:
-            self._done(self._open.pop(key))
+        if isinstance(message, HttpRequest):
+            if exchange is None:
+                exchange = self._open[key] = Exchange(message)
+            elif exchange.request is None:
+                # The response was complete before the request's body was.
+                exchange.request = message
+            else:
+                return  # a second request of this number: the first counts
+            exchange.serials[0] = serial
+        else:
+            if exchange is None:
+                exchange = self._open[key] = Exchange(None)
+            if message.interim:
+                exchange.interim.append(message)
+                return
+            if exchange.response is not None:
+                self._bytes -= len(exchange.response.body.data)  # the last one counts
+            exchange.response = message
+            exchange.serials[1] = serial
+        self._bytes += len(message.body.data)
+        if exchange.request is not None and exchange.response is not None:
+            self._hand_on(key)
+        elif self._limits is not None:
+            while len(self._open) > 1 and (
+                len(self._open) > self._limits[0] or self._bytes > self._limits[1]
+            ):
+                oldest = next(iter(self._open))
+                self.given_up += 1
+                self.first_given_up = self.first_given_up or self._open[oldest].place
+                self._hand_on(oldest)
+
+    def _hand_on(self, key: tuple[Connection, int]) -> None:
+        exchange = self._open.pop(key)
+        for message in (exchange.request, exchange.response):
+            self._bytes -= len(message.body.data) if message is not None else 0
+        self._done(exchange)
 
     def finish(self) -> None:
         for exchange in sorted(self._open.values(), key=_start):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from dissect.model import Fact
+from dissect.signin.rule import Timed
 
 TOKEN_LIMIT = 64 * 1024
 # What support needs of a token: by whom, for whom, for what, until when. `oid`, `tid` and
@@ -103,11 +105,38 @@ def _whole(value: float) -> int | None:
 
 def validity(token: str, at_ns: int) -> str | None:
     """Whether a token's times fit a moment (ns UTC): "expired", "not_yet_valid" or None."""
+    return _validity(*_times(token), at_ns)
+
+
+def valid(tokens: Sequence[str], at_ns: int) -> Timed | None:
+    """The `validity` of the first of some tokens that has any, as a fact; None where none of
+    them names a time."""
+    times = [pair for token in tokens if any(pair := _times(token))]
+    if not times:
+        return None
+    return Timed(
+        at_ns,
+        lambda ns: next((said for pair in times if (said := _validity(*pair, ns))), None),
+    )
+
+
+_Second = int | float | None
+
+
+def _times(token: str) -> tuple[_Second, _Second]:
+    """From when and until when a token is valid, in seconds since 1970."""
     content = claims(token)
+    since, until = (
+        value if isinstance(value, int | float) else None
+        for value in (content.get("nbf"), content.get("exp"))
+    )
+    return since, until
+
+
+def _validity(since: _Second, until: _Second, at_ns: int) -> str | None:
     seconds = at_ns // 1_000_000_000
-    until, since = content.get("exp"), content.get("nbf")
-    if isinstance(until, int | float) and until + SKEW_S < seconds:
+    if until is not None and until + SKEW_S < seconds:
         return "expired"
-    if isinstance(since, int | float) and since - SKEW_S > seconds:
+    if since is not None and since - SKEW_S > seconds:
         return "not_yet_valid"
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection
+from dissect.signin.rule import Said, Timed
 
 # Not failures of a sign-in: ordinary ends of a connection.
 _ORDINARY_ALERTS = frozenset({"close_notify", "user_canceled", "no_renegotiation"})
@@ -44,9 +45,9 @@ def _sip_hosts(message: DnsMessage) -> Iterator[str]:
             yield data.split()[-1].rstrip(".").lower()
 
 
-def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
+def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Said]]]:
     """A connection that stayed shut (with its shape), and alerts that end a handshake."""
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Said] = {}
     if row.version:
         facts["version"] = row.version
     if row.reason:
@@ -73,28 +74,33 @@ def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
             break
 
 
-def _dates(row: TlsConnection, seen_ns: int) -> dict[str, Fact]:
+def _dates(row: TlsConnection, seen_ns: int) -> dict[str, Said]:
     """The validity of the server's certificate, for who asks whose clock is wrong, and in words:
     compared with when it was refused."""
     if not row.certificates:
         return {}
     leaf = row.certificates[0]
     try:
-        begins, ends, seen = (
-            datetime.fromtimestamp(ns // 1_000_000_000, UTC)
-            for ns in (leaf.not_before_ns, leaf.not_after_ns, seen_ns)
-        )
+        begins, ends, _ = map(_moment, (leaf.not_before_ns, leaf.not_after_ns, seen_ns))
     except (ValueError, OverflowError, OSError):
         return {}  # beyond what a calendar holds: nothing is concluded from it
     return {
         "certificate_from": begins.isoformat(),
         "certificate_until": ends.isoformat(),
-        "certificate_dates": _compared(begins, ends, seen),
+        "certificate_dates": Timed(seen_ns, lambda ns: _compared(begins, ends, ns)),
     }
 
 
-def _compared(begins: datetime, ends: datetime, seen: datetime) -> str:
+def _moment(ns: int) -> datetime:
+    return datetime.fromtimestamp(ns // 1_000_000_000, UTC)
+
+
+def _compared(begins: datetime, ends: datetime, seen_ns: int) -> str | None:
     """A certificate's dates (UTC) against those of the capture."""
+    try:
+        seen = _moment(seen_ns)
+    except (ValueError, OverflowError, OSError):
+        return None  # a clock was moved beyond the calendar
     if seen < begins:
         return f"valid only from {_day(begins)}, {_apart(begins - seen)} after this capture"
     if seen > ends:

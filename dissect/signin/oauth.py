@@ -14,7 +14,7 @@ from dissect.signin import jwt
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.directory import application, resource_of, sfb_phone
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, got, sent
+from dissect.signin.rule import Found, Said, got, sent
 from dissect.signin.user_codes import user_code
 
 DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
@@ -146,8 +146,9 @@ def code_challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Fact]:
-    facts: dict[str, Fact] = {}
+def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Said]:
+    facts: dict[str, Said] = {}
+    tokens: list[str] = []
     for name in ("access_token", "refresh_token", "id_token"):
         value = answer.get(name)
         if isinstance(value, str) and value:
@@ -156,9 +157,10 @@ def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Fact]:
                 # The access token's claims win: it is the one that the next step uses.
                 for key, claim in jwt.facts(value).items():
                     facts.setdefault(key, claim)
-                state = jwt.validity(value, at_ns)
-                if state:
-                    facts.setdefault("validity", state)
+                tokens.append(value)
+    state = jwt.valid(tokens, at_ns)
+    if state is not None:
+        facts["validity"] = state
     for name in ("token_type", "resource", "scope"):
         if isinstance(answer.get(name), str):
             facts["issued_" + name if name != "token_type" else name] = answer[name]

@@ -9,13 +9,12 @@ other, unless nothing else ties that one; what the packets say of it is only tol
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dissect.model import Event, Message
+from dissect.model import Event
 from dissect.signin import ties
-from dissect.signin.exchange import Exchange
-from dissect.signin.ties import FOREVER, SECOND, Bound, Dates, agree
+from dissect.signin.ties import FOREVER, SECOND, Bound, Dates, Observations, agree
 
 TRUE_CLOCK = 2 * SECOND  # a capture this near to the servers' Dates needs no other
 NOTICED = 1_000_000  # a difference below a millisecond puts nothing in another order
@@ -81,23 +80,23 @@ class Offset:
 
 def estimate(
     captures: int,
-    messages: Iterable[Message],
+    seen: Observations,
     events: Sequence[Event],
-    exchanges: Sequence[Exchange],
     names: Sequence[str],
     pinned: Mapping[int, int] | None = None,
+    without: Container[int] = (),
 ) -> list[Offset]:
     """An offset for each capture but the one that the others are measured against.
 
-    `messages` are those of all captures, told twice where two hold them; `names` the
-    captures' names, by which events know them. `pinned` are captures with what the user had
-    added to their times (ns), as `messages` have them; each has an offset, too, which moves
-    nothing.
+    `seen` is what was noted of all messages, told twice where two captures hold them; `events`
+    are those of the messages that are told, by the captures' own clocks; `names` the captures'
+    names, by which events know them. `pinned` are captures with what the user had added to their
+    times (ns), as the messages had them; each has an offset, too, which moves nothing. `without`
+    are serial numbers of messages that another capture tells.
     """
-    held = list(messages)
-    told = ties.dates(exchanges, held)
+    told = seen.dates(without)
     bounds: dict[tuple[int, int], list[Bound]] = defaultdict(list)
-    for found in (ties.shared(held), ties.by_date(told), ties.by_value(events, names)):
+    for found in (seen.shared(), ties.by_date(told), ties.by_value(events, names)):
         for (first, second), bound in found:
             bounds[first, second].append(bound)
             bounds[second, first].append(Bound(-bound.high, -bound.low, bound.kind))

@@ -13,7 +13,7 @@ from dissect.redaction.judge import pairs
 from dissect.signin import jwt
 from dissect.signin.directory import application, resource_of
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, got, sent
+from dissect.signin.rule import Found, Said, got, sent
 
 _AUTHORIZE = re.compile(r"/(?:oauth2|oauth|adfs/oauth2|connect)/(?:v2\.0/)?authori[sz]e/?$")
 _TOKENS = ("id_token", "access_token")
@@ -105,9 +105,9 @@ def _answer(
         yield got("oauth.authorize.answered", response_mode=mode, return_host=host, **facts)
 
 
-def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, Fact]:
+def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, Said]:
     """Code and tokens among some fields; empty where there is neither."""
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Said] = {}
     given = [name for name in ("code", *_TOKENS) if fields.get(name)]
     # A "code" alone is many things; with its state or session it is an authorization code.
     if not given or (given == ["code"] and not ({"state", "session_state"} & set(fields))):
@@ -122,9 +122,10 @@ def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, Fact]:
         if name in given:
             for key, claim in jwt.facts(fields[name]).items():
                 facts.setdefault(key, claim)
-            state = jwt.validity(fields[name], at_ns)
-            if state:
-                facts["validity"] = state
+    # That of the access token counts: it is what the next step uses.
+    state = jwt.valid([fields[name] for name in reversed(_TOKENS) if name in given], at_ns)
+    if state is not None:
+        facts["validity"] = state
     return facts
 
 
@@ -199,7 +200,7 @@ def bearer(exchange: Exchange) -> Iterator[Found]:
     challenge = exchange.response_header("www-authenticate") or ""
     words = dict(re.findall(r'(?<![a-z_])([a-z_]++)="([^"]*+)"', challenge))
     facts = jwt.facts(token)
-    state = jwt.validity(token, exchange.response.place.span.first_ns)
+    state = jwt.valid([token], exchange.response.place.span.first_ns)
     yield got(
         "oauth.bearer.refused",
         status=exchange.status,

@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator
 
 from dissect.model import DhcpMessage, Fact, NtpMessage
+from dissect.signin.dates import ALLOWED_S, apart, compared
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
-
-ALLOWED_S = 300  # as in `clock`: what certificates and tokens commonly bear
 
 # Names of options in words; 43.x are the suboptions that Lync Phone Edition reads.
 _OPTIONS = {
@@ -81,35 +80,37 @@ def _option_text(value: bytes) -> str:
     return text if text.isprintable() else f"{len(value)} bytes"
 
 
-def ntp(message: NtpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
+def ntp(message: NtpMessage) -> Iterator[Found]:
     """An answer of a time server, and how wrong the client's clock was."""
-    if message.mode == "client" and message.transmit_ns is not None:
+    client_ns = message.transmit_ns
+    if message.mode == "client" and client_ns is not None:
         # What the phone takes the time for (RFC 4330 §5), against the capture's clock.
-        asked = round((message.transmit_ns - message.place.span.first_ns) / 1_000_000_000)
-        if abs(asked) > ALLOWED_S:
-            way = "ahead of" if asked > 0 else "behind"
-            text = f"the client's clock is {abs(asked)} s {way} the capture's"
-            yield "ntp.clock_wrong", {"seconds": asked, "measured": "by the question", "text": text}
+        yield apart(
+            "ntp.clock_wrong",
+            message.place.span.first_ns,
+            lambda ns: round((client_ns - ns) / 1_000_000_000),
+            lambda seconds: f"the client's clock is {compared(seconds)} the capture's",
+            measured="by the question",
+        )
     if message.mode != "server":
         return
     facts: dict[str, Fact] = {"stratum": message.stratum}
     if message.kiss:
-        yield "ntp.refused", {**facts, "kiss": message.kiss}
+        yield sent("ntp.refused", **facts, kiss=message.kiss)
         return
     if message.unsynchronized:
-        yield "ntp.refused", {**facts, "text": "the server itself has no time"}
+        yield sent("ntp.refused", **facts, text="the server itself has no time")
         return
     ahead = message.client_ahead_ns
     if ahead is not None:
         facts["client_ahead_ms"] = round(ahead / 1_000_000)
     if message.delay_ns is not None and message.delay_ns >= 0:
         facts["delay_ms"] = round(message.delay_ns / 1_000_000)
-    yield "ntp.answered", facts
+    yield sent("ntp.answered", **facts)
     seconds = round(ahead / 1_000_000_000) if ahead is not None else 0
     if abs(seconds) > ALLOWED_S:
-        way = "ahead of" if seconds > 0 else "behind"
-        text = f"the client's clock was {abs(seconds)} s {way} the time server's"
-        yield "ntp.clock_wrong", {"seconds": seconds, "measured": "by the server", "text": text}
+        text = f"the client's clock was {compared(seconds)} the time server's"
+        yield sent("ntp.clock_wrong", seconds=seconds, measured="by the server", text=text)
 
 
 def files(exchange: Exchange) -> Iterator[Found]:

@@ -1,17 +1,18 @@
-"""From messages to events: runs the rules, names the servers, notes every secret."""
+"""From messages to events: runs the rules, names the servers, notes every secret.
+
+A message is taken once, as it is read, in any order between captures; nothing of it is held but
+events, until its exchange is complete. What only all of them tell is put right by `finish`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
-from dissect.errors import INTERNAL, PASSED, internal
+from dissect.errors import PASSED
 from dissect.model import (
     Anomaly,
-    Connection,
     DhcpMessage,
     DnsMessage,
-    Endpoint,
     Event,
     Fact,
     HttpRequest,
@@ -23,69 +24,40 @@ from dissect.model import (
     PluginMessage,
     ProxyHeader,
     SipMessage,
-    Source,
-    TcpConnection,
     TlsConnection,
 )
 from dissect.redaction.book import SecretBook
 from dissect.redaction.policy import Policy
 from dissect.signin import (
-    adfs,
-    advice,
-    azuread,
     clock,
     findings,
-    lync,
     network,
-    oauth,
-    openid,
     pairing,
     provisioning,
-    proxy,
-    saml_bindings,
-    services,
     shapes,
     skew,
     vvx_log,
-    websocket,
-    wsfed,
-    wstrust,
 )
-from dissect.signin.exchange import Exchange, Pairer
+from dissect.signin.built_in import BUILT_IN
+from dissect.signin.drafts import ENDED, HALF, LIKENESS, Origin
+from dissect.signin.emitter import Emitter
+from dissect.signin.exchange import OPEN_BYTES, OPEN_EXCHANGES, Exchange, Pairer
 from dissect.signin.registration import Transactions
 from dissect.signin.rule import Rule
 
-MAX_FAILURES = 100  # of a recogniser that are told
+MAX_UNASKED = 1000  # answers whose request another capture may have
 
-BUILT_IN: tuple[Rule, ...] = (
-    *lync.RULES,
-    *proxy.RULES,
-    *oauth.RULES,
-    *openid.RULES,
-    *azuread.RULES,
-    *adfs.RULES,
-    *wsfed.RULES,
-    *websocket.RULES,
-    *saml_bindings.RULES,
-    *wstrust.RULES,
-    *services.RULES,
-    *clock.RULES,
-    *skew.RULES,
-    *provisioning.RULES,
-)
-
-
-def _key(connection: Connection) -> tuple[int, str, int]:
-    return connection.capture, connection.transport, connection.stream
+Exchanged = Callable[[Exchange], None]
 
 
 class Recogniser:
-    """Feed it the messages of all captures in order; `finish` gives the events.
+    """Feed it the messages of all captures as they are read; `finish` gives the events.
 
     `captures` are the files' names by index, `logs` how many of the last are phone logs
     (their frames are lines). What is met, and what may be shown of it, is the policy's affair (a
-    book stands for a policy of its own). `names` are host names by address that the captures
-    give (name resolution blocks); DNS answers go before them.
+    book stands for a policy of its own). `several`: messages of several captures come one
+    capture after another, and may be told by two of them. `exchanged` gets each exchange when it
+    is complete; it must not keep it.
 
     A rule that a message breaks costs its events of that message, no more: `failures` has an
     `Anomaly` for each, at most MAX_FAILURES. What a plugin's rule raises ends the run.
@@ -97,119 +69,165 @@ class Recogniser:
         policy: Policy | SecretBook,
         rules: Iterable[Rule] = BUILT_IN,
         logs: int = 0,
-        names: Mapping[str, str] | None = None,
+        several: bool = False,
+        exchanged: Exchanged | None = None,
     ) -> None:
-        self._given = {address: name.lower() for address, name in (names or {}).items()}
-        self._captures = captures
-        self._first_log = len(captures) - logs
         self._policy = policy if isinstance(policy, Policy) else Policy(book=policy)
-        self._book = self._policy.book
         self._rules = tuple(rules)
-        self._pairer = Pairer(self._exchange)
-        self._sip = Transactions()
-        self._events: list[Event] = []
-        self._names: dict[str, str] = {}  # address → name, from DNS answers
-        self._servers: dict[
-            tuple[int, str, int], str
-        ] = {}  # (capture, transport, stream) → TLS server name
-        # Whom a load balancer speaks for (PROXY protocol).
-        self._behind: dict[tuple[int, str, int], Endpoint] = {}
-        self._late: list[TcpConnection] = []
-        self._shut: list[TlsConnection] = []
-        self.exchanges: list[Exchange] = []
-        self.failures: list[Anomaly] = []
+        self._several = several
+        self._exchanged = exchanged
+        self._emitter = Emitter(captures, self._policy, logs, several)
+        self._pairer = Pairer(self._exchange, (OPEN_EXCHANGES, OPEN_BYTES))
+        self._sip: dict[int, Transactions] = {}
+        self._unasked: list[tuple[SipMessage, Origin]] = []
+        self._unasked_lost = 0
+        self._polls = shapes.Polls()
+        self._ended = False
 
-    def add(self, message: Message) -> None:
-        """Take one message."""
+    @property
+    def failures(self) -> list[Anomaly]:
+        """Bugs of ours that cost a message its events."""
+        return self._emitter.failures
+
+    def add(self, message: Message, serial: int = 0) -> None:
+        """Take one message; `serial` is its number where several captures are read."""
+        self._emitter.now = Origin.of(message, serial)
         try:
             self._take(message)
         except PASSED:
             raise
         except Exception as error:
-            self._failed(error, message.place)
-
-    def _failed(self, error: Exception, place: Place) -> None:
-        """What a rule raises is a bug of ours: told, and gone on from."""
-        if len(self.failures) < MAX_FAILURES:
-            where, frame = place.connection, place.span.first_frame
-            self.failures.append(
-                Anomaly(INTERNAL, internal(error), where.capture, frame, where.stream)
-            )
+            self._emitter.failed(error, message.place)
 
     def _take(self, message: Message) -> None:
         if isinstance(message, HttpRequest | HttpResponse):
-            self._policy.learn(message)
-            self._pairer.add(message)
+            self._learn(message)
+            self._pairer.add(message, self._emitter.now.serial)
         elif isinstance(message, SipMessage):
-            self._policy.learn(message)
-            for found in self._sip.events(message):
-                self._emit(found.name, message.place, None, found.facts)
-            skew = clock.sip(message)
-            if skew and not self._is_log(message.place.connection):
-                # A log's times are local and fitted later.
-                self._emit("clock.skew", message.place, None, skew)
+            self._learn(message)
+            self._sip_message(message)
         elif isinstance(message, DnsMessage):
             for name, facts in network.dns(message):
-                self._emit(name, message.place, None, facts)
-            for question, _ in message.questions[:1]:
-                for _, kind, data in message.answers:
-                    if kind in ("A", "AAAA"):
-                        self._names.setdefault(data, question.rstrip(".").lower())
+                self._emitter.emit(name, message.place, None, facts)
+            self._answers(message)
         elif isinstance(message, DhcpMessage):
             for name, facts in provisioning.dhcp(message):
-                self._emit(name, message.place, None, facts)
+                self._emitter.emit(name, message.place, None, facts)
                 if message.address and message.kind in ("offer", "ack"):
-                    self._addressed(message.address)
+                    self._emitter.addressed(message.address)
         elif isinstance(message, NtpMessage):
-            for name, facts in provisioning.ntp(message):
-                self._emit(name, message.place, None, facts)
+            for found in provisioning.ntp(message):
+                self._emitter.found(found, message.place, None)
         elif isinstance(message, TlsConnection):
             self._tls(message)
         elif isinstance(message, PluginMessage):
-            self._emit(message.event, message.place, None, message.facts, own=True)
+            self._emitter.emit(message.event, message.place, None, message.facts, own=True)
         elif isinstance(message, ProxyHeader):
-            self._behind[_key(message.place.connection)] = message.client
+            self._emitter.behind(message)
         elif isinstance(message, LogEntry):
             self._log_entry(message)
         else:
-            self._late.append(message)
+            self._emitter.now = self._emitter.now._replace(rank=ENDED)
+            for name, facts in network.tcp(message):
+                self._emitter.emit(name, message.place, None, facts)
 
-    def finish(self) -> list[Event]:
-        """All events, by time, capture and frame."""
-        self._pairer.finish()
-        for row in self._late:
-            try:
-                for name, facts in network.tcp(row):
-                    self._emit(name, row.place, None, facts)
-            except PASSED:
-                raise
-            except Exception as error:
-                self._failed(error, row.place)
-        self._late.clear()
-        for place, host, facts in shapes.polls(self._shut):
-            self._emit("tls.polling", place, host, facts)
-        self._shut.clear()
-        events = [self._named(event) for event in self._events]
-        events.sort(key=lambda event: event.order)
+    def finish(
+        self,
+        moves: Mapping[int, int] | None = None,
+        without: Container[int] = (),
+        names: Mapping[str, str] | None = None,
+    ) -> list[Event]:
+        """All events, by time, capture and frame. `moves` are ns to add to the times of captures,
+        `without` the serial numbers of messages that another capture tells, `names` host names
+        by address that the captures give (name resolution blocks): DNS answers go before them."""
+        self._end(without)
+        events = self._emitter.events(moves or {}, without, names or {})
         return skew.blamed(pairing.tagged(findings.across(events)))
+
+    def so_far(self, without: Container[int] = ()) -> list[Event]:
+        """The events by the captures' own clocks, without what only several of them tell; no
+        more messages may come."""
+        self._end(without)
+        return self._emitter.events({}, without)
 
     def name_of(self, address: str) -> str | None:
         """The DNS name that was asked for when this address came back, else the given one."""
-        return self._names.get(address) or self._given.get(address)
+        return self._emitter.name_of(address)
+
+    def _end(self, without: Container[int]) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._pairer.finish()
+        for message, origin in self._unasked:
+            self._emitter.now = origin
+            asked = next((t for t in self._sip.values() if t.knows(message)), None)
+            self._sip_events(message, asked or Transactions())
+        self._unasked.clear()
+        self._emitter.now = Origin(LIKENESS, ())
+        for place, host, facts in self._polls.found(without):
+            self._emitter.emit("tls.polling", place, host, facts)
+        self._emitter.met.settle(without)
+
+    @property
+    def limits(self) -> list[Anomaly]:
+        """The bounds that were reached."""
+        found = []
+        place = self._pairer.first_given_up
+        if place is not None:
+            said = (
+                f"{self._pairer.given_up} HTTP exchanges were read with one half: at most "
+                f"{OPEN_EXCHANGES:,}, with bodies of {OPEN_BYTES >> 20} MB, wait for the other"
+            )
+            where, frame = place.connection, place.span.first_frame
+            found.append(Anomaly("limit.exchanges", said, where.capture, frame, where.stream))
+        if self._unasked_lost:
+            said = (
+                f"more than {MAX_UNASKED:,} SIP messages answer what this capture does not have: "
+                f"of {self._unasked_lost} the request was not looked for in other captures"
+            )
+            found.append(Anomaly("limit.sip_answers", said, 0))
+        left_out = self._emitter.met.left_out
+        if left_out:
+            said = f"{left_out} posted bodies were not held against the forms of other captures"
+            found.append(Anomaly("limit.forms", said, 0))
+        return found
+
+    # ------------------------------------------------------------------ secrets
+
+    def _learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
+        for secret, credential in self._policy.secrets_of(message):
+            self._emitter.met.note(secret, message.place, self._emitter.now.serial, credential)
+        if isinstance(message, HttpRequest):
+            self._emitter.met.posted(message, self._emitter.now.serial)
+
+    # ------------------------------------------------------------------ messages
 
     def _exchange(self, exchange: Exchange) -> None:
-        self.exchanges.append(exchange)
+        if self._exchanged is not None:
+            self._exchanged(exchange)
+        before = self._emitter.now
+        self._emitter.now = Origin(HALF, ()) if self._ended else _completed(exchange)
         for rule in self._rules:
             try:
                 for found in rule(exchange):
                     message = exchange.response if found.of_response else exchange.request
-                    if message is not None:
+                    if message is not None and (self._several or not found.needless):
+                        serial = exchange.serials[found.of_response]
                         facts = {**self._target(exchange), **found.facts}
-                        self._emit(found.name, message.place, exchange.host, facts)
+                        self._emitter.emit(
+                            found.name,
+                            message.place,
+                            exchange.host,
+                            facts,
+                            serial=serial,
+                            only_with=found.only_with,
+                        )
             except PASSED:
                 raise
             except Exception as error:
-                self._failed(error, exchange.place)
+                self._emitter.failed(error, exchange.place)
+        self._emitter.now = before
 
     def _target(self, exchange: Exchange) -> Mapping[str, Fact]:
         facts: dict[str, Fact] = {}
@@ -220,15 +238,43 @@ class Recogniser:
             facts["http_status"] = exchange.status
         return facts
 
+    def _sip_message(self, message: SipMessage) -> None:
+        capture = message.place.connection.capture if self._several else 0
+        transactions = self._sip.setdefault(capture, Transactions())
+        late = self._several and not message.retransmission and not transactions.knows(message)
+        if late:
+            # Another capture may have the request.
+            if len(self._unasked) < MAX_UNASKED:
+                self._unasked.append((message, self._emitter.now))
+                return
+            self._unasked_lost += 1
+        self._sip_events(message, transactions)
+
+    def _sip_events(self, message: SipMessage, transactions: Transactions) -> None:
+        for found in transactions.events(message):
+            self._emitter.emit(found.name, message.place, None, found.facts)
+        if not self._emitter.is_log(message.place.connection):
+            # A log's times are local and fitted later.
+            for skewed in clock.sip(message):
+                self._emitter.found(skewed, message.place, None)
+
+    def _answers(self, message: DnsMessage) -> None:
+        for question, _ in message.questions[:1]:
+            name = question.rstrip(".").lower()
+            for _, kind, data in message.answers:
+                if kind in ("A", "AAAA"):
+                    capture = message.place.connection.capture
+                    self._emitter.drafts.answer(data, name, capture, self._emitter.now)
+
     def _tls(self, row: TlsConnection) -> None:
         connection = row.place.connection
         if row.server_name and connection.transport == "tcp":
-            self._servers.setdefault(
-                (connection.capture, connection.transport, connection.stream),
-                row.server_name.lower(),
+            # Of a connection that was read the events came before; of others TCP may tell an end.
+            always = row.decrypted != "full"
+            self._emitter.drafts.server(
+                connection, row.server_name.lower(), self._emitter.now, always
             )
-        if row.shapes:
-            self._shut.append(row)
+        self._polls.add(row, self._emitter.now.serial)
         for name, facts in network.tls(row):
             place = row.place
             if name == "tls.alert":
@@ -240,89 +286,20 @@ class Recogniser:
                     last_ns=alert.time_ns,
                 )
                 place = Place(connection, alert.direction, span, place.encrypted)
-            self._emit(name, place, row.server_name, facts)
+            self._emitter.emit(name, place, row.server_name, facts)
 
     def _log_entry(self, message: LogEntry) -> None:
         place = message.place
         for secret in vvx_log.secrets(message):
-            self._book.learn(secret, place.connection.capture, place.span.first_frame)
+            self._emitter.met.note(secret, place, self._emitter.now.serial)
         for name, received, facts in vvx_log.entry(message):
             turned = Place(place.connection, 1 if received else 0, place.span)
-            self._emit(name, turned, None, facts)
+            self._emitter.emit(name, turned, None, facts)
 
-    def _source(self, place: Place) -> Source:
-        connection = place.connection
-        name = self._captures[connection.capture]
-        if self._is_log(connection):
-            line = place.span.first_frame
-            if not connection.client.port:
-                return Source(capture=name, line=line)
-            # A server's log: each connection is somebody's own.
-            return Source(
-                capture=name, line=line, stream=connection.stream, transport=connection.transport
-            )
-        return Source(
-            capture=name,
-            first_frame=place.span.first_frame,
-            last_frame=place.span.last_frame,
-            stream=connection.stream,
-            transport=connection.transport,
-            encrypted=place.encrypted,
-        )
+    # ------------------------------------------------------------------ events
 
-    def _emit(
-        self,
-        name: str,
-        place: Place,
-        host: str | None,
-        facts: Mapping[str, Fact],
-        own: bool = False,
-    ) -> None:
-        """One more event. `own`: a plugin says itself what is secret in its facts."""
-        connection = place.connection
-        facts = {**facts, **advice.of_event(name, facts), **facts}
-        if not own:
-            facts = {key: self._policy.fact(key, fact) for key, fact in facts.items()}
-        front, ends = self._behind.get(_key(connection)), [place.sender, place.receiver]
-        if front is not None:
-            facts["balancer"] = connection.client.address
-            ends = [front if end == connection.client else end for end in ends]
-        for fact in facts.values():
-            self._book.learn_fact(fact, connection.capture, place.span.first_frame)
-        self._events.append(
-            Event(
-                name=name,
-                time_ns=place.span.first_ns,
-                after_ns=place.span.after_ns,
-                sender=ends[0].address,
-                receiver=ends[1].address,
-                host=host
-                or self._servers.get((connection.capture, connection.transport, connection.stream)),
-                source=self._source(place),
-                facts=dict(facts),
-                client=(front or connection.client) if self._has_ends(connection) else None,
-                server=connection.server if self._has_ends(connection) else None,
-            )
-        )
 
-    def _addressed(self, address: str) -> None:
-        """The latest event's client is who will have this address: it has none yet."""
-        event = self._events[-1]
-        if event.client is not None:
-            self._events[-1] = replace(event, client=Endpoint(address, event.client.port))
-
-    def _has_ends(self, connection: Connection) -> bool:
-        """Whether its ends are addresses: a phone's own log has none."""
-        return bool(connection.client.port) or not self._is_log(connection)
-
-    def _is_log(self, connection: Connection) -> bool:
-        return connection.capture >= self._first_log
-
-    def _named(self, event: Event) -> Event:
-        """With the server's name, where only DNS knows it."""
-        if event.host is not None:
-            return event
-        name = self.name_of(event.server.address) if event.server else None
-        if name is None or event.name.startswith("dns."):
-            return event
-        return replace(event, host=name)
+def _completed(exchange: Exchange) -> Origin:
+    """That of the message that completed an exchange, in the order of the time line."""
+    halves = zip((exchange.request, exchange.response), exchange.serials, strict=True)
+    return max(Origin.of(message, serial) for message, serial in halves if message is not None)

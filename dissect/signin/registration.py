@@ -35,20 +35,30 @@ class Transactions:
     LIMIT = 4096
 
     def __init__(self) -> None:
-        self._requests: dict[tuple[str, str], SipMessage] = {}
+        self._requests: dict[tuple[str, str], _Asked] = {}
         # Of each INVITE: whether it was inside a call, and the status that its ACK is for.
         self._invites: dict[tuple[str, str], _Invite] = {}
+
+    def knows(self, message: SipMessage) -> bool:
+        """Whether what a message belongs to was seen to begin; a request begins something."""
+        key = _key(message)
+        if message.method in ("INVITE", "ACK") and (message.kind, message.method) != (
+            "request",
+            "INVITE",
+        ):
+            return (key[0], key[1].partition(" ")[0]) in self._invites
+        return message.kind == "request" or key in self._requests
 
     def events(self, message: SipMessage) -> Iterator[FoundSip]:
         """The events of a message; nothing for a retransmission."""
         if message.retransmission:
             return
-        key = (message.header("call-id") or "", message.header("cseq") or "")
+        key = _key(message)
         facts = self._call(message, key[0], key[1].partition(" ")[0])
         if message.kind == "request":
             if len(self._requests) >= self.LIMIT:
                 self._requests.pop(next(iter(self._requests)))
-            self._requests[key] = message
+            self._requests[key] = _Asked(_leg(message), _expires(message) == 0)
             yield from _request(message, facts)
         else:
             yield from _response(message, self._requests.get(key), facts)
@@ -75,6 +85,18 @@ class Transactions:
         if direction:
             facts["media_direction"] = direction.group(1)
         return facts
+
+
+def _key(message: SipMessage) -> tuple[str, str]:
+    return message.header("call-id") or "", message.header("cseq") or ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What counts of a request when it is answered: its leg, and whether it ends a binding."""
+
+    leg: str
+    ends: bool
 
 
 @dataclass(slots=True)
@@ -129,7 +151,7 @@ def _stale(message: SipMessage) -> bool:
 
 
 def _response(
-    message: SipMessage, request: SipMessage | None, about: Mapping[str, Fact]
+    message: SipMessage, request: _Asked | None, about: Mapping[str, Fact]
 ) -> Iterator[FoundSip]:
     facts = {**_common(message), **about}
     status = message.status or 0
@@ -143,14 +165,14 @@ def _response(
             facts["schemes"] = challenge_schemes(message)
         yield FoundSip("sip.response.sent", facts)
         return
-    leg = _leg(request) if request is not None else "unknown"
+    leg = request.leg if request is not None else "unknown"
     facts["leg"] = leg
     if message.tls_dsk:
         facts["handshake"] = message.tls_dsk
     schemes = challenge_schemes(message)
     if schemes:
         facts["schemes"] = schemes
-    if request is not None and _expires(request) == 0:
+    if request is not None and request.ends:
         yield FoundSip("sip.unregister.answered", facts)
     elif status < 200:
         yield FoundSip("sip.register.progress", facts)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dissect.model import Fact
 from dissect.redaction import layers, markup
 from dissect.redaction.book import secret
+from dissect.signin.rule import Said, Timed
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -23,12 +24,12 @@ _STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 _USER_CLAIMS = ("upn", "emailaddress", "mail", "userprincipalname", "name")
 
 
-def message_facts(text: str, at_ns: int) -> dict[str, Fact]:
+def message_facts(text: str, at_ns: int) -> dict[str, Said]:
     """Issuer, status, assertion and the like of a SAML protocol message; empty if none."""
     root = markup.xml(text)
     if root is None:
         return {}
-    facts: dict[str, Fact] = {"message": markup.local(root)}
+    facts: dict[str, Said] = {"message": markup.local(root)}
     issuer = markup.child_text(root, "Issuer")
     _put(facts, "issuer", issuer)
     # One id ties request, response and whatever a service provider logs of it (SAML core 3.2).
@@ -65,10 +66,10 @@ def _own_id(root: Element) -> str | None:
     return root.get("ID") if markup.local(root) == "AuthnRequest" else None
 
 
-def assertion_facts(root: Element, at_ns: int) -> dict[str, Fact]:
+def assertion_facts(root: Element, at_ns: int) -> dict[str, Said]:
     """What the first assertion below `root` says: issuer, audience, subject's format, user,
     conditions against `at_ns` (ns UTC), signature. An encrypted one is named as such."""
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Said] = {}
     assertion = markup.find(root, "Assertion")
     if assertion is None:
         if markup.find(root, "EncryptedAssertion") is not None:
@@ -117,7 +118,7 @@ def _user(assertion: Element, subject: Element | None) -> str:
     return written if "@" in written else ""
 
 
-def conditions(assertion: Element, at_ns: int) -> dict[str, Fact]:
+def conditions(assertion: Element, at_ns: int) -> dict[str, Said]:
     """NotBefore and NotOnOrAfter, and whether the moment of the capture lies between them.
 
     `validity` is "valid", "expired" or "not_yet_valid"; `off_by` the seconds beyond the
@@ -126,22 +127,24 @@ def conditions(assertion: Element, at_ns: int) -> dict[str, Fact]:
     found = markup.find(assertion, "Conditions")
     if found is None:
         return {}
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Said] = {}
     since, until = found.get("NotBefore"), found.get("NotOnOrAfter")
     _put(facts, "not_before", since)
     _put(facts, "not_on_or_after", until)
-    now = at_ns / 1e9
     begins, ends = _moment(since), _moment(until)
-    if begins is None and ends is None:
-        return facts
-    facts["validity"] = "valid"
-    if ends is not None and now >= ends + SKEW_S:
-        facts["validity"] = "expired"
-        facts["off_by"] = round(now - ends)
-    elif begins is not None and now < begins - SKEW_S:
-        facts["validity"] = "not_yet_valid"
-        facts["off_by"] = round(begins - now)
+    if begins is not None or ends is not None:
+        facts["validity"] = Timed(at_ns, lambda ns: _validity(begins, ends, ns)[0])
+        facts["off_by"] = Timed(at_ns, lambda ns: _validity(begins, ends, ns)[1])
     return facts
+
+
+def _validity(begins: float | None, ends: float | None, at_ns: int) -> tuple[str, int | None]:
+    now = at_ns / 1e9
+    if ends is not None and now >= ends + SKEW_S:
+        return "expired", round(now - ends)
+    if begins is not None and now < begins - SKEW_S:
+        return "not_yet_valid", round(begins - now)
+    return "valid", None
 
 
 def _moment(text: str | None) -> float | None:
@@ -168,15 +171,15 @@ def last_part(uri: str | None) -> str:
     return re.split(r"[/#:]", uri.strip())[-1][:100] if uri else ""
 
 
-def _put(facts: dict[str, Fact], name: str, value: str | None) -> None:
+def _put(facts: dict[str, Any], name: str, value: str | None) -> None:
     if value:
         facts[name] = value[:300]
 
 
-def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Fact]:
+def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Said]:
     """The facts of a SAMLRequest or SAMLResponse parameter, the value itself as a secret."""
     kind = "saml_request" if name == "samlrequest" else "saml_response"
-    facts: dict[str, Fact] = {kind: secret(kind, value), "binding": binding}
+    facts: dict[str, Said] = {kind: secret(kind, value), "binding": binding}
     text = layers.saml(value)
     if text is None:
         facts["problem"] = "not base64 of a SAML message"
@@ -187,12 +190,12 @@ def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Fact]:
     return {**content, **facts}
 
 
-def token_facts(wresult: str, at_ns: int) -> dict[str, Fact]:
+def token_facts(wresult: str, at_ns: int) -> dict[str, Said]:
     """Issuer, audience, user and validity of a RequestSecurityTokenResponse's assertion.
 
     `at_ns` is the moment of the message: the conditions are held against it.
     """
-    facts: dict[str, Fact] = {"wresult": secret("wresult", wresult)}
+    facts: dict[str, Said] = {"wresult": secret("wresult", wresult)}
     root = markup.xml(wresult)
     if root is None:
         facts["problem"] = "no well-formed XML"

@@ -8,7 +8,7 @@ it sends. Nothing is read, so what is told is no more than a likeness.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -31,36 +31,47 @@ class _Exchange:
     start_ns: int
     first_frame: int
     last_frame: int
+    serial: int
     up: int = 0
     down: int = 0
 
 
-def polls(rows: Iterable[TlsConnection]) -> Iterator[tuple[Place, str | None, dict[str, Fact]]]:
-    """Place, server name and facts of each series of polls: `count`, `interval` (s),
-    `bytes_up`, `bytes_down` of one; `answer_bytes` of a last answer that is much larger."""
-    talks: dict[tuple[int, str, str], list[_Exchange]] = defaultdict(list)
-    names: dict[tuple[int, str, str], str | None] = {}
-    for row in rows:
+class Polls:
+    """Collects the connections that stayed shut, each with the number it was read as."""
+
+    def __init__(self) -> None:
+        self._talks: dict[tuple[int, str, str], list[_Exchange]] = defaultdict(list)
+        self._names: dict[tuple[int, str, str], str | None] = {}
+
+    def add(self, row: TlsConnection, serial: int = 0) -> None:
         where = row.place.connection
-        if row.inside is not None or where.transport != "tcp":
-            continue
+        if not row.shapes or row.inside is not None or where.transport != "tcp":
+            return
         key = where.capture, where.client.address, row.server_name or where.server.address
-        names[key] = row.server_name
-        if len(talks[key]) < EXCHANGES_KEPT:
-            talks[key] += _exchanges(row)
-    for key, talk in talks.items():
-        talk.sort(key=lambda item: item.start_ns)
-        for series, after in _series(talk):
-            yield _place(series, after), names[key], _facts(series, after)
+        self._names[key] = row.server_name
+        if len(self._talks[key]) < EXCHANGES_KEPT:
+            self._talks[key] += _exchanges(row, serial)
+
+    def found(
+        self, without: Container[int] = ()
+    ) -> Iterator[tuple[Place, str | None, dict[str, Fact]]]:
+        """Place, server name and facts of each series of polls: `count`, `interval` (s),
+        `bytes_up`, `bytes_down` of one; `answer_bytes` of a last answer that is much larger.
+        Connections `without` numbers are told by another capture."""
+        for key, every in self._talks.items():
+            talk = [item for item in every if item.serial not in without]
+            talk.sort(key=lambda item: (item.start_ns, item.first_frame))
+            for series, after in _series(talk):
+                yield _place(series, after), self._names[key], _facts(series, after)
 
 
-def _exchanges(row: TlsConnection) -> list[_Exchange]:
+def _exchanges(row: TlsConnection, serial: int) -> list[_Exchange]:
     found: list[_Exchange] = []
     answered = True
     for shape in row.shapes:
         if shape.direction == 0:
             if answered:
-                found.append(_Exchange(row.place, shape.time_ns, shape.frame, shape.frame))
+                found.append(_Exchange(row.place, shape.time_ns, shape.frame, shape.frame, serial))
                 answered = False
             found[-1].up += shape.length
         elif found:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dissect.model import Event, Fact
+from dissect.signin.dates import apart
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, sent
+from dissect.signin.rule import Found
 
 ALLOWED_S = 300  # as in `clock`: what certificates and tokens commonly bear
 
@@ -47,9 +48,12 @@ def stamped(exchange: Exchange) -> Iterator[Found]:
     moment = _moment(found.group(1)) if found else None
     if moment is None:
         return
-    seconds = round(moment - exchange.place.span.first_ns / 1e9)
-    if abs(seconds) > ALLOWED_S:
-        yield sent("clock.client_wrong", seconds=seconds, text=_words("the client", seconds))
+    yield apart(
+        "clock.client_wrong",
+        exchange.place.span.first_ns,
+        lambda ns: round(moment - ns / 1e9),
+        lambda seconds: _words("the client", seconds),
+    )
 
 
 @dataclass(frozen=True, slots=True)

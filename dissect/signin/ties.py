@@ -10,7 +10,7 @@ the last poll in vain went before the browser was told that all is done.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -74,26 +74,98 @@ Found = Iterator[tuple[tuple[int, int], Bound]]
 _Seen = tuple[int, int, Connection]  # when, which way, where
 
 
-def shared(messages: Sequence[Message]) -> Found:
-    """Messages and connections that were captured once in each of two captures."""
-    seen: dict[Hashable, dict[int, list[_Seen]]] = defaultdict(lambda: defaultdict(list))
-    for message in messages:
+class Observations:
+    """What several captures have in common, noted as their messages are read, in any order; no
+    message is kept. At most VALUES_KEPT of each kind are compared."""
+
+    def __init__(self) -> None:
+        # Per key and capture where it was first seen, None once it was seen again.
+        self._seen: dict[Hashable, dict[int, _Seen | None]] = {}
+        self._asked: dict[Hashable, int] = {}
+        self._dates: list[_Dated] = []
+        self._times: dict[int, tuple[int, int]] = {}
+
+    def add(self, message: Message) -> None:
+        """Note a message, also one that another capture has told."""
+        where, span = message.place.connection, message.place.span
+        first, last = self._times.get(where.capture, (span.first_ns, span.last_ns))
+        self._times[where.capture] = min(first, span.first_ns), max(last, span.last_ns)
         for key, at_ns, way in _keys(message):
-            if len(seen) < VALUES_KEPT or key in seen:
-                where = message.place.connection
-                seen[key][where.capture].append((at_ns, way, where))
-    ways: dict[tuple[int, int, Connection, str], tuple[list[int], list[int]]] = {}
-    for key, by_capture in seen.items():
-        once = {capture: found[0] for capture, found in by_capture.items() if len(found) == 1}
-        for first, second in combinations(sorted(once), 2):
-            (one_ns, way, where), (two_ns, _, _) = once[first], once[second]
-            kind = PACKETS if isinstance(key, tuple) and key[0] in ("syn", "record") else MESSAGES
-            both = ways.setdefault((first, second, where, kind), ([], []))
-            both[way].append(two_ns - one_ns)
-    for (first, second, _, kind), (there, back) in ways.items():
-        bound = _between(there, back, kind)
+            if len(self._seen) < VALUES_KEPT or key in self._seen:
+                there = self._seen.setdefault(key, {})
+                twice = where.capture in there
+                there[where.capture] = None if twice else (at_ns, way, where)
+        if isinstance(message, SipMessage):
+            self._sip_date(message)
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Note what an exchange tells of its server's clock."""
+        if exchange.request is None or exchange.response is None or exchange.host is None:
+            return
+        if exchange.status == 304 or exchange.response_header("age"):
+            return  # what a cache kept has an old Date
+        bound = _dated(
+            exchange.response_header("date"),
+            exchange.request.place.span.first_ns,
+            exchange.response.place.span.first_ns,
+        )
         if bound is not None:
-            yield (first, second), bound
+            capture = exchange.request.place.connection.capture
+            self._date(_Dated(capture, exchange.host, bound, tuple(exchange.serials)))
+
+    def _sip_date(self, message: SipMessage) -> None:
+        capture, span = message.place.connection.capture, message.place.span
+        call = capture, message.header("call-id"), message.header("cseq")
+        if message.kind == "request":
+            if len(self._asked) < VALUES_KEPT:
+                self._asked.setdefault(call, span.first_ns)
+        elif call in self._asked:
+            bound = _dated(message.header("date"), self._asked[call], span.first_ns)
+            if bound is not None:
+                self._date(_Dated(capture, f"sip {message.place.sender.address}", bound, ()))
+
+    def _date(self, item: _Dated) -> None:
+        if len(self._dates) < VALUES_KEPT:
+            self._dates.append(item)
+
+    @property
+    def times(self) -> Mapping[int, tuple[int, int]]:
+        """When the first message of each capture began and the last one ended (ns)."""
+        return self._times
+
+    def dates(self, without: Container[int] = ()) -> Dates:
+        """Capture → server → by how much the capture's clock is ahead of the server's. Exchanges
+        of which another capture tells a message (`without`, serial numbers) don't count."""
+        found: dict[int, dict[str, list[Bound]]] = defaultdict(lambda: defaultdict(list))
+        for item in self._dates:
+            if not any(serial in without for serial in item.serials):
+                found[item.capture][item.server].append(item.bound)
+        return found
+
+    def shared(self) -> Found:
+        """Messages and connections that were captured once in each of two captures."""
+        ways: dict[tuple[int, int, Connection, str], tuple[list[int], list[int]]] = {}
+        for key, by_capture in self._seen.items():
+            once = {capture: seen for capture, seen in by_capture.items() if seen is not None}
+            for first, second in combinations(sorted(once), 2):
+                (one_ns, way, where), (two_ns, _, _) = once[first], once[second]
+                packets = isinstance(key, tuple) and key[0] in ("syn", "record")
+                kind = PACKETS if packets else MESSAGES
+                both = ways.setdefault((first, second, where, kind), ([], []))
+                both[way].append(two_ns - one_ns)
+        for (first, second, _, kind), (there, back) in ways.items():
+            bound = _between(there, back, kind)
+            if bound is not None:
+                yield (first, second), bound
+
+
+class _Dated(NamedTuple):
+    """A capture's clock against a server's, and the serial numbers of the messages that tell."""
+
+    capture: int
+    server: str
+    bound: Bound
+    serials: tuple[int, ...]
 
 
 def _between(there: Sequence[int], back: Sequence[int], kind: str) -> Bound | None:
@@ -146,36 +218,6 @@ def _ends(message: Message) -> tuple[str, str]:
 
 
 Dates = Mapping[int, Mapping[str, Sequence[Bound]]]
-
-
-def dates(exchanges: Sequence[Exchange], messages: Sequence[Message]) -> Dates:
-    """Capture → server → by how much the capture's clock is ahead of the server's."""
-    found: dict[int, dict[str, list[Bound]]] = defaultdict(lambda: defaultdict(list))
-    for exchange in exchanges:
-        if exchange.request is None or exchange.response is None or exchange.host is None:
-            continue
-        if exchange.status == 304 or exchange.response_header("age"):
-            continue  # what a cache kept has an old Date
-        bound = _dated(
-            exchange.response_header("date"),
-            exchange.request.place.span.first_ns,
-            exchange.response.place.span.first_ns,
-        )
-        if bound is not None:
-            capture = exchange.request.place.connection.capture
-            found[capture][exchange.host].append(bound)
-    asked: dict[Hashable, int] = {}
-    for message in messages:
-        if isinstance(message, SipMessage):
-            capture = message.place.connection.capture
-            call = capture, message.header("call-id"), message.header("cseq")
-            if message.kind == "request":
-                asked.setdefault(call, message.place.span.first_ns)
-            elif call in asked:
-                bound = _dated(message.header("date"), asked[call], message.place.span.first_ns)
-                if bound is not None:
-                    found[capture][f"sip {message.place.sender.address}"].append(bound)
-    return found
 
 
 def _dated(date: str | None, asked_ns: int, answered_ns: int) -> Bound | None:

@@ -14,7 +14,7 @@ from dissect.redaction.book import secret
 from dissect.signin import saml
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, got, sent
+from dissect.signin.rule import Found, Said, got, sent
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -49,7 +49,7 @@ def issue(exchange: Exchange) -> Iterator[Found]:
     audience = markup.text_of(markup.find(root, "AppliesTo"), "Address")
     if audience:
         facts["audience"] = audience[:300]
-    asked = dict(facts)
+    asked: dict[str, Said] = dict(facts)
     password = markup.text_of(root, "Password")
     if password:
         asked["password"] = Secret("password", password)

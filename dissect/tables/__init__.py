@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dissect.protocols.record import Column
+from dissect.stages.keep import Keep, everything
 
 if TYPE_CHECKING:
     from dissect.pipeline import Session
@@ -26,7 +27,9 @@ class Table:
     """A table: its rows' `columns` in their order, and those that a terminal `shows`.
 
     `about` is the help of its command, `filters` are the options beside those that all tables
-    have, `rows` makes them from a run; `words`: whether a status is one of letters, as in DNS."""
+    have, `rows` makes them from a run; `words`: whether a status is one of letters, as in DNS.
+    `keep` is what the rows need of messages; without `rules` no secrets are looked for, which only
+    a table without captured texts may do."""
 
     name: str
     about: str
@@ -36,6 +39,8 @@ class Table:
     filters: tuple[str, ...] = ()
     body: bool = False
     words: bool = False
+    keep: Keep = everything
+    rules: bool = True
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dissect.model import DhcpMessage
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -31,7 +32,6 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a DHCP message; `options` are those that send a phone to its configuration."""
-    _ = run.events  # the rules have met every secret, so all of them can be masked
     for message in run.messages:
         if isinstance(message, DhcpMessage):
             row = common(run, message.place)
@@ -77,4 +77,5 @@ TABLE = Table(
     ),
     rows,
     ("host",),
+    keep=only(DhcpMessage),
 )

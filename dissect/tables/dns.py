@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dissect.model import DnsMessage
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -62,4 +63,6 @@ TABLE = Table(
         "status",
     ),
     words=True,
+    keep=only(DnsMessage),
+    rules=False,
 )

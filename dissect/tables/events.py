@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dissect.render.words import rfc3339
+from dissect.stages.keep import nothing
 from dissect.tables import COMMON, Column, Row, Table
 
 if TYPE_CHECKING:
@@ -63,4 +64,5 @@ TABLE = Table(
     ),
     rows,
     ("host",),
+    keep=nothing,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dissect.model import HttpRequest, HttpResponse, Place
 from dissect.signin.authentication import SignedIn, legs, schemes
 from dissect.signin.exchange import Exchange, pair
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -49,7 +50,6 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row an exchange, by time of its first message."""
-    _ = run.events  # the rules have met every secret, so all of them can be masked
     exchanges = pair(run.messages)
     exchanges.sort(key=lambda item: (item.place.span.first_ns, item.place.span.first_frame))
     signed_in = SignedIn()
@@ -121,4 +121,5 @@ TABLE = Table(
         "status",
     ),
     body=True,
+    keep=only(HttpRequest, HttpResponse),
 )

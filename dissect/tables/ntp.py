@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dissect.model import NtpMessage
 from dissect.render.words import rfc3339
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -69,4 +70,6 @@ TABLE = Table(
     ),
     rows,
     ("host",),
+    keep=only(NtpMessage),
+    rules=False,
 )

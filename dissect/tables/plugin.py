@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dissect.model import PluginMessage
 from dissect.protocols.record import Protocol
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -20,7 +21,6 @@ def table_of(protocol: Protocol) -> Table:
     """Rows of its messages: where each was, its event, then the declared facts."""
 
     def rows(run: Session) -> Iterator[Row]:
-        _ = run.events  # the rules have met every secret, so all of them can be masked
         for message in run.messages:
             if isinstance(message, PluginMessage) and message.protocol == protocol.name:
                 row = common(run, message.place)
@@ -39,4 +39,5 @@ def table_of(protocol: Protocol) -> Table:
         ("time", "stream", "first_frame", "client", EVENT.name, *shown),
         rows,
         ("host",),
+        keep=only(PluginMessage),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dissect.signin.exchange import pair
-from dissect.signin.hops import hops, url_of
+from dissect.signin.hops import url_of
+from dissect.stages.keep import with_redirects
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -30,9 +30,7 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a hop, by chain and within it by time."""
-    _ = run.events  # the rules have met every secret, so all of them can be masked
-    found = hops(pair(run.messages), run.diagnostics)
-    for hop in sorted(found, key=lambda item: (item.chain, item.number)):
+    for hop in sorted(run.hops, key=lambda item: (item.chain, item.number)):
         response = hop.exchange.response
         place = response.place if response is not None else hop.exchange.place
         row = common(run, place)
@@ -78,4 +76,5 @@ TABLE = Table(
         "host",
         "status",
     ),
+    keep=with_redirects,
 )

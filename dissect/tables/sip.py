@@ -11,6 +11,7 @@ from dissect.protocols.sip_diagnostics import Diagnostic, diagnostics
 from dissect.protocols.sip_dialogs import Ladder, Position
 from dissect.signin import advice
 from dissect.signin.authentication import legs, schemes
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -45,8 +46,7 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
-    _ = run.events  # as in `http`
-    ladder = Ladder(run.diagnostics)
+    ladder = Ladder(run.noted)
     for message in run.messages:
         if isinstance(message, SipMessage):
             yield _sip_row(run, message, ladder.add(message))
@@ -131,4 +131,5 @@ TABLE = Table(
         "status",
     ),
     body=True,
+    keep=only(SipMessage),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dissect.model import SipMessage
 from dissect.protocols.sip_dialogs import calls
 from dissect.render.words import rfc3339
+from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
 
@@ -33,9 +34,8 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP dialog: a call, a subscription; by time of its first message."""
-    _ = run.events  # as in `http`
     messages = (m for m in run.messages if isinstance(m, SipMessage))
-    for dialog in calls(messages, run.diagnostics):
+    for dialog in calls(messages, run.noted):
         if dialog.first is None:
             continue
         row = common(run, dialog.first.place)
@@ -81,4 +81,5 @@ TABLE = Table(
         "method",
         "status",
     ),
+    keep=only(SipMessage),
 )

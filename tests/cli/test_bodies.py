@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dissect.cli.body import print_body
+from dissect.cli.body import print_body, selector
 from dissect.cli.main import cli
 from dissect.errors import UsageError
 from dissect.model import HttpRequest, HttpResponse, SipMessage
@@ -181,7 +181,7 @@ def test_no_body_shows_a_secret(name: str, capsys: pytest.CaptureFixture[str]) -
             frame = message.place.span.last_frame
             for number in range(1, 9):
                 try:
-                    print_body(run, kind, f"{where}:{frame}.{number}", "table")
+                    print_body(run, kind, selector(f"{where}:{frame}.{number}"), "table")
                 except UsageError:
                     break
                 printed += 1

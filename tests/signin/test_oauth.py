@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dissect.model import Secret
 from dissect.signin import jwt, oauth, openid
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Rule
+from dissect.signin.rule import Found, Rule, settled
 from tests.signin import build
 from tests.signin.build import exchange, play
 
@@ -17,7 +19,8 @@ AUTHORIZE = "https://login.test/common/oauth2/v2.0/authorize"
 
 
 def found(rules: tuple[Rule, ...], pair: Exchange) -> dict[str, Found]:
-    return {item.name: item for rule in rules for item in rule(pair)}
+    every = (item for rule in rules for item in rule(pair))
+    return {item.name: replace(item, facts=settled(item.facts)) for item in every}
 
 
 # RFC 7519 §3.1

@@ -17,7 +17,7 @@ from dissect.model import (
     Span,
 )
 from dissect.signin.offsets import Offset, estimate
-from dissect.signin.ties import FOREVER, Bound, agree
+from dissect.signin.ties import FOREVER, Bound, Observations, agree
 
 SECOND = 10**9
 MS = 10**6
@@ -34,8 +34,15 @@ def dns(capture: int, way: int, at_ns: int, ident: int = 7) -> DnsMessage:
     return DnsMessage(place(capture, way, at_ns), ident, bool(way), "NOERROR", (("x.test", "A"),))
 
 
+def seen(messages: list[Message]) -> Observations:
+    noted = Observations()
+    for message in messages:
+        noted.add(message)
+    return noted
+
+
 def only(messages: list[Message], events: list[Event] | None = None) -> Offset:
-    (offset,) = estimate(2, messages, events or [], [], NAMES)
+    (offset,) = estimate(2, seen(messages), events or [], NAMES)
     return offset
 
 
@@ -149,7 +156,7 @@ def test_a_clock_that_the_user_has_set_moves_no_other() -> None:
         return [dns(capture, 0, at, ident), dns(capture, 1, at + MS, ident)]
 
     messages = [item for capture, ident in ends for item in shared(ident, capture)]
-    found = estimate(4, messages, [], [], names, pinned={1: 7 * SECOND})
+    found = estimate(4, seen(messages), [], names, pinned={1: 7 * SECOND})
     told = {item.capture: item for item in found}
     assert {index: item.move_ns for index, item in told.items()} == {
         1: 0, 2: SECOND, 3: -2 * SECOND,
@@ -160,7 +167,7 @@ def test_a_clock_that_the_user_has_set_moves_no_other() -> None:
         .sentence(names)
         .startswith("b: +7.000 s is added to its times (--clock); its clock is then 5.000 s (± ")
     )
-    every = estimate(4, messages, [], [], names, pinned=dict.fromkeys(range(4), 0))
+    every = estimate(4, seen(messages), [], names, pinned=dict.fromkeys(range(4), 0))
     assert [item.move_ns for item in every] == [0] * 4
     (alone,) = [item for item in every if item.other is None]
     assert alone.sentence(names) == "a: its times stay as they are (--clock)"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dissect.model import Secret
 from dissect.signin import adfs, azuread, lync, oauth, saml, wsfed
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Rule
+from dissect.signin.rule import Found, Rule, settled
 from tests.signin.build import exchange
 
 DEVICE = {"client_id": "9ba1a5c7-f17a-4de9-a1f1-6178c8d51223"}
@@ -15,7 +17,8 @@ GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def found(rules: tuple[Rule, ...], pair: Exchange) -> dict[str, Found]:
-    return {item.name: item for rule in rules for item in rule(pair)}
+    every = (item for rule in rules for item in rule(pair))
+    return {item.name: replace(item, facts=settled(item.facts)) for item in every}
 
 
 # One recogniser for both forms of the device code flow.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
@@ -14,7 +15,7 @@ from dissect.model import Secret
 from dissect.redaction import layers
 from dissect.signin import saml, saml_bindings, wstrust
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Rule
+from dissect.signin.rule import Found, Rule, settled
 from tests.signin.build import exchange, play
 
 REQUEST = (
@@ -51,7 +52,8 @@ NOON = datetime(2026, 1, 1, 0, 30, tzinfo=UTC).timestamp()
 
 
 def found(rules: tuple[Rule, ...], pair: Exchange) -> dict[str, Found]:
-    return {item.name: item for rule in rules for item in rule(pair)}
+    every = (item for rule in rules for item in rule(pair))
+    return {item.name: replace(item, facts=settled(item.facts)) for item in every}
 
 
 def deflated(text: str) -> str:
@@ -128,7 +130,8 @@ def test_conditions_against_the_time_of_the_capture(
     moment: str, validity: str, off_by: int | None
 ) -> None:
     at_ns = round(datetime.fromisoformat(moment).timestamp()) * 10**9
-    facts = saml.message_facts(GOOD, at_ns)
+    facts = settled(saml.message_facts(GOOD, at_ns))
+    assert settled(saml.message_facts(GOOD, at_ns - 7), 7) == facts, "a clock that was moved"
     assert facts["validity"] == validity
     assert facts.get("off_by") == off_by
 
@@ -241,7 +244,8 @@ RSTR = '<t:RequestSecurityTokenResponse xmlns:t="{ns}"><t:RequestedSecurityToken
     ],
 )
 def test_ws_federation_token_of_both_namespaces(namespace: str) -> None:
-    facts = saml.token_facts(RSTR.format(ns=namespace, token=SAML11), round(NOON * 1e9))
+    token = RSTR.format(ns=namespace, token=SAML11)
+    facts = settled(saml.token_facts(token, round(NOON * 1e9)))
     assert facts["saml"] == "1.1"
     assert facts["issuer"] == "http://sts.test/adfs/services/trust"
     assert facts["authn_method"] == "password"

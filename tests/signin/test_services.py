@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,15 @@ import pytest
 from dissect.model import HttpRequest
 from dissect.signin import adfs, azuread, directory, lync, ntlm, services
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Rule
+from dissect.signin.rule import Found, Rule, settled
 from tests.lab import tshark_fields
 from tests.signin import build
 from tests.signin.build import exchange, play
 
 
 def found(rules: tuple[Rule, ...], pair: Exchange) -> dict[str, Found]:
-    return {item.name: item for rule in rules for item in rule(pair)}
+    every = (item for rule in rules for item in rule(pair))
+    return {item.name: replace(item, facts=settled(item.facts)) for item in every}
 
 
 # ------------------------------------------------------------------ home realm

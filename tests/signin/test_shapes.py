@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
 import pytest
 
-from dissect.model import Connection, Endpoint, Event, Place, RecordShape, Span, TlsConnection
-from dissect.signin.shapes import polls
+from dissect.model import (
+    Connection,
+    Endpoint,
+    Event,
+    Fact,
+    Place,
+    RecordShape,
+    Span,
+    TlsConnection,
+)
+from dissect.signin.shapes import Polls
 from tests.certainty import session
 from tests.lab import ALL, CAPTURES, scenario
 
@@ -30,6 +40,13 @@ def talk(exchanges: list[tuple[float, int, int]], stream: int = 0) -> TlsConnect
     return TlsConnection(
         Place(where, 0, span, True), server_name="login.test", shapes=tuple(shapes)
     )
+
+
+def polls(rows: Iterable[TlsConnection]) -> list[tuple[Place, str | None, dict[str, Fact]]]:
+    collected = Polls()
+    for row in rows:
+        collected.add(row)
+    return list(collected.found())
 
 
 def test_equal_exchanges_at_even_intervals_are_polls() -> None:
@@ -61,7 +78,7 @@ def test_a_connection_for_each_poll() -> None:
     ],
 )
 def test_what_is_no_poll(exchanges: list[tuple[float, int, int]]) -> None:
-    assert list(polls([talk(exchanges)])) == []
+    assert polls([talk(exchanges)]) == []
 
 
 def test_an_answer_is_the_last_only_in_time() -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from dissect.flow.definition import built_in
 from dissect.flow.match import match
-from dissect.model import Event, NtpMessage, Secret, Source
+from dissect.model import Event, Fact, NtpMessage, Secret, Source
 from dissect.redaction.book import SecretBook
-from dissect.signin import provisioning, skew
+from dissect.signin import skew
+from dissect.signin.recognise import Recogniser
 from tests.signin.build import CONNECTION, exchange, place, play
 
 DAY = 86400
@@ -137,10 +138,15 @@ def test_a_question_to_a_time_server_tells_the_clients_clock() -> None:
     """RFC 4330 §5: SNTP clients send their own time; those that hide it (None) tell nothing."""
     where = place(at=NOW)
     message = NtpMessage(where, "client", 3, 0, transmit_ns=round((NOW + 730 * DAY) * 1e9))
-    ((name, facts),) = provisioning.ntp(message)
-    assert (name, facts["seconds"]) == ("ntp.clock_wrong", 730 * DAY)
-    assert list(provisioning.ntp(replace(message, transmit_ns=None))) == []
-    assert list(provisioning.ntp(replace(message, transmit_ns=round(NOW * 1e9)))) == []
+    assert wrong_by(message) == [730 * DAY]
+    assert wrong_by(replace(message, transmit_ns=None)) == []
+    assert wrong_by(replace(message, transmit_ns=round(NOW * 1e9))) == []
+
+
+def wrong_by(message: NtpMessage) -> list[Fact]:
+    recogniser = Recogniser(["capture.pcapng"], SecretBook())
+    recogniser.add(message)
+    return [e.facts["seconds"] for e in recogniser.finish() if e.name == "ntp.clock_wrong"]
 
 
 def test_the_verdict_of_a_flow_names_clock_and_remedy() -> None:

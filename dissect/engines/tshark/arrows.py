@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import struct
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import islice
@@ -20,9 +20,10 @@ from pathlib import Path
 
 from dissect.capture import open_capture, read_key_log
 from dissect.engines import CaptureInput, Reading
-from dissect.engines.tshark import check_selectors, hints
+from dissect.engines.tshark import check_selectors
 from dissect.engines.tshark.field_facts import MAX_VALUES, fact
 from dissect.engines.tshark.frames import nanoseconds
+from dissect.engines.tshark.hints import Hints
 from dissect.engines.tshark.packets import FIELDS, PAYLOAD, client_first, ends, identity
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import TsharkRun, fields_command, preferences, rows
@@ -48,7 +49,7 @@ class TsharkArrows:
 
     `warnings` tells, a line each, which flow was not looked for and why. `name_of` gives
     the host name of an address, where one is known. `decode_as` are the user's selectors;
-    what dissect has recognised on odd ports tshark is told, too.
+    what dissect has recognised on odd ports (`hints`, by capture) tshark is told, too.
     """
 
     def __init__(
@@ -56,9 +57,11 @@ class TsharkArrows:
         inputs: Sequence[CaptureInput],
         name_of: Callable[[str], str | None],
         decode_as: Sequence[str] = (),
+        hints: Mapping[int, Hints] | None = None,
     ) -> None:
         check_selectors(decode_as)
         self._decode_as = tuple(decode_as)
+        self._hints = hints or {}
         self._inputs = inputs
         self._name_of = name_of
         self._seen: dict[tuple[object, ...], list[int]] = {}
@@ -84,8 +87,8 @@ class TsharkArrows:
             try:
                 program = locate(self._inputs)
                 for index in wanted:
-                    known = (m for m in reading.messages if m.place.connection.capture == index)
-                    ports = [*self._decode_as, *hints.decode_as(known)[0]]
+                    known = self._hints.get(index, Hints())
+                    ports = [*self._decode_as, *known.decode_as()[0]]
                     events += self._read_one(program, definition, index, ports)
             except (UsageError, CaptureError, DefinitionError) as error:
                 if asked and isinstance(error, UsageError):

@@ -16,45 +16,62 @@ DNS_PORT, SIP_PORT, SIPS_PORT = 53, 5060, 5061
 MAX_HINTS = 400  # a command line has its limits; 32 KB on Windows
 
 
-def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:
-    """`-d` selectors for connections that tshark would not recognise, and warnings.
+class Hints:
+    """Collects them from the messages of one capture, in any order."""
 
-    A connection is named by its client's port, which is its own; the port of a server may
-    serve several protocols. A client port that connections of different protocols have
-    used one after the other can't be given.
-    """
-    wanted: dict[str, set[str]] = {}
-    plain: set[int] = set()
-    tls_streams: set[int] = set()
-    clients: dict[int, set[int]] = {}
-    for message in messages:
+    def __init__(self) -> None:
+        self._wanted: dict[str, set[str]] = {}
+        self._plain: set[int] = set()
+        self._tls_streams: set[int] = set()
+        self._clients: dict[int, set[int]] = {}
+
+    def add(self, message: Message) -> None:
+        wanted = self._wanted
         connection = message.place.connection
         found = _selector(message)
         if found is not None:
             wanted.setdefault(found[0], set()).add(found[1])
         if isinstance(message, TcpConnection):
             if any(message.payload):
-                clients.setdefault(connection.client.port, set()).add(connection.stream)
+                self._clients.setdefault(connection.client.port, set()).add(connection.stream)
         elif isinstance(message, SipMessage | DnsMessage):
-            continue
+            return
         elif isinstance(message, TlsConnection) and not (message.inside or message.quic):
-            tls_streams.add(connection.stream)
+            self._tls_streams.add(connection.stream)
         elif connection.transport == "tcp" and not message.place.encrypted:
-            plain.add(connection.stream)
-    hints, warnings = [], []
-    for selector, protocols in wanted.items():
-        port = int(selector.partition("==")[2])
-        streams = clients.get(port, set())
-        if selector.startswith("tcp") and "tls" in protocols:
-            if streams <= tls_streams & plain:
-                continue  # TLS in a CONNECT tunnel: tshark follows the proxy's answer
-            if not streams <= tls_streams:
-                warnings.append(f"port {port} is used by TLS and by others: tshark may miss TLS")
-                continue
-        hints += [f"{selector},{protocol}" for protocol in sorted(protocols)]
-    if len(hints) > MAX_HINTS:
-        warnings.append(f"tshark is told of the first {MAX_HINTS} of {len(hints)} odd ports")
-    return hints[:MAX_HINTS], warnings
+            self._plain.add(connection.stream)
+
+    def decode_as(self) -> tuple[list[str], list[str]]:
+        """`-d` selectors for connections that tshark would not recognise, and warnings.
+
+        A connection is named by its client's port, which is its own; the port of a server may
+        serve several protocols. A client port that connections of different protocols have
+        used one after the other can't be given.
+        """
+        hints, warnings = [], []
+        for selector, protocols in self._wanted.items():
+            port = int(selector.partition("==")[2])
+            streams = self._clients.get(port, set())
+            if selector.startswith("tcp") and "tls" in protocols:
+                if streams <= self._tls_streams & self._plain:
+                    continue  # TLS in a CONNECT tunnel: tshark follows the proxy's answer
+                if not streams <= self._tls_streams:
+                    warnings.append(
+                        f"port {port} is used by TLS and by others: tshark may miss TLS"
+                    )
+                    continue
+            hints += [f"{selector},{protocol}" for protocol in sorted(protocols)]
+        if len(hints) > MAX_HINTS:
+            warnings.append(f"tshark is told of the first {MAX_HINTS} of {len(hints)} odd ports")
+        return hints[:MAX_HINTS], warnings
+
+
+def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:
+    """As `Hints.decode_as`, of messages that are all there."""
+    found = Hints()
+    for message in messages:
+        found.add(message)
+    return found.decode_as()
 
 
 def _selector(message: Message) -> tuple[str, str] | None:

@@ -1,0 +1,38 @@
+"""The sign-in rules that are built in, in the order in which they look at an exchange."""
+
+from __future__ import annotations
+
+from dissect.signin import (
+    adfs,
+    azuread,
+    clock,
+    lync,
+    oauth,
+    openid,
+    provisioning,
+    proxy,
+    saml_bindings,
+    services,
+    skew,
+    websocket,
+    wsfed,
+    wstrust,
+)
+from dissect.signin.rule import Rule
+
+BUILT_IN: tuple[Rule, ...] = (
+    *lync.RULES,
+    *proxy.RULES,
+    *oauth.RULES,
+    *openid.RULES,
+    *azuread.RULES,
+    *adfs.RULES,
+    *wsfed.RULES,
+    *websocket.RULES,
+    *saml_bindings.RULES,
+    *wstrust.RULES,
+    *services.RULES,
+    *clock.RULES,
+    *skew.RULES,
+    *provisioning.RULES,
+)

@@ -1,0 +1,151 @@
+"""Captures → what is left of them: events, secrets, each file's facts, and what is to be shown.
+
+Rules, the search for secrets and the comparison of clocks see each message once, as it is
+complete; then it is let go, but for what `keep` keeps of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dissect.capture.spool import Spool
+from dissect.engines import Reading
+from dissect.flow.definition import Definition
+from dissect.model import Event, Message, TlsConnection
+from dissect.plugins import Registry
+from dissect.redaction.policy import Policy
+from dissect.signin.offsets import Offset
+from dissect.signin.recognise import Recogniser
+from dissect.signin.ties import Observations
+from dissect.stages import align
+from dissect.stages.keep import Keep
+from dissect.stages.notes import Notes, faults
+from dissect.stages.options import Options
+from dissect.stages.read import read
+
+if TYPE_CHECKING:
+    from dissect.engines.tshark.hints import Hints
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """What the packets came to. `events` are in order, on the clocks as moved; `name_of` gives
+    the host name of an address. `tls` counts TLS connections, all and those that stayed shut.
+    `hints` tell tshark, by capture, what was recognised on odd ports."""
+
+    reading: Reading
+    clocks: list[Offset]
+    events: list[Event]
+    name_of: Callable[[str], str | None]
+    tls: tuple[int, int] = (0, 0)
+    hints: Mapping[int, Hints] = field(default_factory=dict)
+
+    @property
+    def moves(self) -> dict[int, int]:
+        """ns that were added to the times of captures, by index."""
+        return align.moves(self.clocks)
+
+
+def packets(
+    options: Options,
+    policy: Policy,
+    registry: Registry,
+    definitions: Sequence[Definition],
+    keep: Keep,
+    rules: bool = True,
+    spool: Spool | None = None,
+) -> tuple[Packets, Notes]:
+    """Reads the captures; `rules` are left out where nobody asks for events. `definitions` are
+    the flows looked for. With a `spool` standard input can be read again.
+
+    Raises as `stages.read.read`, and PluginError for what a plugin's rule raises.
+    """
+    several = len(options.captures) > 1
+    taker = _Taker(options, policy, registry, definitions, keep, rules or several)
+    named = definitions if options.flows else ()
+    reading, notes = read(options, registry, named, taker.take, spool)
+    without = reading.left_out
+    if several:
+        before = taker.recogniser.so_far(without)
+        clocks, said = align.align(options, taker.seen, before, without)
+    else:
+        clocks, said = align.as_set(options)
+    moves = align.moves(clocks)
+    events = taker.recogniser.finish(moves, without, reading.names)
+    lost = [item for item in taker.recogniser.failures if item not in reading.anomalies]
+    reading.anomalies += [*lost, *taker.recogniser.limits]
+    if moves:
+        _move(reading, moves)
+    found = Packets(
+        reading, clocks, events, taker.recogniser.name_of, taker.tls(without), taker.hints
+    )
+    return found, notes + said + Notes((), faults(lost, options))
+
+
+class _Taker:
+    """Hands each message to all who look at it."""
+
+    def __init__(
+        self,
+        options: Options,
+        policy: Policy,
+        registry: Registry,
+        definitions: Sequence[Definition],
+        keep: Keep,
+        rules: bool,
+    ) -> None:
+        several = len(options.captures) > 1
+        self.seen = Observations()
+        self.hints: dict[int, Hints] = {}
+        self.recogniser = Recogniser(
+            options.names,
+            policy,
+            registry.rules,
+            len(options.phone_logs),
+            several,
+            self.seen.exchange if several else None,
+        )
+        self._several, self._keep, self._rules = several, keep, rules
+        self._hinted = rules and any(item.matched for item in definitions)
+        self._tls, self._shut = 0, 0
+        self._rows: dict[int, bool] = {}  # of several captures: number of a row, if it is shut
+
+    def take(self, message: Message, serial: int) -> Message | None:
+        if self._rules:
+            self.recogniser.add(message, serial)
+        if self._several:
+            self.seen.add(message)
+        if self._hinted:
+            self._hint(message)
+        if isinstance(message, TlsConnection) and message.inside is None:
+            shut = message.decrypted == "none"
+            self._tls += 1
+            self._shut += shut
+            if self._several:
+                self._rows[serial] = shut
+        return self._keep(message)
+
+    def _hint(self, message: Message) -> None:
+        from dissect.engines.tshark.hints import Hints
+
+        capture = message.place.connection.capture
+        hints = self.hints.get(capture)
+        if hints is None:
+            hints = self.hints[capture] = Hints()
+        hints.add(message)
+
+    def tls(self, without: Mapping[int, None]) -> tuple[int, int]:
+        """TLS connections, and those that stayed shut, without those told by another capture."""
+        gone = [self._rows[serial] for serial in without if serial in self._rows]
+        return self._tls - len(gone), self._shut - sum(gone)
+
+
+def _move(reading: Reading, moves: Mapping[int, int]) -> None:
+    """Set the times of what is kept."""
+    from dissect.engines import placed
+    from dissect.engines.clocks import moved
+
+    reading.messages = placed(moved(reading.messages, moves))
+    reading.duplicates = moved(reading.duplicates, moves)
