@@ -72,7 +72,11 @@ def report(
     if not outputs:
         outputs = (DEFAULT,)
         check_chosen(outputs)
+    from dissect.stages.keep import reported
+
     run = session(captures, phone_logs=phone_logs, outputs=outputs, **options)
+    if "-" not in captures:  # which would have to be kept as well
+        run.keeping(reported)
     _ = run.registry  # a plugin's format may have an extension of its own
     for path in outputs:
         check_name(path)

@@ -193,16 +193,15 @@ def again(
     wanted: frozenset[Stream],
     plugins: Sequence[StreamReader] = (),
     spool: Spool | None = None,
-    limit: int = MAX_BYTES,
 ) -> Again:
-    """The messages of some streams of a capture once more, with their bytes (of each direction
-    `limit`), also of what `item`'s keys decrypt. `spool` has what came on standard input.
+    """The messages of some streams of a capture once more, with their bytes, also of what
+    `item`'s keys decrypt. `spool` has what came on standard input.
 
     Raises CaptureError, UsageError as reading did.
     """
     with reopened(item, index, spool) as capture:
         store, _, _ = secret_store(capture, item)
-        openers = Openers(store, plugins, wanted, True, limit)
+        openers = Openers(store, plugins, wanted, deep=True)
         messages: list[Message] = []
 
         def emit(output: Message | Anomaly) -> None:
@@ -230,14 +229,31 @@ def bodies(
             wanted.setdefault(place.connection.capture, set()).add(key(place))
     found: dict[Key, Body] = {}
     for index, keys in wanted.items():
-        streams = frozenset(stream for stream, *_ in keys)
-        look = again(inputs[index], index, streams, plugins, spool, limit=0)
-        for message in look.messages:
-            if isinstance(message, HttpRequest | HttpResponse | SipMessage):
-                which = key(message.place)
-                if which in keys and which[0] in streams:
-                    found[which] = message.body
+        _collect(inputs[index], index, keys, found, plugins, spool)
     return found
+
+
+def _collect(
+    item: CaptureInput,
+    index: int,
+    keys: set[Key],
+    found: dict[Key, Body],
+    plugins: Sequence[StreamReader],
+    spool: Spool | None,
+) -> None:
+    """Add the bodies of a capture's messages with these keys; no others are held."""
+
+    def emit(output: Message | Anomaly) -> None:
+        if isinstance(output, HttpRequest | HttpResponse | SipMessage):
+            which = key(output.place)
+            if which in keys:
+                found[which] = output.body
+
+    with reopened(item, index, spool) as capture:
+        store, _, _ = secret_store(capture, item)
+        streams = frozenset(stream for stream, *_ in keys)
+        openers = Openers(store, plugins, streams, limit=0)
+        parsed(index, openers, emit, capture.packets())
 
 
 def key(place: Place) -> Key:

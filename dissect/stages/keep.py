@@ -89,3 +89,11 @@ def with_redirects(message: Message) -> Message | None:
     if isinstance(message, HttpRequest):
         return message if message.method == "POST" else lean(message)
     return None
+
+
+def reported(message: Message) -> Message | None:
+    """What a report tells of all messages; the other bodies, which few arrows point to, are read
+    again for it (`report.bodies`)."""
+    if isinstance(message, HttpRequest | HttpResponse):
+        return with_redirects(message)
+    return message

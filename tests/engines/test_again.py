@@ -193,7 +193,7 @@ def test_a_body_that_nobody_kept_is_shown(monkeypatch: pytest.MonkeyPatch) -> No
 
     from dissect.cli.main import cli
     from dissect.engines import embedded
-    from dissect.model import Body, Opaque
+    from dissect.model import Body
 
     path = scenario("web-signin").browser
     table = CliRunner().invoke(cli, ["http", path, "--format", "json"], standalone_mode=False)
@@ -209,9 +209,7 @@ def test_a_body_that_nobody_kept_is_shown(monkeypatch: pytest.MonkeyPatch) -> No
     def without(*given: Any, **options: Any) -> Any:
         reading = first(*given, **options)
         reading.messages = [
-            replace(m, body=Body(Opaque(b"x"), 1))
-            if isinstance(m, HttpResponse) and m in texts
-            else m
+            replace(m, body=Body(wire_size=m.body.wire_size)) if isinstance(m, HttpResponse) else m
             for m in reading.messages
         ]
         return reading

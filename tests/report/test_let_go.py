@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from dissect.cli.main import cli
 from dissect.errors import UsageError
 from dissect.export.scrubbed import pdus
 from dissect.export.write import used_streams
@@ -16,6 +19,7 @@ from dissect.pipeline import Options, Session
 from dissect.report import har
 from dissect.report.bodies import with_bodies
 from dissect.report.build import build
+from dissect.stages import keep as keeping
 from tests.lab import scenario
 
 
@@ -81,3 +85,38 @@ def test_standard_input_that_was_not_kept_is_said() -> None:
     run.options = replace(run.options, captures=("-",) * len(run.options.captures))
     with pytest.raises(UsageError, match="not kept"):
         with_bodies(run, run.messages)
+
+
+def test_a_page_needs_no_bodies_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page and archive are the same, byte by byte, as of a run that keeps everything."""
+    captures = scenario("web-signin").captures
+    made = []
+    for folder, keep in (
+        (tmp_path / "let", keeping.reported),
+        (tmp_path / "all", keeping.everything),
+    ):
+        folder.mkdir()
+        monkeypatch.setattr(keeping, "reported", keep)
+        outputs = [word for name in ("r.html", "r.har") for word in ("-o", str(folder / name))]
+        result = CliRunner().invoke(cli, ["report", *captures, *outputs], standalone_mode=False)
+        assert result.exception is None, result.exception
+        made.append([(folder / name).read_bytes() for name in ("r.html", "r.har")])
+    assert made[0] == made[1]
+    assert b"entries" in made[0][1]
+
+
+def test_what_a_report_holds() -> None:
+    """Pages, for their redirects, and what is posted; no pictures, scripts, downloads."""
+    held = [
+        m
+        for m in session("web-signin").messages
+        if isinstance(m, HttpResponse) and m.body.data and keeping.reported(m) is not m
+    ]
+    kinds = {(m.headers.get("content-type") or "").partition(";")[0] for m in held}
+    assert kinds
+    assert not kinds & {"text/html", "application/json"}
+    for message in held:
+        kept = keeping.reported(message)
+        assert isinstance(kept, HttpResponse)
+        assert not kept.body.data
+        assert kept.body.wire_size == message.body.wire_size
