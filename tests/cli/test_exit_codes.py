@@ -82,7 +82,7 @@ def plant(
     fails = raising(error)
     monkeypatch.setattr(place, property(fails) if ".Session." in place else fails)
     golden = folder / "golden.json"
-    golden.write_text('{"flows": []}')
+    golden.write_text('{"schema": 1, "flows": []}')
     return [command, *(word.format(golden=golden, out=folder / "out") for word in arguments)]
 
 
