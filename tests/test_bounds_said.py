@@ -279,7 +279,7 @@ def learnt(policy: Policy, *pairs: Exchange) -> list[str]:
     for pair in pairs:
         for message in (pair.request, pair.response):
             if message is not None:
-                policy.learn(message)
+                policy.secrets_of(message)
     return [item.kind for item in policy.bounds.reached]
 
 

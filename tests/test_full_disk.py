@@ -76,12 +76,12 @@ class TestFullDisk:
         self, command: list[str], full_disk: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         old = full_disk / "old.html"
-        old.write_text('{"flows": []}')
+        old.write_text('{"schema": 1, "flows": []}')
         fill(full_disk)
         before = sorted(full_disk.iterdir())
         assert main([*command, str(old)]) == 2
         assert capsys.readouterr().err.endswith("old.html: no space left on device\n")
-        assert old.read_text() == '{"flows": []}'
+        assert old.read_text() == '{"schema": 1, "flows": []}'
         assert sorted(full_disk.iterdir()) == before
 
 

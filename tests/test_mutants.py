@@ -59,7 +59,7 @@ def test_imports_of_every_form_are_seen(tmp_path: Path, monkeypatch: pytest.Monk
         ("dissect/flow/verdict.py", "tests/flow/test_verdict.py"),
         ("dissect/protocols/http1_pairing.py", "tests/protocols/test_http1_pairing.py"),
         ("dissect/signin/hops.py", "tests/signin/test_hop_times.py"),
-        ("dissect/engines/tshark/hints.py", "tests/engines/test_hints.py"),
+        ("dissect/engines/hints.py", "tests/engines/test_hints.py"),
     ],
 )
 def test_the_nearest_tests_come_first(graph: dict[str, set[str]], file: str, first: str) -> None:

@@ -26,7 +26,7 @@ from dissect.stages.options import Options
 from dissect.stages.read import read
 
 if TYPE_CHECKING:
-    from dissect.engines.tshark.hints import Hints
+    from dissect.engines.hints import Hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class _Taker:
         return self._keep(message)
 
     def _hint(self, message: Message) -> None:
-        from dissect.engines.tshark.hints import Hints
+        from dissect.engines.hints import Hints
 
         capture = message.place.connection.capture
         hints = self.hints.get(capture)

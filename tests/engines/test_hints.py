@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dissect.engines import CaptureInput, tshark
-from dissect.engines.tshark.hints import MAX_HINTS, TLS_PORTS, decode_as
+from dissect.engines.hints import MAX_HINTS, TLS_PORTS, decode_as
 from dissect.model import (
     Connection,
     DnsMessage,

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from dissect.capture import open_capture, read_key_log
 from dissect.engines import CaptureInput, Reading
+from dissect.engines.hints import Hints
 from dissect.engines.tshark import check_selectors
 from dissect.engines.tshark.field_facts import MAX_VALUES, fact
 from dissect.engines.tshark.frames import nanoseconds
-from dissect.engines.tshark.hints import Hints
 from dissect.engines.tshark.packets import FIELDS, PAYLOAD, client_first, ends, identity
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import TsharkRun, fields_command, preferences, rows

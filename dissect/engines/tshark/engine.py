@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dissect.capture import SecretsText, open_capture, read_key_log
-from dissect.engines import CaptureInput, Reading, handshakes
+from dissect.engines import CaptureInput, Reading, handshakes, hints
 from dissect.engines.duplicates import Print
-from dissect.engines.tshark import dns, hints, process, runner, sip
+from dissect.engines.tshark import dns, process, runner, sip
 from dissect.engines.tshark.datagrams import PARSERS, Datagrams
 from dissect.engines.tshark.frames import FrameTable, Key
 from dissect.engines.tshark.http1 import Http1
