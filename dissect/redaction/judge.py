@@ -265,7 +265,8 @@ class Judge:
         if forms.looks_like_token(item):
             return Secret("opaque_value", item)
         encoded = len(item) >= _ENCODED and layers.holds_text(item)
-        return item if forms.is_segment(item) and not encoded else Secret(UNKNOWN, item)
+        named = forms.is_segment(item) or forms.is_address(item)
+        return item if named and not encoded else Secret(UNKNOWN, item)
 
     def url(self, url: str, depth: int = 0) -> Text:
         """A URL or request target with user info, path, query and fragment made safe."""
