@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from dissect.model import Fact
+from dissect.redaction.cuts import cut
 
 TOKEN_LIMIT = 64 * 1024
 # What support needs of a token: by whom, for whom, for what, until when. `oid`, `tid` and
@@ -68,11 +69,11 @@ def facts(token: str, prefix: str = "") -> dict[str, Fact]:
     algorithm = header(token).get("alg")
     content = claims(token)
     if content and isinstance(algorithm, str):
-        found[prefix + "alg"] = algorithm[:VALUE_LIMIT]
+        found[prefix + "alg"] = cut(algorithm, VALUE_LIMIT)
     for name in CLAIMS:
         value = content.get(name)
         if isinstance(value, str):
-            found[prefix + name] = value[:VALUE_LIMIT]
+            found[prefix + name] = cut(value, VALUE_LIMIT)
         elif isinstance(value, bool):
             found[prefix + name] = value
         elif isinstance(value, int | float):
@@ -80,7 +81,7 @@ def facts(token: str, prefix: str = "") -> dict[str, Fact]:
             if whole is not None:
                 found[prefix + name] = whole
         elif isinstance(value, list):
-            found[prefix + name] = tuple(str(item)[:VALUE_LIMIT] for item in value[:20])
+            found[prefix + name] = tuple(cut(str(item), VALUE_LIMIT) for item in value[:20])
     user = next(
         (
             value
