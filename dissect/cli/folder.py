@@ -46,6 +46,8 @@ def pages(
     found = runs(folder)
     if not found:
         raise UsageError(f"{folder}: no captures in this folder")
+    if not any(run.captures for run in found):
+        raise UsageError(f"{folder}: {found[0].name}: {found[0].problem}")
     _check_places(found, target, options)
     common = _checked(found, options)
     if looks["anonymize"] and common.reveal:
@@ -54,7 +56,8 @@ def pages(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{target}: {(error.strerror or str(error)).lower()}") from None
-    done = {
+    done = {run.name: run for run in found if run.problem}
+    done |= {
         run.name: run.failed(f"not analysed: {problem}")
         for run in found
         if (problem := too_large((*run.captures, *run.candidates), limits))

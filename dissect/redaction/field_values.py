@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dissect.model import UNKNOWN, Secret
 from dissect.redaction import field_names, field_words, forms, layers
 from dissect.redaction.judge import Part
+from dissect.redaction.plain import plain
 
 _PIECE = re.compile(r"[^,;\s]++|[,;\s]++")
 _NUMBERS = re.compile(r"-?\d{1,20}(?:[./-]\d{1,20}){0,3}")
@@ -52,7 +53,9 @@ def value(field: str, content: str) -> Iterator[Part]:
     if exact is not None:
         yield content if exact.fullmatch(bare) else Secret(UNKNOWN, content)
     elif field in field_names.PRODUCTS:
-        yield from _each(content, is_label)
+        # A grammar for what a product may be called there is none: what is named a secret is one.
+        for part in plain(content):
+            yield from (part,) if isinstance(part, Secret) else _each(part, is_label)
     elif field in field_names.IDS:
         yield content if is_id(bare) else Secret(UNKNOWN, content)
     elif forms.harmless(bare) or _RANGE.fullmatch(bare):
@@ -113,6 +116,7 @@ def is_id(bare: str) -> bool:
 
 def is_authority(piece: str) -> bool:
     """A host name, also of one label, or an address, each with a port or without."""
+    piece = piece.removeprefix("mailto:")  # some programs write one in From (RFC 9110 §10.1.2)
     if forms.harmless(piece) or forms.host(piece.rpartition(":")[0].lower() or piece.lower()):
         return True
     return _AUTHORITY.fullmatch(piece) is not None and not forms.looks_like_token(piece)

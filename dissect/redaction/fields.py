@@ -166,13 +166,16 @@ def _cookie(value: str) -> Iterator[Part]:
 
 def _set_cookie(judge: Judge, value: str) -> Iterator[Part]:
     first, semicolon, attributes = value.partition(";")
-    name, equals, content = first.strip().partition("=")
-    if not equals or not _COOKIE_NAME.fullmatch(name) or forms.padded(first.strip()):
-        yield Secret("cookie", first) if first else ""  # a value without a name (RFC 6265bis §5.6)
+    bare = first.strip()
+    start = first.find(bare)
+    name, equals, content = bare.partition("=")
+    yield first[:start]
+    if not equals or not _COOKIE_NAME.fullmatch(name) or forms.padded(bare):
+        yield Secret("cookie", bare) if bare else ""  # a value without a name (RFC 6265bis §5.6)
     else:
         yield name + "="
         yield Secret("cookie", content) if content else ""
-    yield semicolon
+    yield first[start + len(bare) :] + semicolon
     for index, item in enumerate(attributes.split(";") if attributes else ()):
         yield ";" if index else ""
         attribute, equals, inner = item.partition("=")

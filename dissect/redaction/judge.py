@@ -1,4 +1,4 @@
-"""Decides on one value by its name, its place and its form, and on URLs and sentences.
+"""Decides on one value by its name, its place and its form, and on queries.
 
 What is shown comes back as text, what is not as a `Secret` of its kind; the parts of a value,
 put together, are the value as it was sent (but for URLs that were encoded inside of another).
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
-from dissect.redaction import forms, judging, layers, sentences, sip
+from dissect.redaction import forms, judging, layers, sentences, urls
 from dissect.redaction.bounds import Bounds
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
@@ -21,13 +21,8 @@ from dissect.redaction.paths import Paths
 
 Part = judging.Part
 
-MAX_URL = 64 * 1024  # characters of a URL that is taken apart; a longer one is hidden
-
 _NO_NAME = re.compile(r"[\"<>{}\\]|(?:%[0-9A-Fa-f]{2}){3}")
 _ENCODED = 16  # characters; a shorter word may be base64 of a text by chance
-
-# What these lead is no address: anything may be in it.
-_OPENING = ("data:", "javascript:", "blob:", "vbscript:")
 
 
 def pairs(query: str) -> Iterator[tuple[str, str]]:
@@ -39,9 +34,6 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 # "+sip.instance", "+g.3gpp.icsi-ref": words of letters between dots.
 _TAG = re.compile(r"\+[a-z]{1,12}(?:[.!][a-z0-9-]{1,24}){1,5}")
-# A host with a port (RFC 3986 §3.2), also in letters of other languages; templates of phones.
-_AUTHORITY = re.compile(r"(?:[\w.{}$~-]{1,253}|\[[0-9A-Fa-f:.%]{2,60}\])?(?::\d{0,5})?")
-_NAMESPACES = ("www.w3.org/", "docs.oasis-open.org/", "schemas.", "uri.etsi.org/")
 _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_", "top", "main"})
 
 
@@ -125,7 +117,7 @@ class Judge:
 
     def inner_url(self, value: str, raw: str, wire: str, depth: int) -> list[Part]:
         """A URL inside a value (a return address, say) may hold secrets of its own."""
-        if depth >= layers.DEPTH or len(value) > MAX_URL:
+        if depth >= layers.DEPTH or len(value) > urls.MAX_URL:
             return [Secret(UNKNOWN, value, wire)]
         inner = self.url(value, depth + 1).parts
         return list(inner) if any(isinstance(part, Secret) for part in inner) else [raw]
@@ -175,7 +167,7 @@ class Judge:
                 parts.append(whole if any(isinstance(part, Secret) for part in inner) else item)
                 continue
             if not equals:
-                parts.append(self._bare(decoded, item))
+                parts.append(self.bare(decoded, item))
                 continue
             parts += [self.name(decoded, name), equals]
             value = unquote_plus(raw) if "%" in raw or "+" in raw else raw
@@ -191,9 +183,9 @@ class Judge:
             if "=" in item:
                 yield self.name(name), self.value("query", name, value)
             else:
-                yield self._bare(name, name), []
+                yield self.bare(name, name), []
 
-    def _bare(self, name: str, wire: str) -> Part:
+    def bare(self, name: str, wire: str) -> Part:
         """What stands in a query without a value: a switch that is known (`?wsdl`)."""
         known_name = name.lower() in NAMES["query"] or name.lower() in _SWITCHES
         if not name or known_name or name.lower() in self.opened:
@@ -216,113 +208,16 @@ class Judge:
         return word if known else Secret(UNKNOWN, word)
 
     def path(self, path: str, depth: int = 0) -> list[Part]:
-        """A path whose token-like segments and parameters are judged (RFC 3986 section 3.3: some
-        services put tokens there, or `;jsessionid=`)."""
-        parts: list[Part] = []
-        for index, segment in enumerate(path.split("/")):
-            parts.append("/" if index else "")
-            for place, item in enumerate(segment.split(";")):
-                parts.append(";" if place else "")
-                name, equals, raw = item.partition("=")
-                value = unquote_plus(raw) if "%" in raw else raw
-                if equals and (not forms.is_segment(name) or forms.padded(item)):
-                    parts.append(Secret(UNKNOWN, item))
-                elif equals:
-                    wire = raw if value != raw else ""
-                    parts += [
-                        self.name(name),
-                        "=",
-                        *self.value("query", name, value, wire, depth=depth),
-                    ]
-                elif place and item:
-                    parts.append(Secret(UNKNOWN, item))  # a parameter without a name
-                else:
-                    parts += self._with_user(item) or [self._segment(item, depth)]
-        return [part for part in parts if part != ""]
-
-    def _with_user(self, item: str) -> list[Part]:
-        """A segment that is an authority with user information, as where a scheme is missing or is
-        followed by backslashes, or that names a secret; nothing for others."""
-        plain = unquote(item) if "%" in item else item
-        name, colon, value = plain.partition(":")
-        if not colon or not value:
-            return []
-        if "@" in value:
-            place = forms.user_info(plain)
-            if place is None:
-                return []
-            if plain != item:
-                return [_credentials(item)]
-            return [
-                item[: place[0]],
-                Secret("basic_credentials", item[slice(*place)]),
-                item[place[1] :],
-            ]
-        kind = kind_by_words(name)
-        return [Secret(kind, item)] if kind is not None and not forms.harmless(value) else []
-
-    def _segment(self, item: str, depth: int) -> Part:
-        if forms.looks_like_token(item):
-            return Secret("opaque_value", item)
-        encoded = len(item) >= _ENCODED and layers.holds_text(item)
-        return item if forms.is_segment(item) and not encoded else Secret(UNKNOWN, item)
+        """A path whose token-like segments and parameters are judged, as `urls.path_parts`."""
+        return urls.path_parts(self, path, depth)
 
     def url(self, url: str, depth: int = 0) -> Text:
         """A URL or request target with user info, path, query and fragment made safe."""
-        if url[:12].lower().lstrip().startswith(_OPENING) or len(url) > MAX_URL:
-            return Text((Secret(UNKNOWN, url),))
-        if url[:5].lower() in ("sip:", "sips:") or url[:4].lower() in ("sip:", "tel:"):
-            return Text(tuple(sip.uri(self, url)))
-        rest, hash_, fragment = url.partition("#")
-        rest, mark, query = rest.partition("?")
-        parts: list[Part] = []
-        scheme, separator, after = rest.partition("://")
-        if separator:
-            authority, slash, path = after.partition("/")
-            if not _AUTHORITY.fullmatch(authority) and "@" in path:
-                # A password with a slash in it, that nobody encoded.
-                inner, _, path = path.rpartition("@")
-                rest_of_host, slash, path = path.partition("/")
-                authority += f"/{inner}@{rest_of_host}"
-            user, at, host = authority.rpartition("@")
-            parts.append(scheme + separator)
-            if at:
-                parts += [Secret("basic_credentials", user), "@"]
-            parts += [*self._host(host), *self.path(slash + path, depth)]
-        else:
-            parts += self.path(rest, depth)
-        if mark:
-            parts += ["?", *self.query(query, depth).parts]
-        if hash_ and after.startswith(_NAMESPACES) and "=" not in fragment:
-            parts += ["#", *self.path(fragment, depth)]  # of a name, as in XML signatures
-        elif hash_:
-            parts += ["#", *self._fragment(fragment, depth)]
-        return Text(tuple(parts))
-
-    def _host(self, host: str) -> list[Part]:
-        if "%" in host and "@" in unquote(host):
-            return [_credentials(host)]
-        if host and not _AUTHORITY.fullmatch(host):
-            return [Secret(UNKNOWN, host)]
-        long = len(host) >= forms.TOKEN_LENGTH
-        odd = long and any(forms.looks_like_token(label) for label in host.split("."))
-        return [Secret("opaque_value", host) if odd else host]
-
-    def _fragment(self, fragment: str, depth: int) -> Iterable[Part]:
-        if "?" in fragment:  # the address of a page inside of a page (RFC 3986 has one query)
-            path, _, query = fragment.partition("?")
-            return [*self.path(path, depth), "?", *self.query(query, depth).parts]
-        if "=" in fragment:
-            return self.query(fragment, depth).parts
-        return self.path(fragment, depth) if "/" in fragment else [self._bare(fragment, fragment)]
+        return urls.url_text(self, url, depth)
 
     def words(self, value: str, depth: int = 0) -> Iterator[Part]:
         """A server's own words, as `sentences.words`."""
         return sentences.words(self, value, depth)
-
-
-def _credentials(wire: str) -> Secret:
-    return Secret("basic_credentials", unquote(wire), wire)
 
 
 def texts(found: Iterable[Part]) -> Text:

@@ -16,6 +16,7 @@ from dissect.redaction import forms
 from dissect.redaction.harmless import SIP
 from dissect.redaction.judging import Judging, Part
 from dissect.redaction.kinds import kind_of
+from dissect.redaction.plain import plain
 
 # A quoted string, an address in angle brackets, a separator, anything else.
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|<[^<>]*+>?|[;,]|[^\";,<]++")
@@ -73,7 +74,7 @@ def addresses(judge: Judging, value: str, *, field: str = "") -> Iterator[Part]:
             elif field in DIALOGS and bare and bare not in judge.calls:
                 yield Secret(UNKNOWN, token)
             else:
-                yield from judge.words(token) if len(bare) > 40 and " " in bare else [_word(token)]
+                yield from judge.words(token) if len(bare) > 40 and " " in bare else plain(token)
             fresh = fresh and token[0] == '"'
         else:
             yield from _parameter(judge, token)
@@ -99,11 +100,6 @@ def _quoted(judge: Judging, name: str, token: str) -> Iterator[Part]:
     if inner:
         yield from parameter(judge, name.lower(), inner)
     yield closing if closed else ""
-
-
-def _word(token: str) -> Part:
-    """A display name, a transport and sent-by, an event package, a dialog's id."""
-    return Secret("opaque_value", token) if forms.has_jwt(token) else token
 
 
 def _parameter(judge: Judging, token: str) -> Iterator[Part]:

@@ -12,7 +12,7 @@ from dissect.model import CaptureInfo, SequenceChart
 
 SUFFIXES = (".pcap", ".pcapng", ".cap")
 WRAPPERS = (".gz", ".zst", ".lz4")
-MAX_RUNS = 2000
+MAX_RUNS = 2000  # of one folder; how many more it has is said
 MAX_NAME = 200  # bytes of a page's name; systems take 255, with its suffix and a number
 _NAME = re.compile(r"[^\w.-]+")
 
@@ -39,20 +39,32 @@ class Run:
 def runs(folder: Path) -> list[Run]:
     """A run for each capture right in `folder`, and one for each subfolder that has some.
 
-    Raises UsageError for a folder that can't be read.
+    A subfolder that can't be read, and runs beyond `MAX_RUNS`, are rows with a problem and
+    without captures. Raises UsageError for a folder that can't be read.
     """
     try:
         inside = sorted(folder.iterdir())
         found = [Run(_stem(path), (str(path),)) for path in inside if _is_capture(path)]
         for sub in (path for path in inside if path.is_dir()):
-            files = sorted(sub.iterdir())
-            captures = tuple(str(path) for path in files if _is_capture(path))
-            if captures:
-                logs = tuple(str(path) for path in files if _may_be_log(path))
-                found.append(Run(_page(sub.name), captures, logs))
+            run = _of_subfolder(sub)
+            found += [run] if run is not None else []
     except OSError as error:
         raise UsageError(f"{folder}: {(error.strerror or str(error)).lower()}") from None
-    return _named_apart(found[:MAX_RUNS])
+    if len(found) > MAX_RUNS:
+        more = f"not analysed: {len(found) - MAX_RUNS} more captures or subfolders; only the first"
+        found[MAX_RUNS:] = [Run("more", (), problem=f"{more} {MAX_RUNS} of a folder are read")]
+    return _named_apart(found)
+
+
+def _of_subfolder(sub: Path) -> Run | None:
+    try:
+        files = sorted(sub.iterdir())
+        captures = tuple(str(path) for path in files if _is_capture(path))
+        logs = tuple(str(path) for path in files if _may_be_log(path)) if captures else ()
+    except OSError as error:
+        problem = f"not analysed: {(error.strerror or str(error)).lower()}"
+        return Run(_page(sub.name), (), problem=problem)
+    return Run(_page(sub.name), captures, logs) if captures else None
 
 
 def _named_apart(found: list[Run]) -> list[Run]:

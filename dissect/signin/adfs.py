@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
+from dissect.redaction.cuts import cut
 from dissect.redaction.fields import set_cookie
 from dissect.signin import ntlm, saml
 from dissect.signin.exchange import Exchange
@@ -78,7 +79,7 @@ def _wish(query: dict[str, str]) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for name, fact in (("wauth", "auth_wanted"), ("wfresh", "fresh_within"), ("whr", "home_realm")):
         if query.get(name):
-            facts[fact] = query[name][:200]
+            facts[fact] = cut(query[name], 200)
     return facts
 
 
@@ -152,14 +153,14 @@ def _around(exchange: Exchange) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     proxy = exchange.request_header("x-ms-proxy")
     if proxy:
-        facts["proxy"] = proxy[:200]
+        facts["proxy"] = cut(proxy, 200)
     for name, fact in (
         ("x-ms-forwarded-client-ip", "forwarded_for"),
         ("x-ms-endpoint-absolute-path", "proxy_path"),
     ):
         value = exchange.request_header(name)
         if value:
-            facts[fact] = value[:200]
+            facts[fact] = cut(value, 200)
     if exchange.place.connection.server.port == CERTIFICATE_PORT or exchange.path.endswith(
         ("/certauth", "/certauth/")
     ):

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
+from dissect.redaction.cuts import cut
 from dissect.redaction.judge import pairs
 from dissect.signin import azuread_errors
 from dissect.signin.azuread_errors import error_facts, plain
@@ -98,7 +99,7 @@ def _user_realm(answer: Mapping[str, object]) -> dict[str, Fact]:
     ):
         value = answer.get(key)
         if isinstance(value, str) and value:
-            facts[name] = value[:200]
+            facts[name] = cut(value, 200)
     return facts
 
 

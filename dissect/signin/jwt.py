@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dissect.model import Fact
+from dissect.redaction.cuts import cut
 from dissect.signin.rule import Timed
 
 TOKEN_LIMIT = 64 * 1024
@@ -70,11 +71,11 @@ def facts(token: str, prefix: str = "") -> dict[str, Fact]:
     algorithm = header(token).get("alg")
     content = claims(token)
     if content and isinstance(algorithm, str):
-        found[prefix + "alg"] = algorithm[:VALUE_LIMIT]
+        found[prefix + "alg"] = cut(algorithm, VALUE_LIMIT)
     for name in CLAIMS:
         value = content.get(name)
         if isinstance(value, str):
-            found[prefix + name] = value[:VALUE_LIMIT]
+            found[prefix + name] = cut(value, VALUE_LIMIT)
         elif isinstance(value, bool):
             found[prefix + name] = value
         elif isinstance(value, int | float):
@@ -82,7 +83,7 @@ def facts(token: str, prefix: str = "") -> dict[str, Fact]:
             if whole is not None:
                 found[prefix + name] = whole
         elif isinstance(value, list):
-            found[prefix + name] = tuple(str(item)[:VALUE_LIMIT] for item in value[:20])
+            found[prefix + name] = tuple(cut(str(item), VALUE_LIMIT) for item in value[:20])
     user = next(
         (
             value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.redaction.book import secret
+from dissect.redaction.cuts import cut
 from dissect.signin import authentication, jwt, pin
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
@@ -92,7 +93,7 @@ def _modern(exchange: Exchange) -> dict[str, Fact]:
         if item.scheme.lower() == "bearer":
             host = markup.host_of(item.parameters.get("authorization_uri"))
             issuers = item.parameters.get("trusted_issuers")
-            found = {"token_host": host, "trusted_issuers": issuers[:200] if issuers else None}
+            found = {"token_host": host, "trusted_issuers": cut(issuers, 200) if issuers else None}
             return {name: value for name, value in found.items() if value}
     return {}
 
@@ -201,7 +202,7 @@ def certificate(exchange: Exchange) -> Iterator[Found]:
         **{
             **_fault(answer),
             **diagnostics(exchange),
-            **({"text": text[:300]} if text else {}),
+            **({"text": cut(text, 300)} if text else {}),
             **facts,
         },
     )
@@ -243,7 +244,7 @@ def _fault(root: Element | None) -> dict[str, Fact]:
     for element, name in (("ErrorId", "ms_error"), ("Reason", "text"), ("faultstring", "fault")):
         value = " ".join(markup.text_of(root, element).split())
         if value:
-            facts[name] = value[:300]
+            facts[name] = cut(value, 300)
     return facts
 
 

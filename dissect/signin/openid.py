@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
+from dissect.redaction.cuts import cut
 from dissect.redaction.judge import pairs
 from dissect.signin import jwt
 from dissect.signin.directory import application, resource_of
@@ -93,7 +94,7 @@ def _answer(
             "oauth.authorize.refused",
             error=error[:100],
             code=number.group(1) if number else None,
-            text=re.sub(r"^AADSTS\d+: ?", "", text.partition("\r\n")[0])[:300],
+            text=cut(re.sub(r"^AADSTS\d+: ?", "", text.partition("\r\n")[0]), 300),
             suberror=fields.get("error_subcode"),
             response_mode=mode,
             return_host=host,
@@ -162,7 +163,7 @@ def discovery(exchange: Exchange) -> Iterator[Found]:
             return
         answer = exchange.response_json
         if exchange.status == 200 and answer.get("issuer"):
-            facts: dict[str, Fact | None] = {"issuer": str(answer["issuer"])[:300]}
+            facts: dict[str, Fact | None] = {"issuer": cut(str(answer["issuer"]), 300)}
             for key, name in (
                 ("authorization_endpoint", "authorize_host"),
                 ("token_endpoint", "token_host"),

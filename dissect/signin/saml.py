@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dissect.model import Fact
 from dissect.redaction import layers, markup
 from dissect.redaction.book import secret
+from dissect.redaction.cuts import cut
 from dissect.signin.rule import Said, Timed
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ def message_facts(text: str, at_ns: int) -> dict[str, Said]:
         if markup.local(item) == "StatusCode"
     ]
     if codes:
-        facts["status_code"] = codes[0][:200]
+        facts["status_code"] = cut(codes[0], 200)
         if len(codes) > 1:
-            facts["substatus"] = codes[1][:200]
-        _put(facts, "text", " ".join(markup.text_of(root, "StatusMessage").split())[:300])
+            facts["substatus"] = cut(codes[1], 200)
+        _put(facts, "text", cut(" ".join(markup.text_of(root, "StatusMessage").split()), 300))
     if markup.local(root) in ("AuthnRequest", "LogoutRequest"):
         facts.update(_signed(root))
     facts.update(assertion_facts(root, at_ns))
@@ -173,7 +174,7 @@ def last_part(uri: str | None) -> str:
 
 def _put(facts: dict[str, Any], name: str, value: str | None) -> None:
     if value:
-        facts[name] = value[:300]
+        facts[name] = cut(value, 300)
 
 
 def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Said]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
+from dissect.redaction.cuts import cut
 from dissect.signin import jwt
 from dissect.signin.directory import application, directory
 from dissect.signin.exchange import Exchange
@@ -89,12 +90,12 @@ def _problem(exchange: Exchange) -> dict[str, Fact]:
     if isinstance(code, str | int):
         facts["error"] = str(code)[:100]
     if isinstance(text, str) and text:
-        facts["text"] = " ".join(text.split())[:300]
+        facts["text"] = cut(" ".join(text.split()), 300)
     if exchange.response_text.lstrip()[:1] == "<" and "Fault" in exchange.response_text:
         root = markup.xml(exchange.response_text)
         reason = markup.text_of(root, "faultstring") or markup.text_of(root, "Text")
         if reason:
-            facts["text"] = " ".join(reason.split())[:300]
+            facts["text"] = cut(" ".join(reason.split()), 300)
         sub = markup.text_of(root, "ErrorType") or markup.text_of(root, "Subcode")
         if sub:
             facts["error"] = " ".join(sub.split())[:100]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dissect.model import Fact, Secret
 from dissect.redaction import markup
 from dissect.redaction.book import secret
+from dissect.redaction.cuts import cut
 from dissect.signin import saml
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.exchange import Exchange
@@ -48,7 +49,7 @@ def issue(exchange: Exchange) -> Iterator[Found]:
         facts["user"] = user.lower()
     audience = markup.text_of(markup.find(root, "AppliesTo"), "Address")
     if audience:
-        facts["audience"] = audience[:300]
+        facts["audience"] = cut(audience, 300)
     asked: dict[str, Said] = dict(facts)
     password = markup.text_of(root, "Password")
     if password:
@@ -102,7 +103,7 @@ def _fault(exchange: Exchange, root: Element | None) -> dict[str, Fact]:
             or markup.text_of(root, "reason")
         )
         if text:
-            facts["text"] = " ".join(text.split())[:300]
+            facts["text"] = cut(" ".join(text.split()), 300)
         codes = markup.texts(fault, "Value") or markup.texts(fault, "faultcode")
         if codes:
             # The innermost subcode says most: wst:FailedAuthentication, wsse:….

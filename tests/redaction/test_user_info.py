@@ -93,7 +93,8 @@ def test_other_sentences_stay(text: str) -> None:
 def test_a_cookie_without_a_name_is_a_value(value: str) -> None:
     parts = Policy().header("set-cookie", value).parts
     assert WORD not in shown(parts)
-    assert sent(parts).split() == value.replace(" ;", ";").split()
+    assert sent(parts) == value
+    assert WORD in {part.value for part in parts if isinstance(part, Secret)}
 
 
 @pytest.mark.parametrize("body", [WORD, f"username=bob&{WORD}", f"{WORD}&a=1", f"a=1&{WORD}&b"])
