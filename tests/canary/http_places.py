@@ -76,7 +76,7 @@ REQUEST_FIELDS: dict[str, str] = {
     "Sec-WebSocket-Protocol.bearer": "sip, base64url.bearer.authorization.k8s.io.{p}",
     "Destination": "https://h.example/a?zeta={u}", "Prefer": 'zeta="{p}"', "Expect": "100={p}",
     "Tracestate": "zeta={p}", "Baggage": "userKey={p}", "X-Json": '{{"eta": "{j}"}}',
-    "Accept-Language": "de;zeta={p}", "Sec-CH-UA": '"Zeta";v="1";eta="{p}"',
+    "User-Agent.named": "Zeta/1 (password: {p})", "Accept-Language": "de;zeta={p}", "Sec-CH-UA": '"Zeta";v="1";eta="{p}"',
 }  # fmt: skip
 ANSWER_FIELDS: dict[str, str] = {
     "Set-Cookie": "zeta={p}; Path=/; HttpOnly", "Set-Cookie.path": "a=1; Path=/{u}/b",

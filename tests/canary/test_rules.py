@@ -108,6 +108,9 @@ NO_RULES = {
     "words",
     "structured",
     "sip_secrets",
+    "bounds",
+    "cuts",
+    "judging",
 }
 
 
