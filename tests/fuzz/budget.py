@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 MEMORY = 3 << 30  # bytes of address space that a worker may have
@@ -51,6 +53,11 @@ def peak() -> int:
         import resource
     except ImportError:
         return 0
+    # Linux counts in ru_maxrss what the parent had when it made the process; VmHWM is its own.
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text("ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size if sys.platform == "darwin" else size * 1024
 
