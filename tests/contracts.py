@@ -6,6 +6,7 @@ All deny by default: what is new is covered without being listed.
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -19,8 +20,9 @@ Breaches = list[str]
 class _Named(Contract):
     """A contract whose breaches are sentences."""
 
+    @abstractmethod
     def breaches(self, graph: ImportGraph) -> Iterator[str]:
-        raise NotImplementedError
+        """What is against the contract, a sentence each."""
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         found = sorted(self.breaches(graph))

@@ -99,7 +99,7 @@ class Program:
             self._emit(FAIL)
         else:
             # Not a gap of the program's: a pattern of a kind that is not counted must not pass.
-            raise NotImplementedError(f"{op} of a pattern; teach it to tests/patterns/steps.py")
+            raise ValueError(f"{op} of a pattern; teach it to tests/patterns/steps.py")
 
     def _apart(self, op: int, body: Callable[[], None], *more: Any) -> None:
         at = self._emit(op)
