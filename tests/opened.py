@@ -175,9 +175,11 @@ def strange(
     named = {str(path) for path in (*given, places.folder, *places.folder.parents, places.home)}
     opened = list(opened)
     named |= {item.path for item in opened if item.made}
+    # Whether an option is the name of a file here, too (`cli.main`): asked, never opened.
+    options = {str(places.folder / word) for word in arguments if word.startswith("-")}
     found = set()
     for item in opened:
-        if item.path in named:
+        if item.path in named or (item.path in options and not item.opens):
             continue
         here, short = places.within(item.path, places.folder), places.short(item.path)
         watched = here or places.within(item.path, places.home)
