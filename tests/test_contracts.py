@@ -40,7 +40,7 @@ HOMES = {
     "cryptography": ("protocols/tls", "protocols/quic_packets.py"),
 }
 PARSERS = {
-    "dhcp", "dns", "dns_shape", "haproxy", "http1", "http1_bodies", "http2", "http2_streams", "ntp",
+    "dhcp", "dns", "dns_shape", "haproxy", "http1", "http1_bodies", "http2", "http2_frames", "ntp",
     "quic", "quic_frames", "sip", "sip_messages", "tls", "tls.parser", "websocket",
 }  # fmt: skip
 # RFC 9001, [MS-SIPAE]: the TLS handshake inside QUIC and SIP.
