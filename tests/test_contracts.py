@@ -236,7 +236,7 @@ def test_what_is_shared_imports_no_parser(copy: Path) -> None:
     "plants",
     [
         pytest.param(
-            {"transport/pieces.py": "from dissect.transport.tcp import Flow\n"}, id="modules"
+            {"transport/half.py": "from dissect.transport.tcp import Flow\n"}, id="modules"
         ),
         pytest.param(
             {"capture/blocks.py": "def late() -> None:\n    import dissect.capture.pcapng\n"},
