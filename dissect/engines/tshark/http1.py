@@ -17,8 +17,9 @@ from dissect.model import (
 )
 from dissect.protocols import content
 from dissect.protocols.heads import host_of, index, tokens
-from dissect.protocols.http1_framing import Version, absolute_form
-from dissect.protocols.http1_pairing import MAX_PENDING
+from dissect.protocols.http.messages import absolute_form
+from dissect.protocols.http.pairing import MAX_PENDING
+from dissect.protocols.http1_framing import Version
 
 MAX_WAITING = MAX_PENDING  # requests of a connection, as in the other engine
 _CODED = "Content-encoded entity body"
