@@ -47,14 +47,35 @@ class Headers(tuple[tuple[Opaque, Opaque], ...]):
 
     def get(self, name: str) -> str | None:
         """The first value of `name` (any case) as `wire_text`, or None."""
-        return next(self.all(name), None)
+        found = self._by_name().get(name.lower().encode("latin-1"))
+        return wire_text(found[0]) if found else None
 
     def all(self, name: str) -> Iterator[str]:
         """Every value of `name` (any case) in wire order, as `wire_text`."""
         wanted = name.lower().encode("latin-1")
-        for key, value in self:
-            if key.lower() == wanted:
-                yield wire_text(value)
+        return iter([wire_text(value) for value in self._by_name().get(wanted, ())])
+
+    def _by_name(self) -> dict[bytes, list[Opaque]]:
+        # A message is asked for fifty fields in a row, then never again: one index is enough.
+        if _LAST.headers is not self:
+            index: dict[bytes, list[Opaque]] = {}
+            for key, value in self:
+                index.setdefault(key.lower(), []).append(value)
+            _LAST.headers, _LAST.index = self, index
+        return _LAST.index
+
+
+class _Indexed:
+    """The fields of the message that was asked last, by name in lower case."""
+
+    __slots__ = ("headers", "index")
+
+    def __init__(self) -> None:
+        self.headers: Headers | None = None
+        self.index: dict[bytes, list[Opaque]] = {}
+
+
+_LAST = _Indexed()
 
 
 @dataclass(frozen=True, slots=True)

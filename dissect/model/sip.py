@@ -33,7 +33,9 @@ class SipMessage:
     tls_dsk: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
-        return next(self.header_all(name), None)
+        found = self.headers.get(name)
+        compact = SIP_COMPACT.get(name.lower()) if found is None else None
+        return self.headers.get(compact) if compact else found
 
     def header_all(self, name: str) -> Iterator[str]:
         yield from self.headers.all(name)
