@@ -28,6 +28,7 @@ from dissect.saving import writing
 Open = Callable[[], CaptureFile]
 
 MAX_COMMENTS = 20  # on one frame
+MORE_COMMENTS = "What else this frame proves is left out here"
 MAX_SOURCES = 200  # of one folded arrow that get a comment
 
 
@@ -248,8 +249,8 @@ def frame_comments(
         frame = last if last in frames.get(index, ()) else source.first_frame
         known = found.setdefault((index, frame), [])
         text = run.policy.scrub(text)
-        if text not in known and len(known) < MAX_COMMENTS:
-            known.append(text)
+        if text not in known and len(known) <= MAX_COMMENTS:
+            known.append(text if len(known) < MAX_COMMENTS else MORE_COMMENTS)
 
     for chart in run.charts:
         for step in chart.steps:

@@ -13,8 +13,6 @@ from dissect.model import Event, Fact, Secret
 from dissect.signin.directory import resource_of
 
 POLL_JITTER_MS = 250  # a device's timer may be this early
-CODES_KEPT = 4096  # device codes remembered at a time
-GAPS_KEPT = 512
 AGREE_S = 60  # servers whose clocks differ this little say the same
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -106,8 +104,6 @@ def _remember(event: Event, state: _State) -> None:
     for name, known in (("device_code", state.codes), ("user_code", state.users)):
         value = facts.get(name)
         if isinstance(value, Secret):
-            if len(known) >= CODES_KEPT:
-                known.pop(next(iter(known)))
             known[value.value] = code
 
 
@@ -124,8 +120,7 @@ def _poll(event: Event, state: _State) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     if code.polled_ns is not None:
         gap = max(0, event.time_ns - code.polled_ns) // 1_000_000
-        if len(code.gaps_ms) < GAPS_KEPT:
-            code.gaps_ms.append(gap)
+        code.gaps_ms.append(gap)
         facts["gap_ms"] = gap
         if code.interval and gap + POLL_JITTER_MS < code.interval * 1000:
             facts["too_fast"] = True
@@ -165,8 +160,6 @@ def _issued(event: Event, state: _State) -> dict[str, Fact]:
     found = _resource(event, _code(event, state))
     token, other = event.facts.get("access_token"), found.get("other_resource")
     if isinstance(token, Secret) and isinstance(other, str):
-        if len(state.elsewhere) >= CODES_KEPT:
-            state.elsewhere.pop(next(iter(state.elsewhere)))
         state.elsewhere[token] = other
     return found
 

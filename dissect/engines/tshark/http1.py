@@ -32,6 +32,7 @@ class HttpState:
     waiting: deque[tuple[int, int, str]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     # Responses whose request is not complete yet, or was not captured: is it the last one?
     early: deque[tuple[int, int, bool]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
+    full: bool = False  # more requests waited than `waiting` holds
     count: int = 0
     via: str | None = None
     upgraded: int | None = None  # the exchange that an Upgrade to HTTP/2 goes on with
@@ -48,6 +49,7 @@ class HttpState:
         """
         while self.early and self.early[0][1] < first:
             self.early.popleft()
+        self.full |= len(self.waiting) == MAX_WAITING
         if not self.early:
             exchange = self.fresh()
             self.waiting.append((exchange, frame, method))
@@ -84,6 +86,11 @@ class Http1:
 
     def state(self, key: Key) -> HttpState:
         return self.states.setdefault(key, HttpState())
+
+    @property
+    def full(self) -> int:
+        """Connections of which more requests wait than are remembered."""
+        return sum(state.full for state in self.states.values())
 
     def server_name(self, unit: Unit, state: HttpState) -> str | None:
         return self._names.get(unit.frame.key) if unit.encrypted else None
