@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "dissect"
 MODULE, FUNCTION = 320, 60
 
-# Loops that every packet runs through: a call for each would cost a third of the time. Each may
-# be as long as it is and no longer.
+# Loops that every packet runs through, where a part of its own would be a call for each packet.
+# Each may be as long as it is and no longer.
 LOOPS = {
     "capture/pcap.py walk_pcap": 72,
     "capture/pcapng.py walk_pcapng": 119,
