@@ -15,6 +15,7 @@ from dissect.signin.directory import resource_of
 POLL_JITTER_MS = 250  # a device's timer may be this early
 AGREE_S = 60  # servers whose clocks differ this little say the same
 
+AZURE_AD = frozenset({"login.microsoftonline.com", "login.windows.net", "login.microsoft.com"})
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -209,6 +210,8 @@ def _again(event: Event, state: _State) -> dict[str, Fact]:
 def _made(event: Event, state: _State) -> list[Event]:
     """A sign-in by user id: name and password go from the device itself to a server."""
     asked = (event.name, event.facts.get("grant")) == ("oauth.token.requested", "password")
+    # Any client may use the grant; a phone's is told by what it asks for, and by whom.
+    asked = asked and (bool(event.facts.get("paired")) or event.host in AZURE_AD)
     active = (event.name, event.facts.get("credential")) == ("wstrust.requested", "password")
     if not (asked or active) or event.sender in state.by_user_id:
         return []
