@@ -167,7 +167,15 @@ class Recogniser:
         self._emitter.now = Origin(LIKENESS, ())
         for place, host, facts in self._polls.found(without):
             self._emitter.emit("tls.polling", place, host, facts)
+        self._silences()
         self._emitter.met.settle(without)
+
+    def _silences(self) -> None:
+        """Registrations that nobody answered, in no capture."""
+        for transactions in self._sip.values():
+            for call_id, found in transactions.unanswered():
+                if found.place and not any(t.answered(call_id) for t in self._sip.values()):
+                    self._emitter.emit(found.name, found.place, None, found.facts)
 
     @property
     def limits(self) -> list[Anomaly]:
