@@ -613,6 +613,19 @@ class ProxyHeader:
     server: Endpoint | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """An ICMP error about a datagram (RFC 792, RFC 4443): it goes to who sent that.
+
+    `what` is the code in words ("port unreachable"), `by` the address that says so: that of the
+    host itself, or of a router on the way.
+    """
+
+    place: Place
+    what: str
+    by: str
+
+
 # What parsers return. Rows of TLS and TCP connections come when the connection ends.
 Message = (
     HttpRequest
@@ -626,6 +639,7 @@ Message = (
     | LogEntry
     | PluginMessage
     | ProxyHeader
+    | Unreachable
 )
 
 

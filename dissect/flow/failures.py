@@ -52,6 +52,7 @@ class Unfinished(_Strict, frozen=True):
     code: str
     text: str = ""
     remedy: str = ""
+    headline: str = ""
 
 
 class Trouble(_Strict, frozen=True):

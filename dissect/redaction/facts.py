@@ -34,7 +34,7 @@ PLAIN = _set(
     "number oid ports preferred_username prompt proxy redirect_user request_id",
     "response_mode response_type roles scope scp server_date signature tid token_type trace_id",
     "unique_name upn code status_code substatus ms_error trusted_issuers rcode user user_agent",
-    "amr alg server_name certificate code_challenge",
+    "amr alg server_name certificate code_challenge site target",
 )
 _PASSWORD = re.compile(r"[^:@]{1,200}:[^@]++@")  # in the user part of a SIP URI
 _COUNTED = re.compile(r"\d{1,9} bytes")  # what stands for an option that is no text

@@ -216,6 +216,7 @@ _FIXED = {
     "tcp.refused": ("tcp", "refused"),
     "tcp.timeout": ("tcp", "timeout"),
     "tcp.reset": ("tcp", "reset"),
+    "udp.unreachable": ("udp", "unreachable"),
     "adfs.unavailable": ("service", "unavailable"),
     "adfs.credentials.rejected": ("service", "credentials"),
     "adfs.password.expired": ("service", "password_expired"),
@@ -240,6 +241,9 @@ def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
         return known.get(*_FIXED[name])
     if name in _SAML:
         return known.get("saml", word("substatus")) or known.get("saml", word("status_code"))
+    if name == "http.auth.refused":
+        found = known.get("krb_ap", word("krb_error"))
+        return found or known.get("http_auth", word("scheme").lower())
     if name.startswith("sip."):
         if name == "sip.response.sent" and word("status")[:1] in "123":
             return None

@@ -6,6 +6,7 @@ from dissect.signin import (
     adfs,
     azuread,
     clock,
+    http_auth,
     lync,
     oauth,
     openid,
@@ -35,4 +36,5 @@ BUILT_IN: tuple[Rule, ...] = (
     *clock.RULES,
     *skew.RULES,
     *provisioning.RULES,
+    *http_auth.RULES,
 )

@@ -8,7 +8,7 @@ what was to prove something, or a fresh list of schemes in the middle of a hands
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dissect.model import Fact, Place, SipMessage
@@ -31,11 +31,10 @@ _DIRECTION = re.compile(r"^a=(sendonly|recvonly|inactive|sendrecv)\r?$", re.M)
 
 @dataclass(frozen=True, slots=True)
 class FoundSip:
-    """An event of one SIP message; `place` where it is not that of the message at hand."""
+    """An event of one SIP message."""
 
     name: str
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    place: Place | None = None
 
 
 @dataclass(slots=True)
@@ -85,14 +84,14 @@ class Transactions:
         else:
             yield from _response(message, self._requests.get(key), history, facts)
 
-    def unanswered(self) -> Iterator[tuple[str, FoundSip]]:
+    def unanswered(self) -> Iterator[tuple[str, FoundSip, Place]]:
         """Registrations whose last request nobody answered, by Call-ID, when all is read."""
         for call_id, history in self._histories.items():
             silent = history.silence()
             if silent is not None:
                 place, message, facts = silent
-                said = {**common(message), **facts}
-                yield call_id, FoundSip("sip.register.unanswered", said, place)
+                found = FoundSip("sip.register.unanswered", {**common(message), **facts})
+                yield call_id, found, place
 
     def answered(self, call_id: str) -> bool:
         """Whether a registration is known here, and its last request was answered."""
@@ -147,9 +146,6 @@ def _request(message: SipMessage, request: Asked, about: Mapping[str, Fact]) -> 
     if message.tls_dsk:
         facts["handshake"] = message.tls_dsk
     yield FoundSip("sip.unregister.sent" if request.ends else "sip.register.sent", facts)
-
-
-# --------------------------------------------------------------------- answers
 
 
 def _response(
@@ -280,3 +276,11 @@ def challenge_schemes(message: SipMessage) -> tuple[str, ...]:
     """Authentication schemes that a message offers or uses, in wire order."""
     found = credentials(message, *CHALLENGES.values(), *ANSWERS.values())
     return tuple(dict.fromkeys(item.scheme for item in found))
+
+
+def unanswered(captures: Collection[Transactions]) -> Iterator[tuple[FoundSip, Place]]:
+    """The registrations of some captures that were answered in none of them, when all is read."""
+    for transactions in captures:
+        for call_id, found, place in transactions.unanswered():
+            if not any(other.answered(call_id) for other in captures):
+                yield found, place

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dissect.model import Fact, SipMessage, wire_text
-from dissect.redaction.cuts import cut
+from dissect.model import Fact, SipMessage
+from dissect.signin import server_words
 
-MAX_FIELDS = 6  # that are quoted
-MAX_TEXT = 200  # characters of each
+MAX_FIELDS = 6  # option tags that are named
 MAX_CONTACTS = 8  # of a redirection that are followed
 
 _REASON = re.compile(r'reason="((?:[^"\\]|\\.)*)"', re.I)
@@ -17,10 +16,9 @@ _QUOTED = re.compile(r'(?<!\\)"((?:[^"\\]|\\.)*+)"')
 _URI = re.compile(r"<\s*([^<>\s]{1,1000})\s*>|((?:sips?|tel):[^\s,;<>]{1,1000})", re.I)
 # Fields that say why, or what would do: RFC 3261 §20, RFC 3326, RFC 3329, RFC 4028, RFC 3903.
 _WHY = (
-    "warning", "reason", "retry-after", "min-expires", "min-se", "require", "unsupported",
-    "security-server", "error-info", "permission-missing", "proxy-require",
+    "Warning", "Reason", "Retry-After", "Min-Expires", "Min-SE", "Require", "Unsupported",
+    "Security-Server", "Error-Info", "Permission-Missing", "Proxy-Require",
 )  # fmt: skip
-_MAKERS = re.compile(r"x-[a-z0-9-]{0,40}(?:error|reason|cause|fail)[a-z0-9-]{0,40}", re.I)
 
 
 def diagnostics(message: SipMessage) -> dict[str, Fact]:
@@ -42,18 +40,7 @@ def own_words(message: SipMessage) -> str:
     """The fields of an answer that say why it refuses, as they are, in the order of `_WHY`;
     then those that a maker gave such a name. Empty if there are none."""
     found = [(name, value) for name in _WHY for value in message.header_all(name)]
-    for key, value in message.headers:
-        name = wire_text(key)
-        if _MAKERS.fullmatch(name):
-            found.append((name, wire_text(value)))
-    shown = [
-        f"{_title(name)} “{cut(value.strip(), MAX_TEXT)}”" for name, value in found if value.strip()
-    ]
-    return ", ".join(shown[:MAX_FIELDS])
-
-
-def _title(name: str) -> str:
-    return "-".join("SE" if part == "se" else part.capitalize() for part in name.split("-"))
+    return server_words.quoted(found, message.headers)
 
 
 def contacts(message: SipMessage) -> tuple[str, ...]:
