@@ -99,6 +99,9 @@ class Locator(Decapsulator):
             found = tunnels.in_udp(pair.tunnel, buf, start + 8, end)
             self._inside(frame, ns, found, buf, end, end, depth)
 
+    def _unreachable(self, frame: int, ns: int, key: bytes, what: str, addresses: bytes) -> None:
+        """The frame is found by what it quotes."""
+
     def _quoted(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
         """The stream of a quoted packet is numbered; the error is one of its frames."""
         start, addresses = packet.start, packet.addresses

@@ -148,7 +148,7 @@ def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> l
             group.clients.add(client)
         for name in definition.instance.clues:
             for value in _values(item.event, name):
-                group.clues.add((name, value))
+                group.clues.add((name, value.casefold()))
     return list(groups.values())
 
 

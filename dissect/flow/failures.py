@@ -54,6 +54,7 @@ class Unfinished(_Strict, frozen=True):
     code: str
     text: str = ""
     remedy: str = ""
+    headline: str = ""
 
 
 class Trouble(_Strict, frozen=True):

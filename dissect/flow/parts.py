@@ -22,6 +22,7 @@ MAX_ENTRIES = 4096  # arrows, tables, includes of a definition with its parts; f
 MAX_TEXT = 4096  # characters of a text with its words, and of a name with its prefix
 
 _TABLES = ("unfinished", "trouble", "cause")  # of a definition's head, which parts may bring
+_ICMP = {"event": "udp.unreachable", "label": "ICMP: {what}", "code": "udp.unreachable"}
 _Key = tuple[tuple[str, int], ...]
 
 
@@ -81,6 +82,7 @@ def expand(raw: Raw, file: File) -> tuple[dict[str, Any], Places]:
                 places.moved[(kind, len(every)),] = table.place
                 every.append(table.given)
         made[kind] = every
+    _answered_by_icmp(made)
     values = {fact: dict(words) for fact, words in raw.get("values", {}).items()}
     for fact, words, place in head.values:
         if fact not in values:
@@ -88,6 +90,13 @@ def expand(raw: Raw, file: File) -> tuple[dict[str, Any], Places]:
         values[fact] = {**words, **values.get(fact, {})}
     made["values"] = values
     return made, places
+
+
+def _answered_by_icmp(made: dict[str, Any]) -> None:
+    """ICMP's errors are an answer to a datagram of any flow (RFC 1122 §4.1.3.3): a flow that
+    says nothing of them gets the shipped words."""
+    if not any(table["event"] == _ICMP["event"] for table in made["trouble"]):
+        made["trouble"] = [*made["trouble"], dict(_ICMP)]
 
 
 def _step(step: Raw, number: int, work: _Work, file: File, places: Places, found: _Contents) -> Raw:

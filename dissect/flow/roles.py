@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from dissect.flow.definition import ArrowDef, Definition
 from dissect.model import Event
 
+UNREACHABLE = "udp.unreachable"  # ICMP's error about a datagram: its pair says who is meant
+
 
 class Roles:
     """Roles by content first: an arrow's ends are its actors. Host patterns and learnt
@@ -34,6 +36,7 @@ class Roles:
             self._by_name[event.name].append(event)
         self._learn(events)
         self._clients = self._shut_clients(events)
+        self._pairs = self._udp_pairs(events)
 
     def _learn(self, events: Sequence[Event]) -> None:
         """Host names that events give away, and hosts that arrows were exchanged with."""
@@ -131,7 +134,34 @@ class Roles:
 
     def server_of(self, event: Event, idents: Sequence[str]) -> str | None:
         """Which of some actors the event's host is."""
-        return next((ident for ident in idents if self.is_server(ident, event)), None)
+        found = next((ident for ident in idents if self.is_server(ident, event)), None)
+        if found is None and event.name == UNREACHABLE:
+            found = next((i for i in self._pairs.get(_ends(event), ()) if i in idents), None)
+        return found
+
+    def _udp_pairs(self, events: Sequence[Event]) -> dict[object, list[str]]:
+        """Which server the other end of a UDP pair is, where ICMP speaks of that pair."""
+        lost = {_ends(event) for event in self._by_name.get(UNREACHABLE, ())}
+        found: dict[object, list[str]] = {}
+        if not lost:
+            return found
+        arrows = defaultdict(list)
+        for _, arrow in self._definition.arrows:
+            arrows[arrow.event].append(arrow)
+        for event in events:
+            ends = _ends(event)
+            if ends not in lost or ends in found:
+                continue
+            for arrow in arrows.get(event.name, ()):
+                if arrow.matches(event):
+                    both = (arrow.from_, arrow.to)
+                    found[ends] = [ident for ident in both if self._kinds[ident] == "server"]
+                    break
+        return found
+
+
+def _ends(event: Event) -> object:
+    return event.client, event.server
 
 
 def _host_of(event: Event) -> str | None:

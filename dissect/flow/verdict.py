@@ -272,7 +272,10 @@ def _conclude(
         reason = next((u for u in definition.unfinished if u.last == latest.arrow.key), None)
         if reason is not None:
             cause = cause_of(
-                Failure(reason.code, reason.text, reason.remedy), latest.event, definition, show
+                Failure(reason.code, reason.text, reason.remedy, reason.headline),
+                latest.event,
+                definition,
+                show,
             )
     stopped = open_ or states[-1]
     return Verdict(states, "incomplete", stopped.step.number, cause)

@@ -22,7 +22,14 @@ from dissect.model.content import EMPTY_BODY, MAX_NAMES, Body, Headers, wire_tex
 from dissect.model.events import Event, Source
 from dissect.model.http import HttpRequest, HttpResponse
 from dissect.model.messages import LogEntry, Message, Output, PluginMessage, StreamParser
-from dissect.model.network import DhcpMessage, DnsMessage, NtpMessage, ProxyHeader, TcpConnection
+from dissect.model.network import (
+    DhcpMessage,
+    DnsMessage,
+    NtpMessage,
+    ProxyHeader,
+    TcpConnection,
+    Unreachable,
+)
 from dissect.model.secrets import NOTHING, UNKNOWN, Fact, Opaque, Secret, Text
 from dissect.model.sip import SIP_COMPACT, SipMessage
 from dissect.model.tls import (
@@ -98,5 +105,6 @@ __all__ = [
     "Text",
     "TlsConnection",
     "TlsReason",
+    "Unreachable",
     "wire_text",
 ]

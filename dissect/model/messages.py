@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dissect.model.http import HttpRequest, HttpResponse
-from dissect.model.network import DhcpMessage, DnsMessage, NtpMessage, ProxyHeader, TcpConnection
+from dissect.model.network import (
+    DhcpMessage,
+    DnsMessage,
+    NtpMessage,
+    ProxyHeader,
+    TcpConnection,
+    Unreachable,
+)
 from dissect.model.secrets import Fact, Opaque
 from dissect.model.sip import SipMessage
 from dissect.model.tls import TlsConnection
@@ -52,6 +59,7 @@ Message = (
     | LogEntry
     | PluginMessage
     | ProxyHeader
+    | Unreachable
 )
 
 

@@ -98,3 +98,16 @@ class ProxyHeader:
     place: Place
     client: Endpoint
     server: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """An ICMP error about a datagram (RFC 792, RFC 4443): it goes to who sent that.
+
+    `what` is the code in words ("port unreachable"), `by` the address that says so: that of the
+    host itself, or of a router on the way.
+    """
+
+    place: Place
+    what: str
+    by: str

@@ -19,7 +19,7 @@ def _set(*lines: str) -> frozenset[str]:
 
 
 SENTENCES = _set(
-    "text reason fault error error_sent suberror problem relying_party app_name brand",
+    "text reason fault error error_sent suberror problem relying_party app_name brand words",
 )
 URLS = _set(
     "website autodiscover authority verification consumer destination realm resource audience iss",
@@ -34,7 +34,7 @@ PLAIN = _set(
     "number oid ports preferred_username prompt proxy redirect_user request_id",
     "response_mode response_type roles scope scp server_date signature tid token_type trace_id",
     "unique_name upn code status_code substatus ms_error trusted_issuers rcode user user_agent",
-    "amr alg server_name certificate code_challenge",
+    "amr alg server_name certificate code_challenge site target",
 )
 _PASSWORD = re.compile(r"[^:@]{1,200}:[^@]++@")  # in the user part of a SIP URI
 _COUNTED = re.compile(r"\d{1,9} bytes")  # what stands for an option that is no text
@@ -65,8 +65,8 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
     if name in URLS:
         url = forms.is_url(value) or "?" in value
         return _kept(value, judge.url(value) if url else texts(_guarded(value)))
-    if name in ("user", "callee") and _PASSWORD.match(value):
-        return _kept(value, texts(list(sip.uri(judge, "sip:" + value))[1:]))
+    if name == "contacts" or (name in ("user", "callee") and _PASSWORD.match(value)):
+        return _kept(value, _address(judge, name, value))
     if name in ("file", "call", "proxy_path"):
         return _kept(value, texts(judge.path(value)))
     if name == "user_agent":
@@ -90,6 +90,13 @@ def _text(judge: Judge, name: str, value: str) -> str | Text | Secret:
         kind, _, data = value.partition(" ")
         return _kept(value, texts([kind, " ", *_parts(options.answer(judge, kind, data))]))
     return value
+
+
+def _address(judge: Judge, name: str, value: str) -> Text:
+    """A SIP address; that of a user has no scheme."""
+    if name == "contacts":
+        return texts(list(sip.uri(judge, value)))
+    return texts(list(sip.uri(judge, "sip:" + value))[1:])
 
 
 def _parts(value: Text | str) -> tuple[Part, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
@@ -143,6 +143,36 @@ def sip(status: str, ms_error: str = "") -> Advice | None:
     return Advice(by_status.code, text, by_status.cause, by_status.remedy, by_status.source)
 
 
+# What only Skype for Business speaks over SIP ([MS-SIPAE]).
+_SIPAE = ("tls-dsk", "ntlm", "kerberos")
+
+
+def _sip(word: Callable[[str], str], facts: Mapping[str, Fact]) -> Advice | None:
+    """By the code that a rule gave, by what was refused as proof, or by the status."""
+    known = catalogue()
+    code, number = word("code"), word("ms_error")
+    for key in (code, word("proof")):
+        entry = known.get("sip", key)
+        if entry is not None and not key.isdigit() and not number:
+            return entry
+    status = code if known.get("sip", code) else word("status")
+    if facts.get("contradiction") and status in ("400", "401", "407") and not number:
+        lacking = status != "400" and not facts.get("schemes")
+        return known.get("sip", "no_challenge" if lacking else "contradiction")
+    spoke = number or word("scheme").lower() in _SIPAE
+    if spoke and known.get("sip", f"sfb_{status}"):
+        status = f"sfb_{status}"
+    found, proof = sip(status, number), known.get("sip", word("scheme").lower())
+    if found is not None and proof is not None and number and word("scheme").lower() != "tls-dsk":
+        # Numbers are the same for each scheme; what to do about a certificate is TLS-DSK's.
+        cause, remedy = (
+            own if "certificate" in said else said
+            for said, own in ((found.cause, proof.cause), (found.remedy, proof.remedy))
+        )
+        return replace(found, cause=cause, remedy=remedy)
+    return found
+
+
 def of_event(name: str, facts: Mapping[str, Fact]) -> dict[str, Fact]:
     """`meaning`, `cause` and `remedy` for the event of a failure, as far as known.
 
@@ -168,6 +198,7 @@ def _named(found: Advice) -> dict[str, Fact]:
 # The endings of events that say that something was refused.
 _FAILURES = (
     ".refused", ".failed", ".error", ".rejected", ".unavailable", ".alert", ".response.sent",
+    ".looped",
 )  # fmt: skip
 
 
@@ -176,6 +207,7 @@ _LOOKUPS = {
     "tls.alert": ("tls", "alert"),
     "adfs.error": ("msis", "code"),
     "dns.failed": ("dns", "rcode"),
+    "sip.register.looped": ("sip", "code"),
     "proxy.connect.refused": ("proxy", "status"),
     "provisioning.failed": ("provisioning", "http_status"),
 }
@@ -184,6 +216,7 @@ _FIXED = {
     "tcp.refused": ("tcp", "refused"),
     "tcp.timeout": ("tcp", "timeout"),
     "tcp.reset": ("tcp", "reset"),
+    "udp.unreachable": ("udp", "unreachable"),
     "adfs.unavailable": ("service", "unavailable"),
     "adfs.credentials.rejected": ("service", "credentials"),
     "adfs.password.expired": ("service", "password_expired"),
@@ -208,14 +241,13 @@ def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
         return known.get(*_FIXED[name])
     if name in _SAML:
         return known.get("saml", word("substatus")) or known.get("saml", word("status_code"))
+    if name == "http.auth.refused":
+        found = known.get("krb_ap", word("krb_error"))
+        return found or known.get("http_auth", word("scheme").lower())
     if name.startswith("sip."):
         if name == "sip.response.sent" and word("status")[:1] in "123":
             return None
-        code = word("code")
-        by_password = facts.get("schemes") == ("Digest",) and not word("ms_error")
-        if by_password and word("status") in ("401", "407"):
-            return known.get("sip", "digest_refused")
-        return sip(code if known.get("sip", code) else word("status"), word("ms_error"))
+        return _sip(word, facts)
     if name.startswith(("webticket.", "certprov.", "autodiscover.")):
         number = word("ms_error").partition(".")[0]
         exact = (

@@ -6,6 +6,7 @@ from dissect.signin import (
     adfs,
     azuread,
     clock,
+    http_auth,
     json_pages,
     lync,
     oauth,
@@ -37,4 +38,5 @@ BUILT_IN: tuple[Rule, ...] = (
     *clock.RULES,
     *skew.RULES,
     *provisioning.RULES,
+    *http_auth.RULES,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection
+from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection, Unreachable
 from dissect.signin.rule import Said, Timed
 
 # Not failures of a sign-in: ordinary ends of a connection.
@@ -127,3 +127,11 @@ def tcp(row: TcpConnection) -> Iterator[tuple[str, dict[str, Fact]]]:
     elif row.outcome == "reset" and row.payload[0] > 0 and row.payload[1] == 0:
         by = "client" if row.reset_by == 0 else "server"
         yield "tcp.reset", {"by": by}
+
+
+def unreachable(message: Unreachable) -> Iterator[tuple[str, dict[str, Fact]]]:
+    """A datagram that ICMP says did not arrive; who says so, where that is not the host itself."""
+    facts: dict[str, Fact] = {"what": message.what}
+    if message.by != message.place.sender.address:
+        facts["router"] = message.by
+    yield "udp.unreachable", facts

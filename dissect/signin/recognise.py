@@ -25,6 +25,7 @@ from dissect.model import (
     ProxyHeader,
     SipMessage,
     TlsConnection,
+    Unreachable,
 )
 from dissect.redaction.book import SecretBook
 from dissect.redaction.policy import Policy
@@ -39,10 +40,10 @@ from dissect.signin import (
     vvx_log,
 )
 from dissect.signin.built_in import BUILT_IN
-from dissect.signin.drafts import ENDED, HALF, LIKENESS, Origin
+from dissect.signin.drafts import ENDED, HALF, LIKENESS, Origin, Stream, stream_of
 from dissect.signin.emitter import Emitter
 from dissect.signin.exchange import OPEN_BYTES, OPEN_EXCHANGES, Exchange, Pairer
-from dissect.signin.registration import Transactions
+from dissect.signin.registration import Transactions, unanswered
 from dissect.signin.rule import Rule
 
 MAX_UNASKED = 1000  # answers whose request another capture may have
@@ -81,6 +82,7 @@ class Recogniser:
         self._sip: dict[int, Transactions] = {}
         self._unasked: list[tuple[SipMessage, Origin]] = []
         self._unasked_lost = 0
+        self._lost: set[Stream] = set()  # datagrams that ICMP says did not arrive
         self._polls = shapes.Polls()
         self._ended = False
 
@@ -126,6 +128,10 @@ class Recogniser:
             self._emitter.behind(message)
         elif isinstance(message, LogEntry):
             self._log_entry(message)
+        elif isinstance(message, Unreachable):
+            self._lost.add(stream_of(message.place.connection))
+            for name, facts in network.unreachable(message):
+                self._emitter.emit(name, message.place, None, facts)
         else:
             self._emitter.now = self._emitter.now._replace(rank=ENDED)
             for name, facts in network.tcp(message):
@@ -167,6 +173,9 @@ class Recogniser:
         self._emitter.now = Origin(LIKENESS, ())
         for place, host, facts in self._polls.found(without):
             self._emitter.emit("tls.polling", place, host, facts)
+        for silent, place in unanswered(self._sip.values()):
+            if stream_of(place.connection) not in self._lost:  # else ICMP says why
+                self._emitter.emit(silent.name, place, None, silent.facts)
         self._emitter.met.settle(without)
 
     @property

@@ -1,24 +1,32 @@
-"""SIP registration with Skype for Business: which leg of TLS-DSK a message is ([MS-SIPAE]).
+"""SIP registration (RFC 3261 §10, §22): what each REGISTER brings, and what its answer means.
 
-Up to three 401s are normal: the list of schemes, the TLS handshake's legs, and only then
-a signed REGISTER. A 401 to a signed request, or a fresh list of schemes in the middle of
-a handshake, is a refusal.
+With Skype for Business up to three 401s are normal ([MS-SIPAE]): the list of schemes, the legs of
+the handshake (TLS-DSK) or the server's challenge (NTLM), and only then a signed REGISTER. A 401 to
+what was to prove something, or a fresh list of schemes in the middle of a handshake, is a refusal.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from dissect.model import Fact, SipMessage
-from dissect.signin import authentication
+from dissect.model import Fact, Place, SipMessage
+from dissect.signin import digest, sip_words
+from dissect.signin.sip_history import History
+from dissect.signin.sip_requests import (
+    ANSWERS,
+    CHALLENGES,
+    Asked,
+    account,
+    asked,
+    common,
+    credentials,
+    expires,
+)
 
-_URI = re.compile(r"sips?:([^<>\s]++)", re.I)
-_BEHIND = re.compile(r"[;?]")
-_CONTACT_EXPIRES = re.compile(r";\s*expires\s*=\s*\"?([0-9]{1,10})\b", re.I)
-_EPID = re.compile(r";\s*epid=([0-9a-fA-F]+)", re.I)
-_REASON = re.compile(r'reason="((?:[^"\\]|\\.)*)"', re.I)
+# RFC 8866 §6.7; a session without any is sendrecv.
+_DIRECTION = re.compile(r"^a=(sendonly|recvonly|inactive|sendrecv)\r?$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,12 @@ class FoundSip:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Invite:
+    inside: bool
+    status: int = 0
+
+
 class Transactions:
     """Remembers the request of each open transaction (RFC 3261 §17), bounded."""
 
@@ -36,7 +50,8 @@ class Transactions:
 
     def __init__(self) -> None:
         self.forgotten = 0  # requests beyond LIMIT, whose answers say less
-        self._requests: dict[tuple[str, str], _Asked] = {}
+        self._requests: dict[tuple[str, str], Asked] = {}
+        self._histories: dict[str, History] = {}
         # Of each INVITE: whether it was inside a call, and the status that its ACK is for.
         self._invites: dict[tuple[str, str], _Invite] = {}
 
@@ -52,18 +67,46 @@ class Transactions:
 
     def events(self, message: SipMessage) -> Iterator[FoundSip]:
         """The events of a message; nothing for a retransmission."""
+        key = _key(message)
+        history = self._history(key[0]) if message.method == "REGISTER" else History()
+        if message.kind == "request":
+            if expires(message) != 0:
+                history.sent(message)
+        else:
+            history.answered()
         if message.retransmission:
             return
-        key = _key(message)
         facts = self._call(message, key[0], key[1].partition(" ")[0])
         if message.kind == "request":
             if len(self._requests) >= self.LIMIT:
                 self._requests.pop(next(iter(self._requests)))
                 self.forgotten += 1
-            self._requests[key] = _Asked(_leg(message), _expires(message) == 0)
-            yield from _request(message, facts)
+            self._requests[key] = request = asked(message, history)
+            yield from _request(message, request, facts)
         else:
-            yield from _response(message, self._requests.get(key), facts)
+            yield from _response(message, self._requests.get(key), history, facts)
+
+    def unanswered(self) -> Iterator[tuple[str, FoundSip, Place]]:
+        """Registrations whose last request nobody answered, by Call-ID, when all is read."""
+        for call_id, history in self._histories.items():
+            silent = history.silence()
+            if silent is not None:
+                place, message, facts = silent
+                found = FoundSip("sip.register.unanswered", {**common(message), **facts})
+                yield call_id, found, place
+
+    def answered(self, call_id: str) -> bool:
+        """Whether a registration is known here, and its last request was answered."""
+        history = self._histories.get(call_id)
+        return history is not None and not history.waits
+
+    def _history(self, call_id: str) -> History:
+        history = self._histories.get(call_id)
+        if history is None:
+            if len(self._histories) >= self.LIMIT:
+                self._histories.pop(next(iter(self._histories)))
+            self._histories[call_id] = history = History()
+        return history
 
     def _call(self, message: SipMessage, call_id: str, number: str) -> dict[str, Fact]:
         """What an INVITE, its answers and its ACK have in common (RFC 3261 §14, §17.1.1.3)."""
@@ -79,7 +122,7 @@ class Transactions:
         if invite is None or message.method not in ("INVITE", "ACK"):
             return {}
         facts: dict[str, Fact] = {"inside": True} if invite.inside else {}
-        called = None if invite.inside else _account(message.header("to"))
+        called = None if invite.inside else account(message.header("to"))
         if called:  # inside of a call, From is who asks for a change, and not who called
             facts["callee"] = called
         if message.method == "ACK" and invite.status:
@@ -94,168 +137,153 @@ def _key(message: SipMessage) -> tuple[str, str]:
     return message.header("call-id") or "", message.header("cseq") or ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What counts of a request when it is answered: its leg, and whether it ends a binding."""
-
-    leg: str
-    ends: bool
-
-
-@dataclass(slots=True)
-class _Invite:
-    inside: bool
-    status: int = 0
-
-
-# RFC 8866 §6.7; a session without any is sendrecv.
-_DIRECTION = re.compile(r"^a=(sendonly|recvonly|inactive|sendrecv)\r?$", re.M)
-
-
-def _request(message: SipMessage, about: Mapping[str, Fact]) -> Iterator[FoundSip]:
-    facts = {**_common(message), **about}
-    if message.method == "REGISTER":
-        leg = _leg(message)
-        facts["leg"] = leg
-        if message.tls_dsk:
-            facts["handshake"] = message.tls_dsk
-        if _expires(message) == 0:
-            yield FoundSip("sip.unregister.sent", facts)
-        else:
-            yield FoundSip("sip.register.sent", facts)
-    else:
+def _request(message: SipMessage, request: Asked, about: Mapping[str, Fact]) -> Iterator[FoundSip]:
+    facts = {**common(message), **about}
+    if message.method != "REGISTER":
         facts["method"] = message.method
         yield FoundSip("sip.request.sent", facts)
-
-
-def _leg(message: SipMessage) -> str:
-    """What a REGISTER brings: nothing yet, a handshake's bytes, or a signature."""
-    sent = _credentials(message, "authorization", "proxy-authorization")
-    if not sent:
-        return "open"
-    return "handshake" if any(item.parameters.get("gssapi-data") for item in sent) else "signed"
-
-
-def _credentials(message: SipMessage, *names: str) -> list[authentication.Credentials]:
-    values = [value for name in names for value in message.header_all(name)]
-    return [item for value in values for item in authentication.parse(value)]
-
-
-_CHALLENGES = ("www-authenticate", "proxy-authenticate")
-
-
-def _stale(message: SipMessage) -> bool:
-    """Whether only the nonce had expired: credentials that are right come again with a fresh
-    one (RFC 2617 §3.2.1)."""
-    return any(
-        item.parameters.get("stale", "").lower() == "true"
-        for item in _credentials(message, *_CHALLENGES)
-    )
+        return
+    facts["leg"] = request.leg
+    if request.scheme:
+        facts["scheme"] = request.scheme
+    if message.tls_dsk:
+        facts["handshake"] = message.tls_dsk
+    yield FoundSip("sip.unregister.sent" if request.ends else "sip.register.sent", facts)
 
 
 def _response(
-    message: SipMessage, request: _Asked | None, about: Mapping[str, Fact]
+    message: SipMessage, request: Asked | None, history: History, about: Mapping[str, Fact]
 ) -> Iterator[FoundSip]:
-    facts = {**_common(message), **about}
+    facts = {**common(message), **about}
     status = message.status or 0
     facts["status"] = status
     if message.reason:
         facts["reason"] = message.reason
-    facts.update(diagnostics(message))
+    facts.update(sip_words.diagnostics(message))
     if message.method != "REGISTER":
         facts["method"] = message.method
-        if status in (401, 407):
+        if status in CHALLENGES:
             facts["schemes"] = challenge_schemes(message)
         yield FoundSip("sip.response.sent", facts)
         return
-    leg = request.leg if request is not None else "unknown"
+    leg, scheme = (
+        request.by_status.get(status, (request.leg, request.scheme))
+        if request
+        else (
+            "unknown",
+            "",
+        )
+    )
     facts["leg"] = leg
+    if scheme:
+        facts["scheme"] = scheme
     if message.tls_dsk:
         facts["handshake"] = message.tls_dsk
     schemes = challenge_schemes(message)
     if schemes:
         facts["schemes"] = schemes
+    if status >= 300:
+        words = sip_words.own_words(message)
+        if words:
+            facts["words"] = words
+    yield from _outcome(message, request, history, facts)
+
+
+def _outcome(
+    message: SipMessage, request: Asked | None, history: History, facts: dict[str, Fact]
+) -> Iterator[FoundSip]:
+    status, at = message.status or 0, message.place.span.first_ns
+    if status < 200:
+        name = "sip.unregister.answered" if request and request.ends else "sip.register.progress"
+        yield FoundSip(name, facts)
+        return
+    if status not in CHALLENGES:
+        history.settled()
     if request is not None and request.ends:
         yield FoundSip("sip.unregister.answered", facts)
-    elif status < 200:
-        yield FoundSip("sip.register.progress", facts)
+        if status in CHALLENGES:
+            history.challenged(credentials(message, *CHALLENGES.values()))
+        loop = history.released(at) if status < 300 else {}
+        if loop:
+            yield FoundSip("sip.register.looped", {**facts, **loop, "code": "unregister_loop"})
     elif status < 300:
+        history.bound(at)
         yield FoundSip("sip.register.accepted", facts)
-    elif status in (401, 407) and _stale(message):
-        yield FoundSip("sip.register.challenged", {**facts, "stale": True})
-    elif status in (401, 407) and leg != "signed" and not (leg == "handshake" and len(schemes) > 1):
-        yield FoundSip("sip.register.challenged", facts)
-    elif status in (401, 407):
-        facts["code"] = "tls_dsk_loop" if leg == "handshake" else str(status)
-        yield FoundSip("sip.register.refused", facts)
-    elif 300 <= status < 400:
-        yield FoundSip("sip.register.redirected", facts)
+    elif status < 400:
+        to = sip_words.contacts(message)
+        yield FoundSip("sip.register.redirected", {**facts, **({"contacts": to} if to else {})})
+    elif status in CHALLENGES:
+        yield _challenge(message, request, history, facts)
     else:
-        facts["code"] = str(status)
-        yield FoundSip("sip.register.refused", facts)
+        objection = sip_words.demands(message, request.wants if request else None)
+        why = (request.contradiction if request and status in (400, 403) else "") or objection
+        more: dict[str, Fact] = {"contradiction": why} if why else {}
+        yield FoundSip("sip.register.refused", {**facts, **more, "code": str(status)})
+
+
+def _challenge(
+    message: SipMessage, request: Asked | None, history: History, facts: dict[str, Fact]
+) -> FoundSip:
+    """A 401 or 407: a leg of signing in, or the refusal of what was brought (RFC 3261 §22)."""
+    status = message.status or 0
+    leg = str(facts["leg"])
+    items = credentials(message, CHALLENGES[status])
+    offers = items or credentials(message, *CHALLENGES.values())
+    realms = {item.parameters.get("realm", "") for item in digest.only(offers)}
+    known = history.asked_in(realms)
+    history.challenged(offers)
+    if digest.is_stale(offers):
+        loop = history.stale(message.place.span.first_ns) if leg == "signed" else {}
+        if not loop:
+            return FoundSip("sip.register.challenged", {**facts, "stale": True})
+        code: dict[str, Fact] = {"code": "stale_loop", "stale": True}
+        return FoundSip("sip.register.refused", {**facts, **loop, **code})
+    history.settled()
+    data = any(item.parameters.get("gssapi-data") for item in offers)
+    if not offers:
+        why = f"the answer has no {_TITLES[status]}: nothing says what the client is to bring"
+        told: dict[str, Fact] = {"contradiction": why, "code": str(status)}
+        return FoundSip("sip.register.refused", {**facts, **told})
+    if leg == "handshake" and (not data or len(challenge_schemes(message)) > 1):
+        return FoundSip("sip.register.refused", {**facts, "code": "tls_dsk_loop"})
+    if leg in ("open", "unknown", "handshake") or (leg == "negotiate" and data):
+        return FoundSip("sip.register.challenged", facts)
+    others = request is not None and realms and not realms & request.realms
+    if leg == "signed" and others and not known:
+        # Another realm asks for the first time (RFC 3261 §22.3).
+        return FoundSip("sip.register.challenged", facts)
+    refused: dict[str, Fact] = {"code": str(status)}
+    if request is not None and request.contradiction:
+        refused["contradiction"] = request.contradiction
+    refused["proof"] = _proof(str(facts.get("scheme", "")), request)
+    return FoundSip("sip.register.refused", {**facts, **refused})
+
+
+_TITLES = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
+
+
+def _proof(scheme: str, request: Asked | None) -> str:
+    """What was refused: which entry of the catalogue explains it."""
+    name = scheme.lower()
+    if name != "digest":
+        return name if name in ("tls-dsk", "ntlm", "kerberos", "negotiate", "bearer") else "other"
+    if request is not None and request.aka:
+        return "aka"
+    if request is not None and request.contradiction:
+        return "contradiction"
+    known = request is not None and request.was_challenged
+    return "digest_refused" if known else "digest_alone"
 
 
 def challenge_schemes(message: SipMessage) -> tuple[str, ...]:
     """Authentication schemes that a message offers or uses, in wire order."""
-    found = _credentials(message, *_CHALLENGES, "authorization", "proxy-authorization")
+    found = credentials(message, *CHALLENGES.values(), *ANSWERS.values())
     return tuple(dict.fromkeys(item.scheme for item in found))
 
 
-def diagnostics(message: SipMessage) -> dict[str, Fact]:
-    """ms-diagnostics (or its public form, or Warning) as error id and reason."""
-    for name in ("ms-diagnostics", "ms-diagnostics-public"):
-        header = message.header(name)
-        if header:
-            reason = _REASON.search(header)
-            facts: dict[str, Fact] = {"ms_error": header.partition(";")[0].strip()}
-            if reason:
-                facts["text"] = reason.group(1)
-            return facts
-    warning = message.header("warning")
-    quoted = re.search(r'(?<!\\)"((?:[^"\\]|\\.)*+)"', warning) if warning else None
-    return {"text": quoted.group(1)} if quoted else {}
-
-
-def _common(message: SipMessage) -> dict[str, Fact]:
-    facts: dict[str, Fact] = {}
-    for name, fact in (("call-id", "call_id"), ("cseq", "cseq")):
-        value = message.header(name)
-        if value:
-            facts[fact] = value.strip()
-    sender = message.header("from") or ""
-    user = _account(sender)
-    if user:
-        facts["user"] = user
-    epid = _EPID.search(sender)
-    if epid:
-        facts["epid"] = epid.group(1).lower()
-    if message.transport == "ws":
-        facts["transport"] = "ws"
-    agent = message.header("user-agent")
-    if agent and message.kind == "request":
-        facts["user_agent"] = agent
-    return facts
-
-
-def _account(value: str | None) -> str | None:
-    """User and host of the SIP URI in a From or To field, or the host alone, in lower case. Up to
-    the @ all is of the user part, semicolons and question marks, too (RFC 3261 §25.1)."""
-    uri = _URI.search(value or "")
-    if uri is None:
-        return None
-    user, at, host = uri[1].partition("@")
-    if not at:
-        user, host = "", user
-    host, *parameters = _BEHIND.split(host)
-    if "gr" in parameters:  # a temporary GRUU, whose user part hides the user (RFC 5627 §3.1.2)
-        user = at = ""
-    return (user + at + host).lower() or None
-
-
-def _expires(message: SipMessage) -> int | None:
-    """The lifetime asked for: each contact's own, else that of the Expires field (RFC 3261
-    §10.2.1.1); None where there is neither."""
-    own = _CONTACT_EXPIRES.findall(", ".join(message.header_all("contact")))
-    value = max(own, key=int) if own else (message.header("expires") or "").strip()
-    # Delta-seconds of RFC 3261 §25.1 have ten digits at most; `int` refuses thousands of them.
-    return int(value) if value.isdecimal() and len(value) <= 10 else None
+def unanswered(captures: Collection[Transactions]) -> Iterator[tuple[FoundSip, Place]]:
+    """The registrations of some captures that were answered in none of them, when all is read."""
+    for transactions in captures:
+        for call_id, found, place in transactions.unanswered():
+            if not any(other.answered(call_id) for other in captures):
+                yield found, place

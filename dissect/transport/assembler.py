@@ -17,7 +17,7 @@ from dissect.errors import PASSED, ProtocolError
 from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
-from dissect.transport.delivery import Emit
+from dissect.transport.delivery import Emit, endpoint
 from dissect.transport.half import HALF_RANGE, MASK
 from dissect.transport.ip import TCP, UDP, IpPacket
 from dissect.transport.ordering import Segment
@@ -220,6 +220,11 @@ class Assembler(Decapsulator):
                 seq, _, bits = _TCP_HEAD(buf, start + 4)
                 # Not as an acknowledgment: the quoted sender is all that was seen.
                 self._streams.half(key, (frame, ns), seq, 0, bits & ~ACK)
+
+    def _unreachable(self, frame: int, ns: int, key: bytes, what: str, addresses: bytes) -> None:
+        pair, direction = self._streams.pair(key)
+        by = endpoint(addresses[: len(addresses) // 2], 0).address
+        pair.unreachable(direction, Span(frame, ns, frame, ns), what, by)
 
     # -------------------------------------------------------------- TCP
 

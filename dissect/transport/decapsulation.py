@@ -22,6 +22,31 @@ from dissect.transport.ip import (
 )
 from dissect.transport.links import network
 
+# ICMP's codes of "destination unreachable" (RFC 792, RFC 1812 §5.2.7.1; RFC 4443 §3.1), by the
+# number of the IP protocol; what is no refusal (a packet too big) is left out.
+_NO_WAY = {1: 3, 58: 1}
+_UNREACHABLE = {
+    1: {
+        0: "network unreachable",
+        1: "host unreachable",
+        2: "protocol unreachable",
+        3: "port unreachable",
+        6: "network unknown",
+        7: "host unknown",
+        9: "network administratively prohibited",
+        10: "host administratively prohibited",
+        13: "administratively prohibited",
+    },
+    58: {
+        0: "no route",
+        1: "administratively prohibited",
+        3: "address unreachable",
+        4: "port unreachable",
+        5: "refused by a policy for the source address",
+        6: "route refused",
+    },
+}
+
 
 class Decapsulator(ABC):
     """Finds what `_tcp`, `_udp` and `_quoted` of a subclass want; counts the rest.
@@ -49,6 +74,10 @@ class Decapsulator(ABC):
     @abstractmethod
     def _quoted(self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int) -> None:
         """Take the beginning of a packet that an ICMP error is about."""
+
+    @abstractmethod
+    def _unreachable(self, frame: int, ns: int, key: bytes, what: str, addresses: bytes) -> None:
+        """An ICMP error says that a datagram with `key` did not arrive, and why."""
 
     def _packet(
         self, frame: int, ns: int, link: int, buf: bytes, start: int, caplen: int, length: int
@@ -149,3 +178,8 @@ class Decapsulator(ABC):
             return
         if not isinstance(quoted, str) and not (quoted.fragment and quoted.fragment[1]):
             self._quoted(frame, ns, quoted, buf, captured)
+            known = _UNREACHABLE[packet.protocol] if kind == _NO_WAY[packet.protocol] else {}
+            what = known.get(buf[packet.start + 1])
+            if what is not None and quoted.protocol == UDP and quoted.start + 8 <= captured:
+                key = quoted.addresses + buf[quoted.start : quoted.start + 4]
+                self._unreachable(frame, ns, key, what, packet.addresses)

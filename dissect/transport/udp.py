@@ -14,8 +14,10 @@ from dissect.model import (
     Direction,
     Endpoint,
     Output,
+    Place,
     Span,
     StreamParser,
+    Unreachable,
 )
 from dissect.transport.delivery import Emit
 from dissect.transport.trail import COPY_NS
@@ -26,6 +28,9 @@ SERVER_PORTS = frozenset({53, 67, 123, 443, 3478, 5060, 5061, 5353})
 MAX_OPEN = 4096
 """Parsers kept at a time; the pair that was silent since the longest gives its up."""
 
+
+MAX_ERRORS = 64
+"""ICMP errors about a pair that are told: more say nothing new."""
 
 MAX_RECENT = 8
 """Datagrams of a pair that are remembered, to know a copy."""
@@ -46,6 +51,7 @@ class Pair:
         "connection",
         "copies",
         "emit",
+        "errors",
         "given_up",
         "keys",
         "last_frame",
@@ -69,6 +75,7 @@ class Pair:
         self.last_ns = 0
         self.keys = keys
         self.copies = 0
+        self.errors = 0  # of ICMP that were told
         self.sent = [0, 0]
         self.given_up = False  # others needed the place of its parser
         self._recent: list[tuple[int, int]] = []
@@ -109,6 +116,13 @@ class Pair:
         if len(recent) > MAX_RECENT:
             del recent[0]
         return False
+
+    def unreachable(self, direction: Direction, span: Span, what: str, by: str) -> None:
+        """ICMP says that a datagram of this direction did not arrive."""
+        if self.errors < MAX_ERRORS:
+            self.errors += 1
+            place = Place(self.connection, 0 if direction else 1, span)
+            self.emit(Unreachable(place, what, by))
 
     def finish(self) -> None:
         """End both directions and let the parser go. The pair keeps its stream number."""
