@@ -56,7 +56,7 @@ def match(
         above = {i for rank, seen in taken.items() if rank > definition.specificity for i in seen}
         for item in charts:
             # Its events may lie in two of them: what they share is still theirs.
-            if not item.indexes <= above:
+            if not item.indexes <= above and not (definition.yields and item.indexes & above):
                 found.append(item)
             taken.setdefault(definition.specificity, set()).update(item.indexes)
         taken.setdefault(definition.specificity, set()).update(unplaced)
