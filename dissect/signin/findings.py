@@ -35,6 +35,7 @@ class _Code:
 class _State:
     codes: dict[str, _Code] = field(default_factory=dict)
     users: dict[str, _Code] = field(default_factory=dict)
+    redeemed: set[Fact] = field(default_factory=set)
     refused: dict[Secret, int] = field(default_factory=dict)
     by_user_id: set[str] = field(default_factory=set)
     elsewhere: dict[Secret, str] = field(default_factory=dict)
@@ -130,6 +131,8 @@ def _poll(event: Event, state: _State) -> dict[str, Fact]:
 
 
 def _refused(event: Event, state: _State) -> dict[str, Fact]:
+    if event.facts.get("authorization_code") in state.redeemed:
+        return {"reused": True}
     code = _code(event, state)
     if code is None:
         return {}
@@ -158,6 +161,9 @@ def _typed(event: Event, state: _State) -> dict[str, Fact]:
 
 def _issued(event: Event, state: _State) -> dict[str, Fact]:
     """A token for another resource than asked; what it is for is kept for who refuses it."""
+    code = event.facts.get("authorization_code")
+    if isinstance(code, Secret):
+        state.redeemed.add(code)
     found = _resource(event, _code(event, state))
     token, other = event.facts.get("access_token"), found.get("other_resource")
     if isinstance(token, Secret) and isinstance(other, str):

@@ -134,7 +134,7 @@ def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
         if form.get(name)
     ]
     if proofs:
-        facts["proof"] = ", ".join(proofs)
+        facts["proven_by"] = ", ".join(proofs)
     return facts
 
 
