@@ -28,13 +28,15 @@ LOOKED_AT = 100  # elements, and pieces of one, that are looked at for a sentenc
 class Form:
     """A form: where it posts, and its named fields with their values (hidden ones).
 
-    `method` is in lower case. `hidden` is set where nothing in it is for a person to fill in.
+    `method` is in lower case. `hidden` is set where nothing in it is for a person to fill in; `asked` are
+    the names of what is.
     """
 
     action: str
     fields: dict[str, str]  # names in lower case
     method: str = "get"
     hidden: bool = False
+    asked: frozenset[str] = frozenset()
 
 
 _INLINE = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "u"})
@@ -49,14 +51,17 @@ def forms(html: str) -> list[Form]:
     for form in page(html).iter("form"):
         fields = {}
         hidden = True
+        asked = set()
         for item in form.iter("input", "textarea", "select"):
             if item.tag != "input" or (item.get("type") or "text").lower() not in _UNSEEN:
                 hidden = False
+                asked.add((item.get("name") or "").lower())
             name = item.get("name")
             if name:
                 fields[name.lower()] = item.get("value") or _own_text(item)
         method = (form.get("method") or "get").lower()
-        found.append(Form(form.get("action") or "", fields, method, hidden and bool(fields)))
+        shut = hidden and bool(fields)
+        found.append(Form(form.get("action") or "", fields, method, shut, frozenset(asked)))
     return found
 
 
@@ -249,7 +254,7 @@ def _seen(element: Node) -> Iterator[str]:
 
 def problems(html: str) -> list[str]:
     """What a page says in its error elements; in its title and headings where it has none."""
-    return said(html, _tells) or said(html)
+    return said(html, tells) or said(html)
 
 
 def said(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
@@ -274,10 +279,11 @@ def said(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
 
 
 def _speaks(element: Node) -> bool:
-    return element.tag in _HEADINGS or _tells(element)
+    return element.tag in _HEADINGS or tells(element)
 
 
-def _tells(element: Node) -> bool:
+def tells(element: Node) -> bool:
+    """Whether a page shows in an element what is the matter, by its role, id or class."""
     if element.tag in ("html", "body", "form", "main", "head"):
         return False
     if element.get("role") in _ERROR_ROLES or element.get("aria-live") in _LIVE:

@@ -16,6 +16,8 @@ from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, got, sent
 from dissect.signin.user_codes import user_code
 
+MAX_QUOTED = 3  # elements of a page
+
 # How pages name the application: in the question before and the sentence after a device's sign-in.
 _CONFIRM = re.compile(r"are you trying to sign in to ([^?]{1,100})\?", re.I)
 _SIGNED_IN_TO = re.compile(r"you have signed in to the (.{1,100}?) application\b", re.I)
@@ -134,7 +136,8 @@ def password(exchange: Exchange) -> Iterator[Found]:
 def device_authorisation(exchange: Exchange) -> Iterator[Found]:
     """The page that asks for the code of a device (RFC 8628 §3.3), and its answer."""
     path = exchange.path
-    code = exchange.form.get("otc") or exchange.form.get("user_code")
+    name = "otc" if exchange.form.get("otc") else "user_code"
+    code = exchange.form.get(name)
     if code is None:
         if path.endswith("/deviceauth") and exchange.method == "GET":
             yield sent("deviceauth.page.requested")
@@ -148,8 +151,12 @@ def device_authorisation(exchange: Exchange) -> Iterator[Found]:
     facts = error_facts(exchange.response_text)
     if facts and not facts["interrupt"]:
         yield got("deviceauth.code.refused", user_code=entered, **facts)
-    elif exchange.status < 400:
+    elif exchange.status < 400 and not any(name in form.asked for form in exchange.forms):
         yield got("deviceauth.code.accepted", user_code=entered)
+    elif exchange.status < 400:  # the page asks for it again
+        told = markup.said(exchange.response_text, markup.tells)
+        text = cut("” “".join(told[:MAX_QUOTED]), 300) if told else None
+        yield got("deviceauth.code.refused", user_code=entered, text=text)
     else:
         yield got("deviceauth.code.refused", user_code=entered)
 

@@ -94,7 +94,8 @@ def test_a_damaged_page_is_no_error(text: str) -> None:
 
 def test_a_form_as_a_browser_reads_it() -> None:
     page = "<FORM Action='/x' METHOD=Post><INPUT name=A value=1><textarea name=t>a&amp;b</textarea>"
-    assert markup.forms(page) == [Form("/x", {"a": "1", "t": "a&b"}, "post", False)]
+    wanted = Form("/x", {"a": "1", "t": "a&b"}, "post", False, frozenset({"a", "t"}))
+    assert markup.forms(page) == [wanted]
 
 
 def test_what_a_page_says() -> None:
