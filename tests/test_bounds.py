@@ -19,10 +19,11 @@ from dissect.errors import DefinitionError
 from dissect.flow import toml
 from dissect.flow.definition import load
 from dissect.model import Anomaly, HttpRequest, HttpResponse
-from dissect.protocols import content, http1_pairing, http2_streams
+from dissect.protocols import content
 from dissect.protocols.base import Layer
 from dissect.protocols.content import Allowance
 from dissect.protocols.dns import DnsParser
+from dissect.protocols.http import exchanges, pairing
 from dissect.protocols.http1 import Http1Parser
 from dissect.protocols.http2 import Http2Parser
 from dissect.protocols.tls import secrets
@@ -71,7 +72,7 @@ def test_thousands_of_pipelined_requests_get_their_own_answers() -> None:
 def test_requests_beyond_the_bound_are_told_and_shift_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http1_pairing, "MAX_PENDING", 10)
+    monkeypatch.setattr(pairing, "MAX_PENDING", 10)
     parts: list[Part] = [(C, b"".join(map(ask, range(15))))]
     parts += [(S, b"".join(status(200 + number) for number in range(12)))]
     parts += [(C, b"".join(map(ask, range(15, 18))))]
@@ -89,7 +90,7 @@ def test_requests_beyond_the_bound_are_told_and_shift_no_other(
 
 
 def test_interim_answers_of_requests_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http1_pairing, "MAX_PENDING", 1)
+    monkeypatch.setattr(pairing, "MAX_PENDING", 1)
     early = b"HTTP/1.1 100 Continue\r\n\r\n"
     parts: list[Part] = [(C, ask(0) + ask(1) + ask(2))]
     parts += [(S, status(200) + early + status(201) + early + early + status(202)), (C, ask(3))]
@@ -167,7 +168,7 @@ def test_http2_fields_unpack_within_the_allowance(monkeypatch: pytest.MonkeyPatc
 
 
 def test_http2_streams_beyond_the_bound_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http2_streams, "MAX_STREAMS", 5)
+    monkeypatch.setattr(exchanges, "MAX_STREAMS", 5)
     asked = b"".join(frame(1, 4, 1 + 2 * n, GET) for n in range(8))
     found = drive(Http2Parser(layer()), [(C, PREFACE + asked)])
     assert sum(isinstance(x, HttpRequest) for x in found) == 8
@@ -178,7 +179,7 @@ def test_http2_streams_beyond_the_bound_are_told(monkeypatch: pytest.MonkeyPatch
 def test_a_bound_is_told_though_there_were_too_many_oddities(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http1_pairing, "MAX_PENDING", 300)
+    monkeypatch.setattr(pairing, "MAX_PENDING", 300)
     odd = b"GET /x HTTP/1.1\r\nno field\r\n\r\n" * 400
     found = drive(Http1Parser(layer()), [(C, odd)])
     assert "anomalies.more" in kinds(found)

@@ -40,7 +40,7 @@ HOMES = {
     "cryptography": ("protocols/tls", "protocols/quic_packets.py"),
 }
 PARSERS = {
-    "dhcp", "dns", "dns_shape", "haproxy", "http1", "http1_bodies", "http2", "http2_streams", "ntp",
+    "dhcp", "dns", "dns_shape", "haproxy", "http1", "http1_bodies", "http2", "http2_frames", "ntp",
     "quic", "quic_frames", "sip", "sip_messages", "tls", "tls.parser", "websocket",
 }  # fmt: skip
 # RFC 9001, [MS-SIPAE]: the TLS handshake inside QUIC and SIP.
@@ -236,7 +236,7 @@ def test_what_is_shared_imports_no_parser(copy: Path) -> None:
     "plants",
     [
         pytest.param(
-            {"transport/pieces.py": "from dissect.transport.tcp import Flow\n"}, id="modules"
+            {"transport/half.py": "from dissect.transport.tcp import Flow\n"}, id="modules"
         ),
         pytest.param(
             {"capture/blocks.py": "def late() -> None:\n    import dissect.capture.pcapng\n"},
@@ -264,14 +264,14 @@ def test_no_circles(copy: Path, plants: dict[str, str]) -> None:
     assert re.search(r"No circle of (modules|packages) BROKEN", text)
 
 
-@pytest.mark.parametrize("name", ["newcomer/__init__.py", "newcomer.py"])
+@pytest.mark.parametrize("name", ["newcomer/__init__.py", "newcomer.py", "model/newcomer.py"])
 def test_what_is_new_needs_a_layer(copy: Path, name: str) -> None:
     try:
         code, text = planted(copy, {name: ""})
     finally:
         shutil.rmtree(copy / "dissect" / "newcomer", ignore_errors=True)
     assert code == 1
-    assert "dissect.newcomer" in text
+    assert dotted(name) in text
 
 
 def test_what_is_new_beside_its_like_needs_no_list(copy: Path) -> None:

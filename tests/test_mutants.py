@@ -57,7 +57,7 @@ def test_imports_of_every_form_are_seen(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ("dissect/protocols/tls/records.py", "tests/protocols/tls/test_record_bounds.py"),
         ("dissect/flow/verdict.py", "tests/flow/test_verdict.py"),
-        ("dissect/protocols/http1_pairing.py", "tests/protocols/test_http1_pairing.py"),
+        ("dissect/protocols/http/pairing.py", "tests/protocols/test_http_pairing.py"),
         ("dissect/signin/hops.py", "tests/signin/test_hop_times.py"),
         ("dissect/engines/hints.py", "tests/engines/test_hints.py"),
     ],

@@ -39,8 +39,7 @@ def pages(
     """
     from dissect.cli.limits import too_large
     from dissect.cli.page import TASK, own, packed
-    from dissect.render.escape import visible
-    from dissect.report.folder import index, runs
+    from dissect.report.folder import runs
     from dissect.workers import Workers, default_jobs
 
     found = runs(folder)
@@ -57,11 +56,9 @@ def pages(
     except OSError as error:
         raise UsageError(f"{target}: {(error.strerror or str(error)).lower()}") from None
     done = {run.name: run for run in found if run.problem}
-    done |= {
-        run.name: run.failed(f"not analysed: {problem}")
-        for run in found
-        if (problem := too_large((*run.captures, *run.candidates), limits))
-    }
+    for run in found:
+        if problem := too_large((*run.captures, *run.candidates), limits):
+            done[run.name] = run.failed(f"not analysed: {problem}")
     read = [run for run in found if run.name not in done]
     tasks = [
         {"options": packed(own(common, run)), "candidates": run.candidates, **looks} for run in read
@@ -73,22 +70,34 @@ def pages(
                 done[run.name] = run.failed(f"not analysed: {result.problem}")
                 continue
             answer = result.answer
-            page = target / f"{run.name}.html"
-            save(str(page), answer["page"], common.reveal)
-            click.echo(f"wrote {visible(str(page))}", err=True)
-            logs, flows = tuple(answer["phone_logs"]), tuple(answer["flows"])
-            done[run.name] = replace(
-                run, page=page.name, phone_logs=logs, flows=flows, start=answer["start"]
-            )
+            done[run.name] = _save_page(run, target, answer, common.reveal)
             code = max(code, answer["code"])
             note(answer["faults"])
-    for run in (done[run.name] for run in found):
+    _finish(folder, target, [done[run.name] for run in found], common.reveal)
+    return UNREAD if any(run.problem for run in done.values()) else code
+
+
+def _save_page(run: Run, target: Path, answer: dict[str, Any], reveal: bool) -> Run:
+    """Write the page that a worker made; the run with what its row of the index says."""
+    from dissect.render.escape import visible
+
+    page = target / f"{run.name}.html"
+    save(str(page), answer["page"], reveal)
+    click.echo(f"wrote {visible(str(page))}", err=True)
+    logs, flows = tuple(answer["phone_logs"]), tuple(answer["flows"])
+    return replace(run, page=page.name, phone_logs=logs, flows=flows, start=answer["start"])
+
+
+def _finish(folder: Path, target: Path, found: Sequence[Run], reveal: bool) -> None:
+    """Say which runs were not analysed, and write the index."""
+    from dissect.render.escape import visible
+    from dissect.report.folder import index
+
+    for run in found:
         if run.problem:
             click.echo(f"dissect: {visible(f'{run.name}: {run.problem}')}", err=True)
-    rows = index(folder.name, [done[run.name] for run in found])
-    save(str(target / "index.html"), rows, common.reveal)
+    save(str(target / "index.html"), index(folder.name, found), reveal)
     click.echo(f"wrote {visible(str(target / 'index.html'))}", err=True)
-    return UNREAD if any(run.problem for run in done.values()) else code
 
 
 def _checked(found: Sequence[Run], options: dict[str, Any]) -> Options:

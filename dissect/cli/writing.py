@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,11 @@ DETAIL = click.option(
 OWN = ("text", "json", "csv")  # formats for one's own terminal and programs: paths as given
 
 
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        click.echo(f"dissect: warning: {visible(warning)}", err=True)
+
+
 class Drawing:
     """The charts of a session, ready to be drawn in any format."""
 
@@ -74,7 +79,10 @@ class Drawing:
             return run.charts
         from dissect.report.beside import logs_beside, with_logs
 
-        return with_logs(run.charts, logs_beside(run.options.captures, ()))
+        warnings: list[str] = []
+        logs = logs_beside(run.options.captures, (), warnings)
+        _warn(warnings)
+        return with_logs(run.charts, logs)
 
     @cached_property
     def _details(self) -> Details:
@@ -133,7 +141,9 @@ class Drawing:
         if path.lower().endswith(".har"):
             from dissect.report.har import document
 
-            save(path, document(self.run, self.anonymous), private)
+            warnings: list[str] = []
+            save(path, document(self.run, self.anonymous, warnings), private)
+            _warn(warnings)
             click.echo(f"wrote {visible(path)}", err=True)
             return
         renderer = format_of(path)

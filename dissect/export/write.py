@@ -28,6 +28,7 @@ from dissect.saving import writing
 Open = Callable[[], CaptureFile]
 
 MAX_COMMENTS = 20  # on one frame
+MORE_COMMENTS = "What else this frame proves is left out here"
 MAX_SOURCES = 200  # of one folded arrow that get a comment
 
 
@@ -46,6 +47,14 @@ class Exported:
     in_logs: int = 0  # arrows that no packet proves, only a phone's log
     left_out: list[str] = field(default_factory=list)
     partly: list[str] = field(default_factory=list)
+
+    def tell(self, capture: str, change: Masked) -> None:
+        """Say what of a capture is not in the file as it was sent."""
+        self.left_out += [
+            f"{capture}, {transport} stream from frame {first} on: {reason}"
+            for transport, first, reason in change.told()
+        ]
+        self.partly += [_partly(capture, part) for part in change.parts()]
 
 
 def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = False) -> Exported:
@@ -89,44 +98,47 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
         scrubbed=len(added),
         in_logs=_in_logs(run),
         masked=sum(change.values for change in changes.values()),
-        left_out=[
-            f"{inputs[index].name}, {transport} stream from frame {first} on: {reason}"
-            for index, change in changes.items()
-            for transport, first, reason in change.told()
-        ],
-        partly=[
-            _partly(inputs[index].name, part)
-            for index, change in changes.items()
-            for part in change.parts()
-        ],
     )
+    for index, change in changes.items():
+        result.tell(inputs[index].name, change)
     # Who can't read the captures must not read them here.
     chosen_of = {
         index: partial(_chosen, opened[index], wanted, inputs[index].offset_ns)
         for index, wanted in frames.items()
     }
+    shown = {index: _shown(run, inputs[index].name) for index in frames}
     with writing(path, private=True) as file:
         writer = Writer(file, f"dissect {dissect.__version__}", _verdicts(run))
         writer.names(_names(run, streams))
-        shown = {index: _shown(run, inputs[index].name) for index in frames}
         if logs:
             writer.secrets(logs)
-        for index, packet in _merged(chosen_of, added):
-            if isinstance(packet, Pdu):
-                writer.packet(
-                    f"{shown[index]}, decrypted", LINK_TYPE, packet.time_ns,
-                    packet.data, len(packet.data), (packet.comment,),
-                )  # fmt: skip
-                continue
-            frame, ns, link, buf, start, caplen, length = packet
-            data = bytes(buf[start : start + caplen])
-            if index in changes:
-                data = changes[index].apply(frame, data, caplen == length)
-            writer.packet(
-                shown[index], link, ns, data, length,
-                comments.get((index, frame), ()),
-            )  # fmt: skip
+        _write(writer, _merged(chosen_of, added), shown, changes, comments)
     return result
+
+
+def _write(
+    writer: Writer,
+    packets: Iterator[tuple[int, Packet | Pdu]],
+    shown: Mapping[int, str],
+    changes: Mapping[int, Masked],
+    comments: Mapping[tuple[int, int], Sequence[str]],
+) -> None:
+    """All packets with what they may show and what is said of them, by capture and frame."""
+    for index, packet in packets:
+        if isinstance(packet, Pdu):
+            writer.packet(
+                f"{shown[index]}, decrypted", LINK_TYPE, packet.time_ns,
+                packet.data, len(packet.data), (packet.comment,),
+            )  # fmt: skip
+            continue
+        frame, ns, link, buf, start, caplen, length = packet
+        data = bytes(buf[start : start + caplen])
+        if index in changes:
+            data = changes[index].apply(frame, data, caplen == length)
+        writer.packet(
+            shown[index], link, ns, data, length,
+            comments.get((index, frame), ()),
+        )  # fmt: skip
 
 
 def _shown(run: Session, capture: str) -> str:
@@ -237,8 +249,8 @@ def frame_comments(
         frame = last if last in frames.get(index, ()) else source.first_frame
         known = found.setdefault((index, frame), [])
         text = run.policy.scrub(text)
-        if text not in known and len(known) < MAX_COMMENTS:
-            known.append(text)
+        if text not in known and len(known) <= MAX_COMMENTS:
+            known.append(text if len(known) < MAX_COMMENTS else MORE_COMMENTS)
 
     for chart in run.charts:
         for step in chart.steps:

@@ -165,6 +165,10 @@ def _shipped(name: str) -> Definition:
     return parse(entry.read_text("utf-8"), entry.name)
 
 
+FORMER = {"oauth-code-pkce": "oauth-code"}
+"""Names that shipped flows once had, which still find them."""
+
+
 @lru_cache(maxsize=1)
 def built_in() -> Definitions:
     """The shipped definitions by name."""
@@ -176,8 +180,9 @@ def load(reference: str) -> Definition:
 
     Raises UsageError when there is neither, DefinitionError when the file does not fit.
     """
-    if reference in built_in():
-        return built_in()[reference]
+    name = FORMER.get(reference, reference)
+    if name in built_in():
+        return built_in()[name]
     path = Path(reference)
     if path.suffix != SUFFIX:
         known = ", ".join(built_in())

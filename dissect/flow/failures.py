@@ -36,12 +36,14 @@ class CauseDef(_Strict, frozen=True):
 class Failure(_Strict, frozen=True):
     """What a failing arrow means: a cause code, which may hold `{fact}`s, and this flow's own
     words for it. Without them `text` and `remedy` are those of the cause that is declared; without
-    `headline` it is the main clause of `text`."""
+    `headline` it is the main clause of `text`. `outcome`: what a failure leads to (an application's
+    own error page); where another step failed before it, that is why, and this fails nothing."""
 
     code: str
     text: str = ""
     remedy: str = ""
     headline: str = ""
+    outcome: bool = False
 
 
 class Unfinished(_Strict, frozen=True):

@@ -49,15 +49,16 @@ class Evidence:
 
     def _absent(self, ident: str, number: int) -> str:
         actor, place = self.definition.actor_def(ident), "in the captures given"
+        if self.failed is not None and self.failed < number:
+            # Whether it would have been spoken to, nobody knows.
+            return f"the sign-in ended before it: step {self.failed} failed"
         if ident in self.elsewhere:
             place = "part of this sign-in (those in the captures belong to another)"
         if actor.kind == "client" and self._after_failure(ident):
             return f"the sign-in ended before it: step {self.failed} failed"
         if actor.kind == "client":
             return f"no packets of the {actor.title} are {place}: capture there, too"
-        failed = self.failed is not None and self.failed < number
-        before = f"; step {self.failed} failed before it" if failed else ""
-        return f"no packets from or to {actor.title} are {place}{before}"
+        return f"no packets from or to {actor.title} are {place}"
 
     def _after_failure(self, ident: str) -> bool:
         """Whether what an actor sends first is due only in the step that failed or later: another

@@ -29,7 +29,6 @@ class _Found(NamedTuple):
     indexes: frozenset[int]
     loose: Sequence[Group]
     chart: SequenceChart
-    failed_by: frozenset[int] = frozenset()
 
 
 def match(
@@ -45,8 +44,7 @@ def match(
     `events` may come in any order; `show` turns a fact into text without secrets; `roles` are
     actors that the user set for addresses; `spans` tell when each capture begins and ends;
     `named` are definitions that the user asked for: shut traffic is charted as theirs.
-    A sign-in whose events lie wholly inside a more specific one is not listed, nor is one that
-    failed by events of a more specific one.
+    A sign-in whose events lie wholly inside a more specific one is not listed.
     """
     events = sorted(events, key=_order)
     found: list[_Found] = []
@@ -58,9 +56,7 @@ def match(
         above = {i for rank, seen in taken.items() if rank > definition.specificity for i in seen}
         for item in charts:
             # Its events may lie in two of them: what they share is still theirs.
-            # One that failed by what a more specific one failed by tells the same once more.
-            failed = item.failed_by and item.failed_by <= above
-            if not item.indexes <= above and not failed:
+            if not item.indexes <= above and not (definition.yields and item.indexes & above):
                 found.append(item)
             taken.setdefault(definition.specificity, set()).update(item.indexes)
         taken.setdefault(definition.specificity, set()).update(unplaced)
@@ -136,9 +132,7 @@ def _charts(
             grounds.append("if you know which sign-in it was, `--flow NAME` charts it as that")
         chart = draw(definition, verdict, members, show, [*grounds, *group.notes])
         indexes = frozenset(item.index for item in members)
-        sources = verdict.cause.evidence if verdict.status == "failed" and verdict.cause else ()
-        by = frozenset(item.index for item in members if item.event.source in sources)
-        charts.append(_Found(-definition.specificity, group.start, indexes, loose, chart, by))
+        charts.append(_Found(-definition.specificity, group.start, indexes, loose, chart))
     clients = {client for group in groups for client in group.clients}
     placed = {item.index for group in groups for item in group.members}
     unplaced = {

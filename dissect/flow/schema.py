@@ -218,7 +218,8 @@ class Instance(_Strict, frozen=True):
 
 class Definition(_Strict, frozen=True):
     """A flow. The more specific of two that fit has the higher `specificity`; one that is a
-    `last_resort` is only listed where no other is found. `values` are words for what tshark
+    `last_resort` is only listed where no other is found, one that `yields` not beside a more
+    specific one that has an event of it. `values` are words for what tshark
     shows for a fact: "*" for all else, "" for no fact at all. `cause` declares causes that are not
     in the shipped registry. `kind` is what such a flow is called,
     `device` the facts that tell what its first client is, the first that there is."""
@@ -231,6 +232,7 @@ class Definition(_Strict, frozen=True):
     step: tuple[StepDef, ...]
     specificity: int = 0
     last_resort: bool = False
+    yields: bool = False
     about: str = ""
     kind: str = "sign-in"
     subject: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ step until something settles it; the last word counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -73,6 +73,8 @@ def _read(
             state.refused.append(problem)
             continue
         if item.arrow.fails is not None:
+            if item.arrow.fails.outcome and _failed_before(states.values(), state):
+                continue
             cause = cause_of(item.arrow.fails, item.event, definition, show)
             if state.cause is not None and _passed_on(item, cause, state, definition):
                 evidence = (*state.cause.evidence, item.event.source)[:EVIDENCE_KEPT]
@@ -95,6 +97,10 @@ def _read(
                 complete = any(set(group) <= other.seen for group in other.step.done_when)
                 if complete and other.status != "failed":
                     other.status = "done"
+
+
+def _failed_before(states: Iterable[StepState], state: StepState) -> bool:
+    return any(other.status == "failed" for other in states if other is not state)
 
 
 def _again(item: Candidate, cause: Cause, state: StepState) -> bool:

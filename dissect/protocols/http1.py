@@ -13,21 +13,14 @@ from collections.abc import Callable, Mapping
 from dissect.model import Anomaly, Direction, Message, Span, StreamParser
 from dissect.protocols import http1_bodies as bodies
 from dissect.protocols import http1_framing as framing
-from dissect.protocols import http1_reading as reading
 from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
-from dissect.protocols.heads import (
-    HEAD_END,
-    MAX_HEAD,
-    Field,
-    Index,
-    host_of,
-    index,
-    read_section,
-    tail_of_start,
-)
+from dissect.protocols.heads import Index, index, tail_of_start
+from dissect.protocols.http.messages import Request, Response, is_interim
+from dissect.protocols.http.pairing import MAX_PENDING, Pairing, Pending
+from dissect.protocols.http.switch import through_proxy, upgraded, upgrades
 from dissect.protocols.http1_bodies import Step
-from dissect.protocols.http1_pairing import MAX_PENDING, Pairing, Pending
-from dissect.protocols.http1_reading import Extent, Reading, Side, State
+from dissect.protocols.http1_heads import Head, NoHead, take_cut_head, take_head
+from dissect.protocols.http1_reading import Side, State
 from dissect.protocols.outbox import Outbox
 
 MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
@@ -104,30 +97,18 @@ class Http1Parser:
             buffer.drop(len(data) - len(data.lstrip(b"\r\n")))
             side.scanned = 0
             return True
-        match = HEAD_END.search(data, max(0, side.scanned - 3))
-        side.scanned = len(data)
-        line_end = data.find(b"\n")
-        if line_end < 0 and len(data) <= MAX_HEAD:
+        head = take_head(side)
+        if head is None:
             return False
-        line = bytes(data[: max(line_end, 0)]).removesuffix(b"\r")
-        start = framing.start_line(line)
-        if start is None:
-            kind = "http.bad_start_line" if side.begun else "http.began_inside"
-            return self._seek(side, kind, "bytes that begin no HTTP message are skipped")
-        if match is None or match.end() > MAX_HEAD:
-            if len(data) <= MAX_HEAD:
-                return False
-            sentence = f"a header section of over {MAX_HEAD} bytes is skipped"
-            return self._seek(side, "http.head_too_long", sentence)
-        span = buffer.span(match.end())
-        section = bytes(data[line_end + 1 : match.start()])
-        found = read_section(section, buffer.at + line_end + 1)
-        extent = reading.extent(side, line, start, found, match.end())
-        side.consume(match.end())
-        if found.odd:
-            self._odd_fields(found.odd, span)
+        if isinstance(head, NoHead):
+            self._out.odd(head.kind, head.sentence, buffer.span(1).first_frame)
+            buffer.drop(1)
+            self._look_for_start(side)
+            return True
+        if head.odd:
+            self._odd_fields(head.odd, head.span)
         side.begun = True
-        self._begin(side, start, found.fields, span, extent)
+        self._begin(side, head)
         return True
 
     def _read_body(self, side: Side) -> bool:
@@ -178,20 +159,14 @@ class Http1Parser:
 
     # ------------------------------------------------------------ messages begin
 
-    def _begin(
-        self,
-        side: Side,
-        start: framing.RequestLine | framing.StatusLine,
-        fields: list[Field],
-        span: Span,
-        extent: Extent,
-        cut: str | None = None,
-    ) -> None:
-        """Begin a message, and end it at once if it has no body or its head is `cut`."""
-        found = index(fields)
+    def _begin(self, side: Side, head: Head) -> None:
+        """Begin a message, and end it at once if it has no body or its head is cut."""
+        start, span, fields = head.start, head.span, index(head.fields)
+        control: Request | Response
         if isinstance(start, framing.RequestLine):
             side.answers = False
-            pending = self._pairing.asked(start, found, span.last_frame)
+            control = Request(start.method, start.target)
+            pending = self._pairing.asked(control, fields, span.last_frame)
             if self._pairing.forgets:
                 self._out.limit(
                     "limit.http_pipelined",
@@ -199,18 +174,19 @@ class Http1Parser:
                     "requests stay without answer and answers without request",
                     span.last_frame,
                 )
-            verdict = framing.request_framing(found)
+            verdict = framing.request_framing(fields)
         else:
             side.answers = True
-            pending = self._pairing.answered(framing.is_interim(start.status), span.first_frame)
-            verdict = framing.response_framing(start.status, pending.method, found)
-        side.message = Reading(start, fields, found, span, span.last_frame, pending, extent)
+            control = Response(start.status, start.reason)
+            pending = self._pairing.answered(is_interim(start.status), span.first_frame)
+            verdict = framing.response_framing(start.status, pending.method, fields)
+        side.message = head.begun(side.direction, control, fields, pending)
         for problem in verdict.problems:
             self._out.odd("http.framing", problem, span.last_frame)
         length, chunked = verdict.framing
         side.remaining = length or 0
-        if cut or length == 0:
-            self._finish(side, cut)
+        if head.cut or length == 0:
+            self._finish(side, head.cut)
         elif chunked:
             side.state = State.CHUNK_SIZE
         else:
@@ -226,46 +202,29 @@ class Http1Parser:
         side.message = None
         side.state = State.HEAD
         side.scanned = 0
-        pending, start = message.pending, message.start
-        if isinstance(start, framing.RequestLine):
-            self._out.add(reading.request(self._layer, side, message, start, problem))
-            self._out.unpacked(self._layer, message.span.last_frame)
+        pending, control = message.pending, message.control
+        self._out.add(message.give(self._layer, problem))
+        self._out.unpacked(self._layer, message.span.last_frame)
+        if isinstance(control, Request):
             if self._child is not None:
                 self._enter_tunnel(side)
             elif pending.switches and not pending.answered:
                 side.state = State.HELD
-            return
-        self._out.add(reading.response(self._layer, side, message, start, problem))
-        self._out.unpacked(self._layer, message.span.last_frame)
-        if pending.method == "CONNECT" and 200 <= start.status < 300:
+        elif pending.method == "CONNECT" and 200 <= control.status < 300:
             self._open_tunnel(_other(side.direction), pending)
-        elif start.status == 101:
+        elif control.status == 101:
             self._upgrade(pending, message.index)
-        elif pending.switches and not framing.is_interim(start.status):
+        elif pending.switches and not is_interim(control.status):
             self._resume(self._sides[_other(side.direction)])
 
     def _cut_head(self, side: Side) -> None:
         """A header section that breaks off: an anomaly, and the message as far as it is known."""
-        data = bytes(side.buffer.data.lstrip(b"\r\n"))
-        if side.state is not State.HEAD or not data:
-            return
-        span = side.buffer.span(len(side.buffer))
-        side.buffer.drop(len(side.buffer) - len(data))
-        first, newline, rest = data.partition(b"\n")
-        start = framing.start_line(first.removesuffix(b"\r")) if newline else None
-        if start is None and not framing.MAY_START.match(data):
-            sentence = f"{len(data)} bytes that begin no HTTP message"
-            self._out.odd("http.bad_start_line", sentence, span.last_frame)
-            return
-        problem = f"the header section breaks off after {len(data)} bytes"
-        self._out.odd("http.incomplete", f"HTTP: {problem}", span.last_frame)
-        if start is not None:
-            lines = rest.rpartition(b"\n")[0]
-            found = read_section(lines, side.buffer.at + len(first) + 1)
-            # Nobody knows what its last line was going to say: only where it is, is told.
-            extent = Extent(side.buffer.at, side.buffer.at + len(data), (), None, [])
-            side.buffer.clear()
-            self._begin(side, start, found.fields, span, extent, problem)
+        found = take_cut_head(side) if side.state is State.HEAD else None
+        if found is not None:
+            head, said, span = found
+            self._out.odd(said.kind, said.sentence, span.last_frame)
+            if head is not None:
+                self._begin(side, head)
 
     # ------------------------------------------------------------ loss
 
@@ -275,16 +234,16 @@ class Http1Parser:
         message = side.message
         if message is not None and length:
             if side.state is State.CLOSE:
-                message.body.lose(length)
+                message.content.lose(length)
                 return
             if side.state in (State.LENGTH, State.CHUNK_DATA) and length <= side.remaining:
-                message.body.lose(length)
+                message.content.lose(length)
                 side.remaining -= length
                 if side.state is State.LENGTH and not side.remaining:
                     self._finish(side)
                 return
         if message is not None:
-            message.body.lose(min(length, side.remaining))
+            message.content.lose(min(length, side.remaining))
             self._finish(side, "its end was not captured")
         self._cut_head(side)
         side.buffer.clear()
@@ -301,12 +260,6 @@ class Http1Parser:
             if other.state is State.HELD and asked is not None and asked.upgrade:
                 self._resume(other)
 
-    def _seek(self, side: Side, kind: str, sentence: str) -> bool:
-        self._out.odd(kind, sentence, side.buffer.span(1).first_frame)
-        side.buffer.drop(1)
-        self._look_for_start(side)
-        return True
-
     def _odd_fields(self, count: int, span: Span) -> None:
         self._out.odd("http.bad_header", f"{count} header lines are no fields", span.last_frame)
 
@@ -321,21 +274,14 @@ class Http1Parser:
 
     def _open_tunnel(self, asking: Direction, pending: Pending) -> None:
         """CONNECT succeeded (RFC 9110 §9.3.6): another protocol follows in both directions."""
-        proxy = self._layer.connection.receiver(asking)
-        authority = host_of(pending.target.decode("latin-1"))
-        host = authority.rpartition(":")[0].strip("[]")
-        # The proxy's own TLS and its ALPN are not those of what is inside.
-        self._switch(self._layer.child(via=str(proxy), server_name=host or None, alpn=None))
+        authority = pending.target.decode("latin-1")
+        self._switch(through_proxy(self._layer, asking, authority))
 
     def _upgrade(self, pending: Pending, accepted: Index) -> None:
-        """101 Switching Protocols (RFC 9110 §7.8)."""
-        protocols = framing.upgrades(accepted) or pending.upgrade or [""]
-        opener = self._upgrades.get(protocols[0])
-        if opener is None:
-            self._switch(self._layer.child(alpn=None))
-        else:
-            upgrade = Upgrade(pending.exchange, pending.fields, accepted)
-            self._switch(opener(self._layer, upgrade))
+        """101 Switching Protocols (RFC 9110 §15.2.2)."""
+        protocol = (upgrades(accepted) or pending.upgrade or [""])[0]
+        upgrade = Upgrade(pending.exchange, pending.fields, accepted)
+        self._switch(upgraded(self._layer, protocol, upgrade, self._upgrades))
 
     def _switch(self, child: StreamParser) -> None:
         self._child = child

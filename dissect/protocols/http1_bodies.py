@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from dissect.protocols import http1_framing as framing
 from dissect.protocols.heads import HEAD_END, MAX_HEAD, between, read_section
+from dissect.protocols.http.messages import Response
 from dissect.protocols.http1_reading import Side, State
 
 MAX_LINE = 16 * 1024  # of a chunk size with its extensions
@@ -59,9 +60,9 @@ def body_absent(side: Side) -> bool | None:
     where a response answers a HEAD that was not captured. None: more bytes will tell.
     """
     message = side.message
-    if message is None or message.body.wire_size or message.body.lost:
+    if message is None or message.content.wire_size or message.content.lost:
         return False
-    pending, response = message.pending, isinstance(message.start, framing.StatusLine)
+    pending, response = message.pending, isinstance(message.control, Response)
     if pending.known and (response or not (pending.expects_continue and pending.answered)):
         return False
     return framing.begins_message(bytes(side.buffer.data), response)

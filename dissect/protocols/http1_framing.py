@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from dissect.protocols.heads import Index, content_lengths, host_of, tokens, values
+from dissect.protocols.heads import Index, content_lengths, tokens, values
+from dissect.protocols.http.messages import content_codings
 
 Version = Literal["1.0", "1.1"]
 
@@ -36,7 +37,6 @@ START_ANYWHERE = re.compile(
 # What a start line that is cut may look like.
 MAY_START = re.compile(rb"HTTP/|(?:" + METHODS + rb")(?: |\Z)")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,64})[ \t]*(?:;[^\r\n]*)?\r?\Z")
-_ABSOLUTE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)")
 
 
 class RequestLine(NamedTuple):
@@ -135,11 +135,6 @@ def chunk_size(line: bytes) -> int | None:
     return int(match[1], 16) if match else None
 
 
-def is_interim(status: int) -> bool:
-    """Whether another response to the same request follows (101 is final: no HTTP follows)."""
-    return 100 <= status < 200 and status != 101
-
-
 def line_end(data: bytes | bytearray) -> int | None:
     """The length of the line end that `data` begins with, 0 if none, None if it is cut."""
     if data[:1] == b"\n":
@@ -151,8 +146,9 @@ def line_end(data: bytes | bytearray) -> int | None:
 
 def codings(fields: Index) -> list[str]:
     """Content codings, then transfer codings, in the order they were applied."""
-    found = tokens(fields, b"content-encoding")
-    return found + [name for name in tokens(fields, b"transfer-encoding") if name != "chunked"]
+    return content_codings(fields) + [
+        name for name in tokens(fields, b"transfer-encoding") if name != "chunked"
+    ]
 
 
 def find_start(data: bytes | bytearray) -> re.Match[bytes] | None:
@@ -172,16 +168,3 @@ def begins_message(data: bytes | bytearray, response: bool) -> bool | None:
         return False
     prefixes = any(method.startswith(data) for method in METHODS.split(b"|"))
     return None if prefixes or MAY_START.match(data) else False
-
-
-def absolute_form(target: bytes) -> tuple[str, str] | None:
-    """(scheme, authority without user information) of an absolute-form target."""
-    match = _ABSOLUTE.match(target)
-    if not match:
-        return None
-    return match[1].decode("latin-1").lower(), host_of(match[2].decode("latin-1"))
-
-
-def upgrades(fields: Index) -> list[str]:
-    """Protocols offered or accepted in Upgrade, lower case, if Connection names it."""
-    return tokens(fields, b"upgrade") if "upgrade" in tokens(fields, b"connection") else []

@@ -1,27 +1,17 @@
-"""What an HTTP/1 direction is in the middle of, and how that becomes a message."""
+"""What an HTTP/1 direction is in the middle of, and which bytes its messages are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from dissect.model import (
-    Direction,
-    Headers,
-    HttpRequest,
-    HttpResponse,
-    Opaque,
-    Place,
-    Range,
-    Ranges,
-    Span,
-)
+from dissect.model import Direction, HttpRequest, HttpResponse, Range, Ranges
 from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
-from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, Index, Section, between, host_of
-from dissect.protocols.http1_pairing import Pending
+from dissect.protocols.heads import Section, between
+from dissect.protocols.http.messages import Message
+from dissect.protocols.http.pairing import Pending
 from dissect.protocols.track import Track, new_ranges
 
 
@@ -68,17 +58,17 @@ class Extent:
 
 
 @dataclass(slots=True)
-class Reading:
+class Reading(Message):
     """The message whose body is being read."""
 
-    start: framing.RequestLine | framing.StatusLine
-    fields: list[Field]  # of the head, then of the trailers
-    index: Index  # of the head alone: trailers must not change the framing (RFC 9110 §6.5.1)
-    span: Span
-    head_frame: int
     pending: Pending
     extent: Extent
-    body: BodyCollector = field(default_factory=BodyCollector)
+
+    def give(self, layer: Layer, problem: str | None) -> HttpRequest | HttpResponse:
+        """The message of the model; `problem` says what it lacks."""
+        ranges = self.extent.ranges(self.content.track, self.direction)
+        codings = framing.codings(self.index)
+        return self.given(layer, self.pending.exchange, ranges, problem, codings)
 
 
 @dataclass(slots=True)
@@ -106,7 +96,7 @@ class Side:
     def collect(self, length: int) -> None:
         """Take `length` bytes of the body."""
         if self.message is not None:
-            self.message.body.add(self.buffer.data[:length], self.buffer.at)
+            self.message.content.add(self.buffer.data[:length], self.buffer.at)
         self.consume(length)
 
     def frame(self, length: int, start: int = 0) -> None:
@@ -120,7 +110,7 @@ class Side:
         """What the body lacks if nothing follows."""
         if self.message is None or self.state is not State.LENGTH:
             return "the last chunk is missing"
-        body = self.message.body
+        body = self.message.content
         return (
             f"{self.remaining} of {body.wire_size + body.lost + self.remaining} bytes are missing"
         )
@@ -142,55 +132,4 @@ def extent(
         between(direction, at, at + size, section.unread),
         (direction, at + framing.value_at(line, start), len(value)),
         section.places,
-    )
-
-
-def _place(layer: Layer, side: Side, message: Reading) -> Place:
-    ranges = message.extent.ranges(message.body.track, side.direction)
-    return layer.place(side.direction, message.span, ranges)
-
-
-def request(
-    layer: Layer, side: Side, message: Reading, start: framing.RequestLine, problem: str | None
-) -> HttpRequest:
-    headers = Headers.of(message.fields)
-    scheme = "https" if layer.encrypted else "http"
-    host = headers.get("host") or None
-    absolute = framing.absolute_form(start.target)
-    if absolute is not None:
-        scheme = absolute[0]
-        host = host or absolute[1] or None
-    elif start.method == "CONNECT":
-        host = host or start.target.decode("latin-1")
-    host = host_of(host) or None if host else None
-    return HttpRequest(
-        place=_place(layer, side, message),
-        exchange=message.pending.exchange,
-        version=start.version,
-        method=start.method,
-        target=Opaque(start.target),
-        scheme=scheme,
-        host=host,
-        headers=headers,
-        body=message.body.body(framing.codings(message.index), problem, layer.allowance),
-        server_name=layer.server_name,
-        via=layer.via,
-        head_frame=message.head_frame,
-    )
-
-
-def response(
-    layer: Layer, side: Side, message: Reading, start: framing.StatusLine, problem: str | None
-) -> HttpResponse:
-    return HttpResponse(
-        place=_place(layer, side, message),
-        exchange=message.pending.exchange,
-        version=start.version,
-        status=start.status,
-        reason=Opaque(start.reason),
-        headers=Headers.of(message.fields),
-        body=message.body.body(framing.codings(message.index), problem, layer.allowance),
-        interim=framing.is_interim(start.status),
-        server_name=layer.server_name,
-        head_frame=message.head_frame,
     )

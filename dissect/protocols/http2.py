@@ -13,15 +13,13 @@ from collections.abc import Mapping
 
 from dissect.model import Anomaly, Direction, Message, Span
 from dissect.protocols import http2_frames as frames
-from dissect.protocols import http2_streams as streams
 from dissect.protocols.base import Layer, OpenUpgrade
 from dissect.protocols.content import MAX_FIELDS_UNPACKED, UNPACKED_RATIO
-from dissect.protocols.heads import Field
+from dissect.protocols.http.exchanges import Exchange, Exchanges
+from dissect.protocols.http.pseudo import UNKNOWN
 from dissect.protocols.http2_frames import FrameHead, FrameType
-from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks, Side
-from dissect.protocols.http2_streams import Half, Stream, StreamTable, other
+from dissect.protocols.http2_headers import HeaderBlocks, Side
 from dissect.protocols.outbox import Outbox
-from dissect.protocols.track import Track
 
 MAX_PSEUDO = 4096  # bytes of a pseudo-header field that is kept when all others are left out
 
@@ -44,12 +42,11 @@ class Http2Parser:
             Side(HeaderBlocks(complete=True)),
             Side(HeaderBlocks(complete=True)),
         )
-        self._client: Direction | None = None
         self._layer = layer
         self._out = Outbox(layer)
-        self._streams = StreamTable(layer, self._out, upgrades or {})
+        self._exchanges = Exchanges(layer, self._out, upgrades or {}, "2")
         if upgraded is not None:
-            self._streams.add(Stream(1, upgraded[0], closed=[True, False]))
+            self._exchanges.add(Exchange(1, upgraded[0], closed=[True, False]))
             self._apply_upgrade_settings(upgraded[1])
 
     # ------------------------------------------------------------ the three verbs
@@ -78,8 +75,9 @@ class Http2Parser:
             side.ended = True
             if side.buffer.data or side.head is not None or side.joining is not None:
                 self._out.odd("http2.incomplete", "the last frame is not whole", span.last_frame)
-            for stream in self._streams:
-                self._streams.close(stream, direction, "the stream's end was not captured", span)
+            for exchange in self._exchanges:
+                problem = "the stream's end was not captured"
+                self._exchanges.close(exchange, direction, problem, span)
             side.buffer.clear()
         return self._out.flush()
 
@@ -122,7 +120,7 @@ class Http2Parser:
         """The start of a direction: the client's preface or the server's SETTINGS."""
         data = side.buffer.data
         if data.startswith(frames.PREFACE):
-            self._client = direction
+            self._exchanges.client = direction
             side.buffer.drop(len(frames.PREFACE))
         elif len(data) < frames.FRAME_HEADER or frames.PREFACE.startswith(
             bytes(data[: len(frames.PREFACE)])
@@ -157,9 +155,9 @@ class Http2Parser:
             self._block_lost(span)
         if head.kind == FrameType.DATA:
             side.last = span
-            if half := self._streams.half(head.stream, direction):
-                half.span = half.span.to(span)
-                half.track.add(side.buffer.at - taken, taken)
+            if message := self._exchanges.message(head.stream, direction):
+                message.span = message.span.to(span)
+                message.track.add(side.buffer.at - taken, taken)
         return True
 
     def _read_payload(self, side: Side, head: FrameHead, direction: Direction) -> None:
@@ -170,14 +168,14 @@ class Http2Parser:
                 wanted = max(0, min(taken, side.left - side.padding))
                 data = bytes(side.buffer.data[:wanted])
                 span = span.moved(side.buffer.at)
-                self._streams.data(head.stream, direction, data, span, taken)
+                self._exchanges.data(head.stream, direction, data, span, taken)
                 side.last = span
             side.buffer.drop(taken)
             side.left -= taken
         if side.left == 0:
             side.head = None
             if head.kind == FrameType.DATA and head.flags & frames.END_STREAM:
-                self._streams.end(head.stream, direction, side.last)
+                self._exchanges.end(head.stream, direction, side.last)
 
     def _frame(
         self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
@@ -222,20 +220,15 @@ class Http2Parser:
         self._settings(payload, 0)
 
     def _reset(self, number: int, direction: Direction, code: int, span: Span) -> None:
-        stream = self._streams.get(number)
-        if stream is None:
-            return
         # NO_ERROR only asks to stop sending a request that was answered (RFC 9113 §8.1).
         name, who = frames.error_name(code), self._name(direction)
-        for each in (0, 1):
-            self._streams.close(stream, each, f"the stream was reset by {who}: {name}", span)
-        self._streams.remove(number)
-        if code:
+        known = self._exchanges.reset(number, f"the stream was reset by {who}: {name}", span)
+        if known and code:
             sentence = f"stream {number} was reset by {who}: {name}"
             self._out.odd("http2.reset", sentence, span.last_frame)
 
     def _name(self, direction: Direction) -> str:
-        return "the client" if direction == (self._client or 0) else "the server"
+        return "the client" if direction == (self._exchanges.client or 0) else "the server"
 
     # ------------------------------------------------------------ header blocks
 
@@ -262,53 +255,11 @@ class Http2Parser:
                 span.last_frame,
             )
         if head.kind == FrameType.PUSH_PROMISE:
-            self._promise(joined.promised, direction, fields, span, track)
+            self._exchanges.promised(joined.promised, direction, fields, span, track)
             return
-        self._headers(head.stream, direction, fields, span, track)
+        self._exchanges.fields(head.stream, direction, fields, span, track)
         if head.flags & frames.END_STREAM:
-            self._streams.end(head.stream, direction, span)
-
-    def _promise(
-        self, number: int, direction: Direction, fields: list[Field], span: Span, track: Track
-    ) -> None:
-        """RFC 9113 §8.4: the server tells which request it is going to answer."""
-        stream = self._streams.open(number, span)
-        stream.pushed = True
-        half = Half(direction, fields, span, span.last_frame, response=False, track=track)
-        self._streams.emit(stream, half)
-        stream.closed[1 - direction] = True
-
-    def _headers(
-        self, number: int, direction: Direction, fields: list[Field], span: Span, track: Track
-    ) -> None:
-        stream = self._streams.get(number) or self._streams.open(number, span)
-        half = stream.halves[direction]
-        starts = streams.names_request(fields) or streams.names_response(fields)
-        if half is not None and not starts:
-            half.fields += fields
-            half.span = half.span.to(span)
-            half.track.extend(track)
-            return
-        if half is not None:
-            self._streams.close(stream, direction, "its end was not captured", span)
-            stream.closed[direction] = False
-        response = self._is_response(direction, fields)
-        half = Half(direction, fields, span, span.last_frame, response, track=track)
-        if response and (streams.pseudo(fields, b":status") or "").startswith("1"):
-            self._streams.emit(stream, half)
-        else:
-            stream.halves[direction] = half
-            if response and (asked := stream.halves[1 - direction]) and asked.asks_tunnel:
-                self._streams.answer_connect(stream, asked, half)
-
-    def _is_response(self, direction: Direction, fields: list[Field]) -> bool:
-        if streams.names_response(fields):
-            self._client = self._client if self._client is not None else other(direction)
-            return True
-        if streams.names_request(fields):
-            self._client = self._client if self._client is not None else direction
-            return False
-        return direction != (self._client or 0)
+            self._exchanges.end(head.stream, direction, span)
 
     # ------------------------------------------------------------ loss
 
@@ -332,7 +283,7 @@ class Http2Parser:
         if side.head is not None and 0 < length <= side.left:
             side.left -= length
             if side.head.kind == FrameType.DATA:
-                self._streams.lose(side.head.stream, direction, length, span)
+                self._exchanges.lose(side.head.stream, direction, length, span)
             self._run(side, direction)
             return
         self._lose_sync(side, direction, span)
@@ -343,5 +294,5 @@ class Http2Parser:
         side.head, side.left = None, 0
         side.lost = side.begun = True
         side.lose_block()
-        for stream in self._streams:
-            self._streams.lose(stream.number, direction, 0, span)
+        for exchange in self._exchanges:
+            self._exchanges.lose(exchange.stream, direction, 0, span)

@@ -2,7 +2,7 @@
 
 A capture may begin inside a connection or lose bytes. Then the dynamic table holds entries
 that nobody saw: static and literal fields are still right, entries added since are right
-again, and any other index yields UNKNOWN. Nothing is ever guessed.
+again, and any other index yields `pseudo.UNKNOWN`. Nothing is ever guessed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hpack.table import HeaderTable
 from dissect.model import Span
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.heads import Field
+from dissect.protocols.http.pseudo import UNKNOWN_BYTES
 from dissect.protocols.http2_frames import (
     DEFAULT_FRAME_SIZE,
     FRAME_HEADER,
@@ -28,9 +29,6 @@ from dissect.protocols.track import Track
 
 # The library logs every field at level DEBUG; tokens and cookies must not get there.
 logging.getLogger("hpack").setLevel(logging.WARNING)
-
-UNKNOWN = "‹unknown›"
-UNKNOWN_BYTES = UNKNOWN.encode()
 
 # The library's cost grows with the square of a block; servers accept 8 to 64 KB.
 MAX_HEADER_BLOCK = 128 << 10

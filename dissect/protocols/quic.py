@@ -189,7 +189,7 @@ class _Connection:
         self._answered |= role == 1
         for frame in frames(payload):
             if isinstance(frame, Crypto):
-                self._crypto(role, frame)
+                self._crypto(role, frame, span)
             else:
                 self._close(frame, direction, span)
 
@@ -199,9 +199,9 @@ class _Connection:
             self._keys[version.number] = wire.initial_protection(version, self._original)
         return self._keys[version.number]
 
-    def _crypto(self, role: int, frame: Crypto) -> None:
+    def _crypto(self, role: int, frame: Crypto, span: Span) -> None:
         reader = self._messages[role]
-        reader.feed(self._streams[role].add(frame))
+        reader.feed(self._streams[role].add(frame, span))
         facts = self.facts
         while (message := reader.take()) is not None:
             kind, body = message

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dissect.errors import ProtocolError
+from dissect.model import Span
+from dissect.reassembly import Ordered
 
 MAX_HANDSHAKE = 1 << 16  # bytes of handshake kept of one side
 MAX_PIECES = 256  # pieces that wait for what comes before them
@@ -81,24 +83,14 @@ class CryptoStream:
     """Puts the pieces of one side's handshake in order; they come in any, and repeated."""
 
     def __init__(self) -> None:
-        self._next = 0
-        self._waiting: dict[int, bytes] = {}
+        self._ordered = Ordered(MAX_HANDSHAKE, MAX_PIECES)
 
-    def add(self, piece: Crypto) -> bytes:
-        """The bytes that are in order now and were not before."""
+    def add(self, piece: Crypto, span: Span) -> bytes:
+        """The bytes that are in order now and were not before. Raises ProtocolError for more than
+        a handshake has."""
         if piece.offset + len(piece.data) > MAX_HANDSHAKE:
             raise ProtocolError("quic.crypto", "a QUIC handshake is larger than any real one")
-        known = self._waiting.get(piece.offset, b"")
-        if len(piece.data) > len(known):
-            self._waiting[piece.offset] = piece.data
-        if len(self._waiting) > MAX_PIECES:
+        found = self._ordered.add(piece.offset, piece.data, span)
+        if self._ordered.full:
             raise ProtocolError("quic.crypto", "a QUIC handshake comes in too many pieces")
-        out = b""
-        while True:
-            ready = [offset for offset in self._waiting if offset <= self._next]
-            if not ready:
-                return out
-            for offset in ready:
-                fresh = self._waiting.pop(offset)[self._next - offset :]
-                out += fresh
-                self._next += len(fresh)
+        return b"".join(data for data, _ in found)

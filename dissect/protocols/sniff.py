@@ -14,6 +14,7 @@ from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer, StreamReader, Upgrade
 from dissect.protocols.heads import tail_of_start
+from dissect.protocols.outbox import Outbox
 from dissect.protocols.recognise import (
     MORE,
     NOTHING,
@@ -55,6 +56,18 @@ class Ignore:
         return ()
 
 
+class _TooDeep(Ignore):
+    """For what is inside of too many layers: that is said, and it is not read."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._out = Outbox(layer)
+
+    def data(self, direction: Direction, view: bytes | memoryview, span: Span) -> Output:
+        sentence = f"more than {MAX_DEPTH} layers in one another: what is inside is not read"
+        self._out.limit("limit.layers", sentence, span.last_frame)
+        return self._out.flush()
+
+
 def opener(
     secrets: SecretStore,
     readers: Sequence[StreamReader] = (),
@@ -71,7 +84,7 @@ def opener(
 
     def open_layer(layer: Layer) -> StreamParser:
         if layer.depth >= MAX_DEPTH:
-            return Ignore()
+            return _TooDeep(layer)
         sniffer = Sniffer(layer, lambda name: _parser(name, layer, secrets), streams)
         return sniffer if tap is None else tap(layer, sniffer)
 

@@ -33,6 +33,8 @@ def pairs(query: str) -> Iterator[tuple[str, str]]:
 
 
 # "+sip.instance", "+g.3gpp.icsi-ref": words of letters between dots.
+_SCOPES = frozenset({"scope", "scopes", "scp", "resource", "audience"})
+_SCOPE_WORD = re.compile(r"[A-Za-z][A-Za-z._:-]{0,39}")
 _TAG = re.compile(r"\+[a-z]{1,12}(?:[.!][a-z0-9-]{1,24}){1,5}")
 _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_", "top", "main"})
 
@@ -77,6 +79,8 @@ class Judge:
                 return [raw]
             return [Secret(kind, value.replace("\r\n", "\n"), wire)]
         if flags & HARMLESS and not (typed and lower in NOT_TYPED):
+            if lower in _SCOPES and " " in value and self._harmless_list(flags, value, depth):
+                return [raw]
             return self._harmless(flags, value, raw, wire, depth)
         return self._unnamed(name, value, raw, wire, typed, depth)
 
@@ -92,6 +96,18 @@ class Judge:
         if odd and self.inside(value, depth + 1):
             return [Secret(UNKNOWN, value, wire)]
         return [raw]
+
+    def _harmless_list(self, flags: int, value: str, depth: int) -> bool:
+        """Whether all of a list with blanks between are harmless: URLs, and words as of a scope
+        (RFC 6749 §3.3: `https://graph.example/User.Read openid`)."""
+        return all(
+            _SCOPE_WORD.fullmatch(item)
+            or (
+                (forms.is_url(item) or item.startswith("api://"))
+                and self._harmless(flags, item, item, "", depth) == [item]
+            )
+            for item in value.split(" ")
+        )
 
     def _unnamed(
         self, name: str, value: str, raw: str, wire: str, typed: bool, depth: int

@@ -7,7 +7,7 @@ markup is normal: HTML is repaired by the parser, broken XML yields None.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from itertools import islice, takewhile
@@ -247,8 +247,15 @@ def _seen(element: Node) -> Iterator[str]:
             waiting += reversed(item.parts)
 
 
-def said(html: str) -> list[str]:
-    """What a page says in its title, headings and error elements, blanks folded, in order."""
+def problems(html: str) -> list[str]:
+    """What a page says in its error elements; in its title and headings where it has none."""
+    return said(html, _tells) or said(html)
+
+
+def said(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
+    """What a page says in its title, headings and error elements, blanks folded, in order; or in
+    the elements that speak for `speaks`."""
+    speaks = speaks or _speaks
     if len(html) > HTML_LIMIT:
         return []
     found: dict[str, None] = {}
@@ -257,7 +264,7 @@ def said(html: str) -> list[str]:
         item = waiting.pop()
         if isinstance(item, str) or item.tag in _UNSAID:
             continue
-        if not _speaks(item):
+        if not speaks(item):
             waiting += reversed(item.parts)
             continue
         text = " ".join("".join(_seen(item)).split())  # of all that is in it, once
@@ -267,8 +274,10 @@ def said(html: str) -> list[str]:
 
 
 def _speaks(element: Node) -> bool:
-    if element.tag in _HEADINGS:
-        return True
+    return element.tag in _HEADINGS or _tells(element)
+
+
+def _tells(element: Node) -> bool:
     if element.tag in ("html", "body", "form", "main", "head"):
         return False
     if element.get("role") in _ERROR_ROLES or element.get("aria-live") in _LIVE:

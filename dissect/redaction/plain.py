@@ -14,6 +14,8 @@ from dissect.redaction.kinds import kind_by_words
 _AT = re.compile(r"[^\s,;()<>\"']++")
 _NAMED = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]{0,60}+)\s?[=:]\s?\"?")
 _NAMED_VALUE = re.compile(r"[^\s,;()<>\"]{1,400}+")
+# In a comment (RFC 9110 §5.6.5) a password goes on over blanks, to the comment's next sign.
+_IN_COMMENT = re.compile(r"[^,;()<>\"]{1,400}+(?=[;)])")
 
 
 def plain(value: str) -> Iterator[Part]:
@@ -30,6 +32,12 @@ def plain(value: str) -> Iterator[Part]:
     yield value[end:]
 
 
+def _harmless(kind: str, value: str) -> bool:
+    """Whether a value says what is the matter with a secret, and is none; a password may have any
+    form."""
+    return value.lower() in forms.BOOLEANS if kind == "password" else forms.harmless(value)
+
+
 def _spots(value: str) -> list[tuple[int, int, str]]:
     """Where secrets stand in a text that is no sentence, and of what kind."""
     found: list[tuple[int, int, str]] = []
@@ -41,6 +49,8 @@ def _spots(value: str) -> list[tuple[int, int, str]]:
     for match in _NAMED.finditer(value) if "=" in value or ":" in value else ():
         kind = kind_by_words(match[1])
         inner = _NAMED_VALUE.match(value, match.end()) if kind is not None else None
-        if kind is not None and inner is not None and not forms.harmless(inner[0]):
+        if kind == "password":
+            inner = _IN_COMMENT.match(value, match.end()) or inner
+        if kind is not None and inner is not None and not _harmless(kind, inner[0]):
             found.append((inner.start(), inner.end(), kind))
     return sorted(found)

@@ -45,6 +45,7 @@ _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}")
 _FOUNDATION = re.compile(r"[A-Za-z]{0,6}\d{1,10}|[A-Z]?[0-9a-f]{1,8}")
 _MSRP = re.compile(r"(msrps?://[^/\s]{1,300}/)([^;\s]++)((?:;[a-z]{1,10})?)", re.I)
 _PROFILE = re.compile(r"[0-9A-Fa-f]{6}")
+_TRANSPORTS = frozenset({"udp", "tcp", "tls", "tcp-act", "tcp-pass", "tcp-so", "dtls", "sctp"})
 _FIELDS = frozenset({"ufrag", "pwd", "password"})  # of a candidate, what they lead is secret
 # Parameters of codecs (IANA, "Media Types") that are numbers, and what they may say in words.
 _CODEC_NUMBERS = _set(
@@ -142,11 +143,15 @@ def _known(lower: str) -> bool:
 def _candidate(judge: Judge, content: str) -> Iterator[Part]:
     """RFC 8839 §5.1; older ones of Microsoft's ([MS-ICE] §2.2) begin with user and password."""
     before = "foundation"
+    number = 0
     for token in _SPACES.split(content):
         if not token.strip():
             yield token
             continue
-        if before == "foundation":
+        number += 1
+        if number == 3 and token.lower() not in _TRANSPORTS:
+            yield Secret("password", token)
+        elif before == "foundation":
             yield token if _FOUNDATION.fullmatch(token) else Secret(UNKNOWN, token)
         elif before in _FIELDS:
             yield Secret("token", token)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import words
 from dissect.render.canvas import Canvas
+from dissect.render.heads import SMALL, rotated_heads, upright_heads
 from dissect.render.lanes import culprit, elided, explanation, lanes, pause
 from dissect.render.primitives import (
     ASCENT,
@@ -28,13 +29,12 @@ from dissect.render.primitives import (
     Tip,
 )
 
-BODY, SMALL, STEP, HEAD = 7.5, 7.0, 9.0, 7.5
+BODY, STEP = 7.5, 9.0
 LEFT, RIGHT = MARGIN, PAGE_WIDTH - MARGIN
 MAX_FRAMES_WIDTH = 66.0
 LABEL_WIDTH = 280.0
 CALLOUT_WIDTH = 300.0
 ROTATE_BELOW = 42.0  # lanes narrower than this have their names written upwards
-ROTATED_HEIGHT = 92.0
 TIP = 5.0
 _LINE = BODY * LINE_SPACING
 _SMALL_LINE = SMALL * LINE_SPACING
@@ -82,50 +82,8 @@ class Rows:
         if not self.actors:
             return Block(0, ())
         if self.rotated:
-            return self._rotated_heads()
-        room = min(self.pitch - 3, 130.0)
-        columns: list[list[tuple[str, float, bool, str]]] = []
-        # Smaller where that saves a word from being broken.
-        spoken = [word for actor in self.actors for word in actor.title.split()]
-        fits = all(self.canvas.width(word, HEAD, True) <= room - 4 for word in spoken)
-        head = HEAD if fits else SMALL
-        for actor in self.actors:
-            title = self.canvas.wrap(actor.title, room - 4, head, True, 3)
-            column = [(line, head, True, "ink") for line in title]
-            if not compact:
-                details = [(actor.host, 6)] if actor.host else []
-                own = actor.addresses_of(actor.host)[:2]
-                details += [(address, 2) for address in own]
-                if len(actor.addresses) > len(own):
-                    details.append((f"+{len(actor.addresses) - len(own)} more", 1))
-                for text, most in details:
-                    lines = self.canvas.wrap(text, room - 4, SMALL, lines=most)
-                    column += [(line, SMALL, False, "soft") for line in lines]
-            columns.append(column)
-        height = max(sum(size for _, size, _, _ in c) for c in columns) * LINE_SPACING + 5
-        items: list[Item] = []
-        for actor, column in zip(self.actors, columns, strict=True):
-            x, y = self.position[actor.ident], 2.5
-            items.append(Box(x - room / 2, 0, room, height, "head", 2))
-            for line, size, bold, role in column:
-                items.append(Text(x, y + size * ASCENT, line, role, size, bold, "center"))
-                y += size * LINE_SPACING
-        return Block(height + 3, tuple(items))
-
-    def _rotated_heads(self) -> Block:
-        room = self.pitch - 3
-        items: list[Item] = []
-        size = min(HEAD, max(SMALL, room - 3))
-        for actor in self.actors:
-            x = self.position[actor.ident]
-            if room > size:
-                items.append(Box(x - room / 2, 0, room, ROTATED_HEIGHT, "head", 2))
-            name = self.canvas.shorten(actor.title, ROTATED_HEIGHT - 6, size, True)
-            baseline = x + size * 0.36
-            items.append(
-                Text(baseline, ROTATED_HEIGHT / 2, name, "ink", size, True, "center", True)
-            )
-        return Block(ROTATED_HEIGHT + 3, tuple(items))
+            return rotated_heads(self.canvas, self.actors, self.position, self.pitch)
+        return upright_heads(self.canvas, self.actors, self.position, self.pitch, compact)
 
     # ---------------------------------------------------------- steps
 

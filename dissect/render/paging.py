@@ -8,8 +8,9 @@ from dataclasses import replace
 from dissect.model import SequenceChart, Step
 from dissect.render import headline, words
 from dissect.render.canvas import Canvas
+from dissect.render.heads import SMALL
 from dissect.render.lanes import unsaid
-from dissect.render.layout import BODY, LEFT, RIGHT, SMALL, STEP, Rows
+from dissect.render.layout import BODY, LEFT, RIGHT, STEP, Rows
 from dissect.render.primitives import (
     ASCENT,
     LINE_SPACING,

@@ -9,18 +9,24 @@ from pathlib import Path
 from dissect.model import SequenceChart
 from dissect.report.folder import is_phone_log
 
-MAX_LOOKED_AT = 20  # files of a folder that are looked into
+MAX_LOOKED_AT = 1000  # files of a folder that are looked into
 MAX_BYTES = 32 << 20  # a larger one is not looked into
 
 
-def logs_beside(captures: Iterable[str], given: Iterable[str]) -> list[str]:
-    """Phone logs in the captures' folders, as paths beside them, that are not among `given`."""
+def logs_beside(
+    captures: Iterable[str], given: Iterable[str], warnings: list[str] | None = None
+) -> list[str]:
+    """Phone logs in the captures' folders, as paths beside them, that are not among `given`. A
+    bound that was reached is added to `warnings`."""
     known = {Path(name).absolute() for name in given}
     folders = dict.fromkeys(Path(name).parent for name in captures if Path(name).is_file())
     found = []
     for folder in folders:
         try:
             files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".log")
+            if len(files) > MAX_LOOKED_AT and warnings is not None:
+                more = len(files) - MAX_LOOKED_AT
+                warnings.append(f"{more} more .log files beside the captures are not looked into")
             found += [
                 str(path)
                 for path in files[:MAX_LOOKED_AT]

@@ -28,8 +28,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_NS = 253_402_300_799 * 1_000_000_000
 
 
-def document(run: Session, anonymous: Anonymous | None = None) -> str:
-    """The archive as JSON text. Exchanges whose request was not captured are left out."""
+def document(
+    run: Session, anonymous: Anonymous | None = None, warnings: list[str] | None = None
+) -> str:
+    """The archive as JSON text. Exchanges whose request was not captured are left out. A bound
+    that was reached is added to `warnings`."""
     shown = Shown(run)
     exchanges = [exchange for exchange in pair(run.messages) if exchange.request is not None]
     exchanges.sort(key=lambda item: (item.place.span.first_ns, item.place.span.first_frame))
@@ -41,7 +44,10 @@ def document(run: Session, anonymous: Anonymous | None = None) -> str:
         "comment": "Secrets are shown as ‹kind #number›.",
     }
     if len(exchanges) > MAX_ENTRIES:
-        log["comment"] += f" {len(exchanges) - MAX_ENTRIES} more exchanges are left out."
+        lacks = f"{len(exchanges) - MAX_ENTRIES} more exchanges are left out"
+        log["comment"] += f" {lacks}."
+        if warnings is not None:
+            warnings.append(f"the HAR holds {MAX_ENTRIES:,} exchanges: {lacks}")
     masked = shown.masked({"log": log})
     if anonymous is not None:
         for entry in masked["log"]["entries"]:

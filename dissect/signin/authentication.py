@@ -16,7 +16,6 @@ from dissect.model import Connection, Headers
 from dissect.redaction.fields import is_scheme
 
 MAX_FIELD = 64 * 1024  # bytes of one field that are read
-MAX_CONNECTIONS = 4096  # remembered as signed in
 
 _CHALLENGES = ("www-authenticate", "proxy-authenticate")
 _CREDENTIALS = ("authorization", "proxy-authorization")
@@ -182,8 +181,6 @@ class SignedIn:
             if status in (401, 407):
                 self._by.pop(connection, None)
             elif status and used[0].step == "authenticate":
-                if len(self._by) >= MAX_CONNECTIONS:
-                    self._by.pop(next(iter(self._by)))
                 self._by[connection] = used[0].scheme
         elif not asked and connection in self._by:
             if status == 401:

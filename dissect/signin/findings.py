@@ -13,10 +13,9 @@ from dissect.model import Event, Fact, Secret
 from dissect.signin.directory import resource_of
 
 POLL_JITTER_MS = 250  # a device's timer may be this early
-CODES_KEPT = 4096  # device codes remembered at a time
-GAPS_KEPT = 512
 AGREE_S = 60  # servers whose clocks differ this little say the same
 
+AZURE_AD = frozenset({"login.microsoftonline.com", "login.windows.net", "login.microsoft.com"})
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -36,6 +35,7 @@ class _Code:
 class _State:
     codes: dict[str, _Code] = field(default_factory=dict)
     users: dict[str, _Code] = field(default_factory=dict)
+    redeemed: set[Fact] = field(default_factory=set)
     refused: dict[Secret, int] = field(default_factory=dict)
     by_user_id: set[str] = field(default_factory=set)
     elsewhere: dict[Secret, str] = field(default_factory=dict)
@@ -106,8 +106,6 @@ def _remember(event: Event, state: _State) -> None:
     for name, known in (("device_code", state.codes), ("user_code", state.users)):
         value = facts.get(name)
         if isinstance(value, Secret):
-            if len(known) >= CODES_KEPT:
-                known.pop(next(iter(known)))
             known[value.value] = code
 
 
@@ -124,8 +122,7 @@ def _poll(event: Event, state: _State) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     if code.polled_ns is not None:
         gap = max(0, event.time_ns - code.polled_ns) // 1_000_000
-        if len(code.gaps_ms) < GAPS_KEPT:
-            code.gaps_ms.append(gap)
+        code.gaps_ms.append(gap)
         facts["gap_ms"] = gap
         if code.interval and gap + POLL_JITTER_MS < code.interval * 1000:
             facts["too_fast"] = True
@@ -134,6 +131,8 @@ def _poll(event: Event, state: _State) -> dict[str, Fact]:
 
 
 def _refused(event: Event, state: _State) -> dict[str, Fact]:
+    if event.facts.get("authorization_code") in state.redeemed:
+        return {"reused": True}
     code = _code(event, state)
     if code is None:
         return {}
@@ -162,11 +161,12 @@ def _typed(event: Event, state: _State) -> dict[str, Fact]:
 
 def _issued(event: Event, state: _State) -> dict[str, Fact]:
     """A token for another resource than asked; what it is for is kept for who refuses it."""
+    code = event.facts.get("authorization_code")
+    if isinstance(code, Secret):
+        state.redeemed.add(code)
     found = _resource(event, _code(event, state))
     token, other = event.facts.get("access_token"), found.get("other_resource")
     if isinstance(token, Secret) and isinstance(other, str):
-        if len(state.elsewhere) >= CODES_KEPT:
-            state.elsewhere.pop(next(iter(state.elsewhere)))
         state.elsewhere[token] = other
     return found
 
@@ -216,6 +216,8 @@ def _again(event: Event, state: _State) -> dict[str, Fact]:
 def _made(event: Event, state: _State) -> list[Event]:
     """A sign-in by user id: name and password go from the device itself to a server."""
     asked = (event.name, event.facts.get("grant")) == ("oauth.token.requested", "password")
+    # Any client may use the grant; a phone's is told by what it asks for, and by whom.
+    asked = asked and (bool(event.facts.get("paired")) or event.host in AZURE_AD)
     active = (event.name, event.facts.get("credential")) == ("wstrust.requested", "password")
     if not (asked or active) or event.sender in state.by_user_id:
         return []

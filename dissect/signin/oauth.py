@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dissect.model import Fact, Secret
+from dissect.redaction import markup
+from dissect.redaction.cuts import cut
+from dissect.redaction.judge import pairs
 from dissect.signin import jwt
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.directory import application, resource_of, sfb_phone
@@ -17,10 +20,14 @@ from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Said, got, sent
 from dissect.signin.user_codes import user_code
 
+MAX_ANSWER = 65536  # characters of an answer that is a form
 DEVICE_GRANTS = ("device_code", "urn:ietf:params:oauth:grant-type:device_code")
 _DEVICE_ENDPOINT = re.compile(
     r"/(?:oauth2/)?(?:v2\.0/)?(?:devicecode|device_authorization|device/code)$"
 )
+
+_HUMP = re.compile(r"(?<=[a-z])[A-Z]")
+_FORM = re.compile(r"[a-z_]{2,40}=[^\s<>{}]{0,4000}(?:&|$)")
 
 # Two names for one thing: v1 says code_expired, RFC 8628 expired_token.
 _SAME = {"code_expired": "expired_token"}
@@ -28,11 +35,11 @@ _SAME = {"code_expired": "expired_token"}
 
 def device_code(exchange: Exchange) -> Iterator[Found]:
     """The device authorization request and response (RFC 8628 §3.1, §3.2)."""
-    answer = exchange.response_json
+    answer = _answer(exchange)
     issued = bool(answer.get("device_code")) and bool(answer.get("user_code"))
     if exchange.method != "POST" or not (issued or _DEVICE_ENDPOINT.search(exchange.path)):
         return
-    form = exchange.form
+    form = _asking(exchange)
     asker: dict[str, Fact | None] = {
         "client_id": form.get("client_id"),
         "application": application(form.get("client_id")),
@@ -64,25 +71,33 @@ def device_code(exchange: Exchange) -> Iterator[Found]:
 
 
 def _phone(exchange: Exchange) -> dict[str, Fact]:
-    """`paired` where the request itself tells that a phone of Skype for Business sent it."""
-    told = sfb_phone(exchange.form.get("client_id"), exchange.request_header("user-agent"))
-    return {"paired": True} if told else {}
+    """`paired` where the request itself tells that a phone of Skype for Business sent it, or that
+    the tokens are for Skype for Business."""
+    form = _asking(exchange)
+    told = sfb_phone(form.get("client_id"), exchange.request_header("user-agent"))
+    return {"paired": True} if told or _for_sfb(form) else {}
+
+
+def _for_sfb(form: Mapping[str, str]) -> bool:
+    wanted = [form.get("resource") or "", *(form.get("scope") or "").split()]
+    hosts = [(markup.host_of(item) or "") for item in wanted]
+    return any(host == "lync.com" or host.endswith(".lync.com") for host in hosts)
 
 
 def token(exchange: Exchange) -> Iterator[Found]:
     """The token endpoint (RFC 6749 §3.2): which grant, and what came of it."""
-    form = exchange.form
+    form = _asking(exchange)
     grant = form.get("grant_type")
     if exchange.method != "POST" or grant is None:
         return
     facts = _asked(form, grant)
     polled = grant in DEVICE_GRANTS
-    if polled:
+    if polled or grant in ("refresh_token", "password"):
         facts.update(_phone(exchange))
     yield sent("oauth.token.polled" if polled else "oauth.token.requested", **facts)
     if exchange.response is None:
         return
-    answer = exchange.response_json
+    answer = _answer(exchange)
     if exchange.status == 200 and (answer.get("access_token") or answer.get("id_token")):
         issued = {**facts, **_tokens(answer, exchange.response.place.span.first_ns)}
         yield got("oauth.token.issued", **issued)
@@ -109,6 +124,17 @@ def _asked(form: Mapping[str, str], grant: str) -> dict[str, Fact]:
         if form.get(name):
             facts["client_proof"] = proof
             break
+    proofs = [
+        text
+        for name, text in (
+            ("code_verifier", "with code verifier"),
+            ("client_secret", "with client secret"),
+            ("client_assertion", "with client assertion"),
+        )
+        if form.get(name)
+    ]
+    if proofs:
+        facts["proven_by"] = ", ".join(proofs)
     return facts
 
 
@@ -175,11 +201,13 @@ def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Said]:
 
 def refusal(exchange: Exchange) -> dict[str, Fact]:
     """What an error response says; `error` first, then its text, then its number."""
-    answer = exchange.response_json
-    error = _text(answer, "error")
-    description = _text(answer, "error_description")
+    answer = _answer(exchange)
+    error = _text(answer, "error") or _text(answer, "error_code")
+    description = _text(answer, "error_description") or _text(answer, "error_summary")
     facts = error_facts(description or exchange.response_text)
     facts.pop("interrupt", None)
+    if description and "code" not in facts:
+        facts["text"] = cut(" ".join(description.split()), 300)
     codes = answer.get("error_codes")
     if isinstance(codes, list) and codes:
         facts.setdefault("code", str(codes[0]))
@@ -197,6 +225,33 @@ def refusal(exchange: Exchange) -> dict[str, Fact]:
         facts["error"] = f"http_{exchange.status}"
     facts["status"] = exchange.status
     return facts
+
+
+def _asking(exchange: Exchange) -> Mapping[str, str]:
+    """What is asked for: a form (RFC 6749 §3.2), or, at servers of their own kind, JSON."""
+    if exchange.form or not exchange.request_json:
+        return exchange.form
+    asked = _standard(exchange.request_json)
+    return {name: value for name, value in asked.items() if isinstance(value, str)}
+
+
+def _answer(exchange: Exchange) -> dict[str, Any]:
+    """What an endpoint answers: JSON, or, as some servers unless asked for JSON, a form."""
+    text = exchange.response_text
+    kind = exchange.response_type
+    if kind == "application/x-www-form-urlencoded" or (
+        kind in ("", "text/plain") and _FORM.match(text)
+    ):
+        return dict(pairs(text[:MAX_ANSWER]))
+    return _standard(exchange.response_json)
+
+
+def _standard(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Names in camel case as the standard spells them: `deviceCode` is `device_code`."""
+    return {
+        _HUMP.sub(lambda match: "_" + match[0].lower(), name): value
+        for name, value in document.items()
+    }
 
 
 def _text(answer: dict[str, Any], name: str) -> str | None:

@@ -12,11 +12,24 @@ from dissect.redaction import markup
 from dissect.redaction.cuts import cut
 from dissect.redaction.judge import pairs
 from dissect.signin import jwt
+from dissect.signin.azuread_errors import NUMBER
 from dissect.signin.directory import application, resource_of
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Said, got, sent
 
 _AUTHORIZE = re.compile(r"/(?:oauth2|oauth|adfs/oauth2|connect)/(?:v2\.0/)?authori[sz]e/?$")
+# RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6: what else is called an error in an address may
+# be an application's own word. One that comes with the request's state is the server's.
+_ERRORS = frozenset(
+    {
+        "invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type",
+        "invalid_scope", "server_error", "temporarily_unavailable", "interaction_required",
+        "login_required", "account_selection_required", "consent_required",
+        "invalid_request_uri", "invalid_request_object", "request_not_supported",
+        "request_uri_not_supported", "registration_not_supported",
+    }
+)  # fmt: skip
+MAX_QUOTED = 3  # elements of an error page
 _TOKENS = ("id_token", "access_token")
 
 
@@ -46,6 +59,36 @@ def authorize(exchange: Exchange) -> Iterator[Found]:
         "state": Secret("state", asked["state"]) if asked.get("state") else None,
     }
     yield sent("oauth.authorize.requested", **facts)
+    if exchange.response is not None and exchange.status >= 400:
+        yield from _failed(exchange, asked)
+
+
+def _failed(exchange: Exchange, asked: Mapping[str, str]) -> Iterator[Found]:
+    """An error that is shown, and not sent back to the application (RFC 6749 §4.1.2.1)."""
+    if exchange.status in (401, 407) and exchange.response_header("www-authenticate"):
+        return  # it asks for credentials in HTTP
+    if NUMBER.search(exchange.response_text):
+        return  # Azure AD's own errors
+    answer = exchange.response_json
+    error, text = answer.get("error"), answer.get("error_description") or answer.get("message")
+    told = [text] if isinstance(text, str) else markup.problems(exchange.response_text)
+    yield got(
+        "oauth.authorize.failed",
+        status=exchange.status,
+        error=cut(error, 100) if isinstance(error, str) else None,
+        text=cut("” “".join(told[:MAX_QUOTED]), 300) if told else None,
+        client_id=asked.get("client_id"),
+        **_state(asked),
+    )
+
+
+def error_page(exchange: Exchange) -> Iterator[Found]:
+    """The page to which a server sends the browser to show an error of a request."""
+    path = exchange.path.rstrip("/").lower()
+    if exchange.response is None or exchange.status < 400 or "client_id" not in exchange.query:
+        return
+    if exchange.method == "GET" and path.endswith(("/error", "/errors")):
+        yield from _failed(exchange, exchange.query)
 
 
 def _challenge(asked: Mapping[str, str]) -> str | None:
@@ -87,7 +130,7 @@ def _answer(
     exchange: Exchange, fields: Mapping[str, str], mode: str, host: str | None, at_ns: int
 ) -> Iterator[Found]:
     error = fields.get("error")
-    if error and "wa" not in fields:
+    if error and "wa" not in fields and ("state" in fields or error in _ERRORS):
         text = fields.get("error_description", "")
         number = re.search(r"AADSTS(\d{5,7})", text)
         yield got(
@@ -218,4 +261,4 @@ def _lower(query: str) -> dict[str, str]:
     return {name.lower(): value for name, value in pairs(query)}
 
 
-RULES = (authorize, answered, returned, discovery, bearer)
+RULES = (authorize, error_page, answered, returned, discovery, bearer)

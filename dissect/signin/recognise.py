@@ -196,6 +196,13 @@ class Recogniser:
                 f"of {self._unasked_lost} the request was not looked for in other captures"
             )
             found.append(Anomaly("limit.sip_answers", said, 0))
+        for capture, transactions in self._sip.items():
+            if transactions.forgotten:
+                said = (
+                    f"of more than {transactions.LIMIT:,} SIP requests the oldest are forgotten: "
+                    "an answer that comes later is read without its request"
+                )
+                found.append(Anomaly("limit.sip_requests", said, capture))
         left_out = self._emitter.met.left_out
         if left_out:
             said = f"{left_out} posted bodies were not held against the forms of other captures"

@@ -49,6 +49,7 @@ class Transactions:
     LIMIT = 4096
 
     def __init__(self) -> None:
+        self.forgotten = 0  # requests beyond LIMIT, whose answers say less
         self._requests: dict[tuple[str, str], Asked] = {}
         self._histories: dict[str, History] = {}
         # Of each INVITE: whether it was inside a call, and the status that its ACK is for.
@@ -79,6 +80,7 @@ class Transactions:
         if message.kind == "request":
             if len(self._requests) >= self.LIMIT:
                 self._requests.pop(next(iter(self._requests)))
+                self.forgotten += 1
             self._requests[key] = request = asked(message, history)
             yield from _request(message, request, facts)
         else:
@@ -112,6 +114,7 @@ class Transactions:
         if message.kind == "request" and message.method == "INVITE":
             if len(self._invites) >= self.LIMIT:
                 self._invites.pop(next(iter(self._invites)))
+                self.forgotten += 1
             invite = _Invite("tag=" in (message.header("to") or "").lower())
             self._invites[call_id, number] = invite
         elif message.kind == "response" and invite is not None and message.method == "INVITE":

@@ -76,7 +76,7 @@ _Seen = tuple[int, int, Connection]  # when, which way, where
 
 class Observations:
     """What several captures have in common, noted as their messages are read, in any order; no
-    message is kept. At most VALUES_KEPT of each kind are compared."""
+    message is kept. At most VALUES_KEPT of each kind are compared; `full`: there were more."""
 
     def __init__(self) -> None:
         # Per key and capture where it was first seen, None once it was seen again.
@@ -84,6 +84,7 @@ class Observations:
         self._asked: dict[Hashable, int] = {}
         self._dates: list[_Dated] = []
         self._times: dict[int, tuple[int, int]] = {}
+        self.full = False
 
     def add(self, message: Message) -> None:
         """Note a message, also one that another capture has told."""
@@ -95,6 +96,8 @@ class Observations:
                 there = self._seen.setdefault(key, {})
                 twice = where.capture in there
                 there[where.capture] = None if twice else (at_ns, way, where)
+            else:
+                self.full = True
         if isinstance(message, SipMessage):
             self._sip_date(message)
 
@@ -119,6 +122,8 @@ class Observations:
         if message.kind == "request":
             if len(self._asked) < VALUES_KEPT:
                 self._asked.setdefault(call, span.first_ns)
+            else:
+                self.full = True
         elif call in self._asked:
             bound = _dated(message.header("date"), self._asked[call], span.first_ns)
             if bound is not None:
@@ -127,6 +132,8 @@ class Observations:
     def _date(self, item: _Dated) -> None:
         if len(self._dates) < VALUES_KEPT:
             self._dates.append(item)
+        else:
+            self.full = True
 
     @property
     def times(self) -> Mapping[int, tuple[int, int]]:
@@ -252,7 +259,7 @@ def by_value(events: Sequence[Event], names: Sequence[str]) -> Found:
             continue
         answer = event.server is not None and event.sender == event.server.address
         for value in event.facts.values():
-            if isinstance(value, Secret) and len(given) + len(used) < VALUES_KEPT:
+            if isinstance(value, Secret):
                 if answer:
                     given[value].setdefault(capture, event.time_ns)
                 else:

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING
 from dissect.capture.spool import Spool
 from dissect.engines import Reading
 from dissect.flow.definition import Definition
-from dissect.model import Event, Message, TlsConnection
+from dissect.model import Anomaly, Event, Message, TlsConnection
 from dissect.plugins import Registry
 from dissect.redaction.policy import Policy
 from dissect.signin.offsets import Offset
 from dissect.signin.recognise import Recogniser
-from dissect.signin.ties import Observations
+from dissect.signin.ties import VALUES_KEPT, Observations
 from dissect.stages import align
 from dissect.stages.keep import Keep
 from dissect.stages.notes import Notes, faults
 from dissect.stages.options import Options
 from dissect.stages.read import read
+
+TOO_MANY_VALUES = (
+    f"more than {VALUES_KEPT:,} messages or values are in several captures: the clocks are "
+    "compared by the first ones"
+)
 
 if TYPE_CHECKING:
     from dissect.engines.hints import Hints
@@ -76,6 +81,8 @@ def packets(
     events = taker.recogniser.finish(moves, without, reading.names)
     lost = [item for item in taker.recogniser.failures if item not in reading.anomalies]
     reading.anomalies += [*lost, *taker.recogniser.limits]
+    if taker.seen.full:
+        reading.anomalies.append(Anomaly("limit.compared", TOO_MANY_VALUES, 0))
     if moves:
         _move(reading, moves)
     found = Packets(

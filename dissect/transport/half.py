@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dissect.model import Direction, Endpoint, Output, Span
-from dissect.transport.pieces import Pieces
+from dissect.reassembly import Pieces
 from dissect.transport.trail import LENGTH, Entry
 
 MASK = 0xFFFFFFFF

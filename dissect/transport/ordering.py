@@ -14,7 +14,7 @@ capturing side) or sent again (lost on the way). They are lost to the capture wh
 - the peer has acknowledged bytes beyond the start of the hole, so it has got them, or
   the peer's direction isn't in the capture at all, and since then `PATIENCE_FRAMES` frames
   of the connection or `PATIENCE_NS` of capture time have passed without them;
-- or more than `pieces.MAX_BYTES` wait behind the hole;
+- or more than `reassembly.MAX_BYTES` wait behind the hole;
 - or the connection, or the capture, ends.
 
 Then the parser gets `gap(length)`, and the bytes behind it follow. An acknowledgment one
@@ -27,10 +27,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dissect.model import Connection, Span, StreamParser
+from dissect.reassembly import Piece
 from dissect.transport import trail
 from dissect.transport.delivery import Delivery, Emit
 from dissect.transport.half import MASK, Half, ahead
-from dissect.transport.pieces import Piece
 
 PATIENCE_FRAMES = 64
 PATIENCE_NS = 1_000_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -30,13 +31,24 @@ ALLOWED = (
     Allowed("dhcp.sname", "the host that a phone is sent to"),
     Allowed("dhcp.file", "the name of the file that a phone is sent to"),
     Allowed("tls.*", "a handshake's bytes as captured; none opens anything without a key that stays out",
-            ("word", "token", "words", "dotted", "upper"), ("*.pcapng",)),
+            ("word", "token", "words", "dotted", "upper", "host"), ("*.pcapng",)),
 )  # fmt: skip
+
+
+# Where a host's name is what somebody chose to keep others out, it is hidden as anything is.
+_KEPT_OUT = re.compile(
+    r"pass|pwd|kennwort|secret|token|cookie|credential|auth(?!or)|pin\b|otc|otp|\bcode\b|nonce|ticket"
+    r"|assertion(?!-attribute)|signature|named|answer-typed|private",
+    re.I,
+)
+_HOST = "a host's name says where something is: it is shown but under the name of a secret"
 
 
 def reason(position: str, shape: str, place: str, chained: bool) -> str | None:
     """Why a canary may be seen there; None: it may not. What is encoded is no word of a path."""
     plain = position.partition(" (")[0]
+    if shape == "host" and not chained and not _KEPT_OUT.search(plain.rpartition(" ")[2]):
+        return _HOST
     for item in ALLOWED:
         shown = fnmatchcase(plain, item.position) and shape in item.shapes
         if shown and any(fnmatchcase(place, name) for name in item.files):

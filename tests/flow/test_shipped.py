@@ -97,7 +97,7 @@ RECORDED = [
     *(
         pytest.param(*pair, marks=pytest.mark.long)
         for pair in (
-            ("oauth-pkce", "oauth-code-pkce"),
+            ("oauth-pkce", "oauth-code"),
             ("teams-phone", "teams-phone-signin"),
             ("sip-websocket", "sip-over-websocket"),
             ("sip-call-reinvite", "sip-call"),

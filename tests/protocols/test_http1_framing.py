@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dissect.protocols.http.messages import absolute_form, is_interim
+from dissect.protocols.http.switch import upgrades
 from dissect.protocols.http1_framing import (
     CHUNKED,
     NO_BODY,
@@ -11,16 +13,13 @@ from dissect.protocols.http1_framing import (
     Framing,
     RequestLine,
     StatusLine,
-    absolute_form,
     begins_message,
     chunk_size,
     codings,
-    is_interim,
     line_end,
     request_framing,
     response_framing,
     start_line,
-    upgrades,
 )
 
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect.model import HttpRequest, HttpResponse, SipMessage, StreamParser
+from dissect.protocols.http.pseudo import UNKNOWN
 from dissect.protocols.http2 import Http2Parser
 from dissect.protocols.http2_frames import PREFACE, looks_like_frames
-from dissect.protocols.http2_headers import UNKNOWN, HeaderBlocks
+from dissect.protocols.http2_headers import HeaderBlocks
 from dissect.protocols.sniff import opener
 from dissect.protocols.tls.secrets import SecretStore
 
@@ -638,7 +639,7 @@ def test_endless_header_blocks_and_streams_are_bounded() -> None:
     drive(parser, [(C, START)], end=False)
     for number in range(1, 6001, 2):
         drive(parser, [(C, frame(HEADERS, 4, number, b"\x82\x87\x84"))], end=False)
-    assert len(parser._streams) <= 1024
+    assert len(parser._exchanges) <= 1024
 
 
 @pytest.mark.parametrize(

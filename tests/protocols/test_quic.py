@@ -23,7 +23,7 @@ from dissect.protocols.quic_packets import is_quic_datagram, packets
 from dissect.protocols.sniff import Ignore
 from dissect.protocols.sniff_udp import open_udp
 
-from .drive import UDP, C, Part, S, drive
+from .drive import UDP, C, Part, S, drive, span
 from .tls.peers import certificate
 
 V1, V2 = 0x00000001, 0x6B3343CF
@@ -330,7 +330,18 @@ def test_crypto_stream_puts_any_cut_in_order(
     pieces += pieces[:2]
     chance.shuffle(pieces)
     stream = CryptoStream()
-    assert b"".join(stream.add(piece) for piece in pieces) == whole
+    assert b"".join(stream.add(piece, span(1)) for piece in pieces) == whole
+
+
+def test_pieces_that_wait_for_a_handshake_are_bounded() -> None:
+    """No client cuts its hello like this; the bounds are those of what waits."""
+    stream = CryptoStream()
+    for at in range(1, 513, 2):
+        assert stream.add(Crypto(at, b"x"), span(at)) == b""
+    with pytest.raises(ProtocolError, match="too many pieces"):
+        stream.add(Crypto(515, b"x"), span(1))
+    with pytest.raises(ProtocolError, match="larger than any real one"):
+        CryptoStream().add(Crypto(1 << 16, b"x"), span(1))
 
 
 def test_cut_header_is_a_protocol_error() -> None:

@@ -44,6 +44,7 @@ def test_fields_of_sip(name: str, value: str, hidden: bool) -> None:
         ("a=fmtp:101 0-16", False),
         (f"a=candidate:1 1 UDP 2130706431 192.0.2.1 8998 typ host ufrag {WORD}", True),
         (f"a=candidate:dXNlcg 1 {WORD} UDP 0.830 192.0.2.1 50006", True),
+        (f"a=candidate:dXNlcg 1 {WORD}.example.com UDP 0.830 192.0.2.1 50006", True),
         ("a=candidate:1 1 UDP 2130706431 192.0.2.1 8998 typ srflx raddr 10.0.1.1 rport 9", False),
         (f"a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{WORD}", True),
         (f"a=path:msrp://192.0.2.1:7654/{WORD};tcp", True),

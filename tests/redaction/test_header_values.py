@@ -160,3 +160,17 @@ def test_what_stands_alone_in_a_query_may_be_a_value() -> None:
 def test_a_cookie_that_is_no_pair_is_all_value() -> None:
     headers = Headers.of([(b"Cookie", b'{"password": "emFuZGVy="}'), (b"Cookie", b"emFuZGVyZ3I=")])
     assert [str(value) for _, value in Policy().fields(headers)] == ["‹cookie›", "‹cookie›"]
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (f"a/1 (password: {WORD} {WORD})", "a/1 (password: ‹password›)"),
+        (f"a/1 (password: {WORD}.example.com; b)", "a/1 (password: ‹password›; b)"),
+        ("a/1 (password: true)", "a/1 (password: true)"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"),
+    ],
+)
+def test_a_password_in_a_comment_goes_on_to_its_end(value: str, wanted: str) -> None:
+    """RFC 9110 §5.6.5 and §10.1.5; a password may have blanks, and the form of a host."""
+    assert shown("User-Agent", value) == wanted

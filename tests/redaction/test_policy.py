@@ -41,7 +41,9 @@ def test_unknown_names_are_shown_and_their_values_are_counted() -> None:
     ["wa=wsignin1.0", "grant_type=device_code", "x=200", "x=true", "x=de-DE", "x=host.example",
      "x=192.0.2.1:5061", "x=text/html", "x=2026-01-01T00:00:00Z", "client_id=abc-def", "x=1.2.3",
      "error=odd_thing", "login_hint=vera@corp.example", "x=urn:oasis:names:tc:SAML:2.0:ac:classes:X509",
-     "correlationId=7f1c4e2a-0000-4000-8000-1234567890ab", "pageSize=4000", "x=https://a.test/b/c"],
+     "correlationId=7f1c4e2a-0000-4000-8000-1234567890ab", "pageSize=4000", "x=https://a.test/b/c",
+     "scope=https%3A%2F%2Fgraph.example%2FUser.Read+openid+offline_access",
+     "scope=openid+https://a.example/x%20https://b.example/y.z", "scope=api://7f1c/read openid"],
 )  # fmt: skip
 def test_what_is_harmless_stays(query: str) -> None:
     assert url("/a?" + query) == "/a?" + query
@@ -49,7 +51,8 @@ def test_what_is_harmless_stays(query: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["x=1234", "x=correct", "x=Tulip.Garden79", "privateKey=de-DE", "pinCode=200", "x=7f1c4e2a-0000-4000-8000-1234567890ab",
+    [f"scope=https://a.example/b+{WORD}9xk40sLm2",
+     "redirect_uri=https://a.example/b+Tulip.Garden79", "x=1234", "x=correct", "x=Tulip.Garden79", "privateKey=de-DE", "pinCode=200", "x=7f1c4e2a-0000-4000-8000-1234567890ab",
      "x-amz-signature=abc", "myApiKey=true-or-not"],
 )  # fmt: skip
 def test_what_is_not_does_not(query: str) -> None:

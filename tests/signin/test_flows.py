@@ -211,7 +211,7 @@ def test_the_challenge_is_that_of_the_rfc() -> None:
 
 def test_code_with_pkce() -> None:
     (chart,) = charts(authorize(), login(BACK), redeem(200, GOOD), resource())
-    assert (chart.flow, chart.status) == ("oauth-code-pkce", "complete")
+    assert (chart.flow, chart.status) == ("oauth-code", "complete")
     assert [step.status for step in chart.steps] == ["done"] * 5
     assert {a.ident: a.addresses for a in chart.actors}["client"] == (APP,)
 
@@ -236,7 +236,7 @@ def test_the_exchange_is_tied_by_its_challenge_alone() -> None:
     ],
 )  # fmt: skip
 def test_where_a_code_flow_fails(pairs: list[Exchange], stopped_at: int, code: str) -> None:
-    assert said(*pairs) == [("oauth-code-pkce", "failed", stopped_at, code)]
+    assert said(*pairs) == [("oauth-code", "failed", stopped_at, code)]
 
 
 def test_a_silent_request_that_needs_the_user_is_no_failure() -> None:

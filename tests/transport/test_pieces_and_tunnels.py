@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dissect.reassembly import Piece, Pieces
 from dissect.transport import fragments, tunnels
 from dissect.transport.fragments import Fragments
 from dissect.transport.half import ahead
 from dissect.transport.headers import CUT, IPV4
-from dissect.transport.pieces import Piece, Pieces
 from dissect.transport.trail import COPY_NS, KEPT_BYTES, Windows, differs, is_copy
 
 SECOND = 1_000_000_000

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dissect.transport.pieces import Piece, Pieces
+from dissect.reassembly import Piece, Pieces
 
 from .segments import Result, assemble, handshake, segment
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dissect import reassembly as pieces_module
 from dissect.model import Direction, Output, Span
 from dissect.transport import Assembler
-from dissect.transport import pieces as pieces_module
 from dissect.transport.ordering import FAR, PATIENCE_FRAMES, PATIENCE_NS
 
 from .segments import MS, Recorder, Result, assemble, handshake, segment

@@ -13,7 +13,7 @@ from dissect.engines.duplicates import Print
 from dissect.engines.tshark import dns, process, runner, sip
 from dissect.engines.tshark.datagrams import PARSERS, Datagrams
 from dissect.engines.tshark.frames import FrameTable, Key
-from dissect.engines.tshark.http1 import Http1
+from dissect.engines.tshark.http1 import MAX_WAITING, Http1
 from dissect.engines.tshark.http2 import Http2
 from dissect.engines.tshark.layers import Records, Unit, units
 from dissect.engines.tshark.names import FRAME_FIELDS, TLS_FIELDS
@@ -110,6 +110,11 @@ class TsharkReading:
                     self._reading.messages += maker.take(unit)
                     self._malformed(unit)
             self._judge(second, damaged)
+        if maker.full:
+            self._warn(
+                f"on {maker.full} connections more than {MAX_WAITING:,} requests wait for an "
+                "answer: which answer is for which is not certain there"
+            )
         self._reading.messages += [*maker.finish(), *tls.rows(), *table.rows()]
         self._reading.messages += handshakes.rows(self._reading.messages[begin:])
         self.prints = table.prints()
@@ -159,6 +164,11 @@ class _Maker:
         self._http2 = Http2(table, self._http1)
         self._datagrams = Datagrams(table)
         self._latest: dict[tuple[Key, Endpoint], tuple[bytes, int, int]] = {}
+
+    @property
+    def full(self) -> int:
+        """As `Http1.full`."""
+        return self._http1.full
 
     def take(self, unit: Unit) -> list[Message]:
         """The messages that a unit completes; none for a datagram captured twice."""

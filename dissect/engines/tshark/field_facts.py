@@ -107,15 +107,23 @@ def _meant(reference: str, row: Mapping[str, Sequence[str]]) -> tuple[str, Seque
     return field, values[start : start + 1] if start >= 0 else ()
 
 
+def _bounded(value: str) -> str:
+    more = len(value) - MAX_LENGTH
+    return value if more <= 0 else f"{value[:MAX_LENGTH]} … and {more} more characters"
+
+
 def _of_field(
     field: str, values: Sequence[str], name: str, words: Mapping[str, str], secret: bool
 ) -> Fact | None:
-    found = [value[:MAX_LENGTH] for value in dict.fromkeys(values) if value][:MAX_VALUES]
+    found = [value for value in dict.fromkeys(values) if value]
     if not found:
         return None
     kind = "opaque_value" if secret else _kind(field.partition(".")[2] or field) or _kind(name)
     if kind is not None:
         return Secret(kind, "\n".join(found))
+    found = [_bounded(value) for value in found]
+    if len(found) > MAX_VALUES:
+        found[MAX_VALUES:] = [f"… and {len(found) - MAX_VALUES} more values"]
     if len(found) > 1:
         shaped = [item for item in (_shaped(value, words) for value in found) if item != ""]
         if len(shaped) < 2:

@@ -17,8 +17,9 @@ from dissect.model import (
 )
 from dissect.protocols import content
 from dissect.protocols.heads import host_of, index, tokens
-from dissect.protocols.http1_framing import Version, absolute_form
-from dissect.protocols.http1_pairing import MAX_PENDING
+from dissect.protocols.http.messages import absolute_form
+from dissect.protocols.http.pairing import MAX_PENDING
+from dissect.protocols.http1_framing import Version
 
 MAX_WAITING = MAX_PENDING  # requests of a connection, as in the other engine
 _CODED = "Content-encoded entity body"
@@ -31,6 +32,7 @@ class HttpState:
     waiting: deque[tuple[int, int, str]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
     # Responses whose request is not complete yet, or was not captured: is it the last one?
     early: deque[tuple[int, int, bool]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING))
+    full: bool = False  # more requests waited than `waiting` holds
     count: int = 0
     via: str | None = None
     upgraded: int | None = None  # the exchange that an Upgrade to HTTP/2 goes on with
@@ -47,6 +49,7 @@ class HttpState:
         """
         while self.early and self.early[0][1] < first:
             self.early.popleft()
+        self.full |= len(self.waiting) == MAX_WAITING
         if not self.early:
             exchange = self.fresh()
             self.waiting.append((exchange, frame, method))
@@ -83,6 +86,11 @@ class Http1:
 
     def state(self, key: Key) -> HttpState:
         return self.states.setdefault(key, HttpState())
+
+    @property
+    def full(self) -> int:
+        """Connections of which more requests wait than are remembered."""
+        return sum(state.full for state in self.states.values())
 
     def server_name(self, unit: Unit, state: HttpState) -> str | None:
         return self._names.get(unit.frame.key) if unit.encrypted else None

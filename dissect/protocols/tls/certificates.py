@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dissect.errors import ProtocolError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MAX_CHAIN = 16  # certificates read of one chain
-MAX_NAMES = 100  # subject alternative names kept of one certificate
 MAX_CACHED = 8192  # bytes of a certificate that is remembered as read
 MAX_UNPACKED = 1 << 20  # bytes of a compressed chain after decompression
 
@@ -33,7 +33,7 @@ def read_chain(chain: Iterable[bytes]) -> tuple[Certificate, ...]:
     """The certificates of a chain (DER), in the order sent; unreadable ones say so."""
     return tuple(
         _read_again(bytes(der)) if len(der) <= MAX_CACHED else _read(bytes(der))
-        for _, der in zip(range(MAX_CHAIN), chain, strict=False)
+        for der in islice(chain, MAX_CHAIN)
     )
 
 
@@ -93,8 +93,7 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     plain = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
-    names = (str(one.value) for one in extension.value if isinstance(one, plain))
-    return tuple(name for _, name in zip(range(MAX_NAMES), names, strict=False))
+    return tuple(str(one.value) for one in extension.value if isinstance(one, plain))
 
 
 def _key(certificate: x509.Certificate) -> str:

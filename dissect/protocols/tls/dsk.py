@@ -17,6 +17,7 @@ from dissect.protocols.tls.records import VERSION2_HELLO, RecordReader
 from dissect.protocols.tls.secrets import SecretStore
 
 MAX_NAMES = 64  # names given for one blob
+MAX_BLOBS = 64  # of one handshake that are remembered
 MAX_HANDSHAKES = 32  # handshakes of one SIP connection that are open at a time
 
 _BOTH: tuple[Direction, Direction] = (0, 1)
@@ -57,7 +58,8 @@ def handshake_names(blob: bytes) -> tuple[str, ...]:
             protected = _take_messages(handshake, names)
     if handshake and not protected:
         names.append(words.HANDSHAKE_NAMES.get(handshake[0], "unknown"))
-    return tuple(names[:MAX_NAMES])
+    more = len(names) - MAX_NAMES
+    return (*names[:MAX_NAMES], f"{more} more") if more > 0 else tuple(names)
 
 
 def _take_messages(handshake: bytearray, names: list[str]) -> bool:
@@ -92,6 +94,7 @@ class DskHandshakes:
         self._layer = replace(layer, depth=layer.depth + 1)
         self._secrets = SecretStore() if secrets is None else secrets
         self._open: dict[str, _Handshake] = {}
+        self._told: set[str] = set()
 
     def add(
         self, call_id: str, direction: Direction, blob: bytes, span: Span
@@ -107,12 +110,32 @@ class DskHandshakes:
         if handshake is None:
             if len(self._open) >= MAX_HANDSHAKES:
                 out += self._close(next(iter(self._open)))
+                out += self._limit(
+                    "limit.tls_dsk_handshakes",
+                    f"more than {MAX_HANDSHAKES} TLS-DSK handshakes are open on a connection: "
+                    "the oldest are taken for ended",
+                    span,
+                )
             handshake = self._open[call_id] = _Handshake(self._layer, self._secrets, span)
-        if len(handshake.seen) < MAX_NAMES:
+        if len(handshake.seen) < MAX_BLOBS:
             handshake.seen.add((direction, blob))
+        else:
+            out += self._limit(
+                "limit.tls_dsk_blobs",
+                f"a TLS-DSK handshake of more than {MAX_BLOBS} messages: a repeated one is no "
+                "longer known as such",
+                span,
+            )
         handshake.last = span
         out += handshake.parser.data(direction, blob, span)
         return out
+
+    def _limit(self, kind: str, sentence: str, span: Span) -> list[Message | Anomaly]:
+        if kind in self._told:
+            return []
+        self._told.add(kind)
+        where = self._layer.connection
+        return [Anomaly(kind, sentence, where.capture, span.last_frame, where.stream)]
 
     def lost(self, call_id: str, direction: Direction, span: Span) -> None:
         """The end of the last blob is missing."""

@@ -17,7 +17,8 @@ class Facts:
 
     `resumes` is the stream of the connection that made the session, `chains` are those of
     "server" and "client" (DER), `origin` the key log whose secret opened the first record.
-    `client` and `server` are the first hellos, whole ones only.
+    `client` and `server` are the first hellos, whole ones only; `limits` are the bounds that
+    were reached, by kind, in a sentence.
     """
 
     server_name: str | None = None
@@ -32,3 +33,4 @@ class Facts:
     server: ServerHello | None = None
     group: str | None = None
     early_data: Literal["accepted", "rejected"] | None = None
+    limits: dict[str, str] = field(default_factory=dict)

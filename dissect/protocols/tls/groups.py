@@ -7,7 +7,6 @@ from functools import lru_cache
 from dissect.protocols.tls.fingerprints import SUPPORTED_GROUPS, numbers, without_grease
 from dissect.protocols.tls.handshake import KEY_SHARE, ClientHello, ServerHello
 
-MAX_GROUPS = 64  # names kept of one hello
 MAX_CACHED = 256  # bytes of a list that is remembered
 
 _FIRST = (
@@ -50,7 +49,7 @@ def offered(hello: ClientHello) -> tuple[str, ...]:
 
 def _names(data: bytes | None) -> tuple[str, ...]:
     found = without_grease(numbers(data, 2))
-    return tuple(name(number) for number in found[:MAX_GROUPS])
+    return tuple(name(number) for number in found)
 
 
 @lru_cache(maxsize=64)  # the same clients come with every connection

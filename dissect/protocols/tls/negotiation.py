@@ -11,7 +11,7 @@ from functools import partial
 from dissect.model import Direction
 from dissect.protocols.tls import blind, groups, keyring, secrets, words
 from dissect.protocols.tls import handshake as wire
-from dissect.protocols.tls.certificates import decompress
+from dissect.protocols.tls.certificates import MAX_CHAIN, decompress
 from dissect.protocols.tls.facts import Facts
 from dissect.protocols.tls.half import Half, Key, Phase
 from dissect.protocols.tls.secrets import SecretStore, Session
@@ -148,7 +148,11 @@ class Negotiation:
         room = MAX_CERTIFICATES
         for certificate in chain:
             room -= len(certificate)
-            if room < 0:
+            if room < 0 or len(kept) == MAX_CHAIN:
+                self.facts.limits["limit.tls_certificates"] = (
+                    f"a chain of {len(chain)} certificates: those beyond {MAX_CHAIN}, or "
+                    f"{MAX_CERTIFICATES >> 10} kB, are not read"
+                )
                 break
             kept.append(certificate)
         if kept:

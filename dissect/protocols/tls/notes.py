@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from dissect.model import Alert, Anomaly, RecordShape, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.tls import words
@@ -23,10 +25,13 @@ class Notes:
         self.alerts: list[Alert] = []
         self.shapes: list[RecordShape] = []
         self.trips = RoundTrips()
+        self.limits: dict[str, str] = {}
         self._anomalies = 0
 
     def alert(self, half: Half, content: bytes, span: Span) -> None:
-        if len(content) == 2 and len(self.alerts) < MAX_ALERTS:
+        if len(content) == 2 and len(self.alerts) == MAX_ALERTS:
+            self.limits["limit.tls_alerts"] = f"alerts beyond {MAX_ALERTS} are not listed"
+        elif len(content) == 2:
             self.alerts.append(
                 Alert(
                     half.direction,
@@ -53,6 +58,12 @@ class Notes:
             out.append(
                 Anomaly(kind, sentence, connection.capture, span.last_frame, connection.stream)
             )
+
+    def bounds(self, limits: Mapping[str, str], span: Span) -> Iterator[Anomaly]:
+        """The bounds that were reached, once the connection has ended."""
+        connection = self._layer.connection
+        for kind, sentence in {**limits, **self.limits}.items():
+            yield Anomaly(kind, sentence, connection.capture, span.last_frame, connection.stream)
 
     def bad_tag(self, number: int, span: Span, out: Results) -> None:
         self.odd(

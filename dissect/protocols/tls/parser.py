@@ -98,6 +98,7 @@ class TlsParser:
         if other.ended and not self._done:
             self._done = True
             out.append(describe(self._layer, self._talk, self._notes, self._secrets))
+            out += self._notes.bounds(self._talk.facts.limits, span)
             for one in self._halves:
                 one.successors = list  # else keys and hellos wait for the garbage collector
         return out

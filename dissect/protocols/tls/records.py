@@ -97,8 +97,7 @@ class RecordReader:
         self.stop = span.offset + len(view)
         at = 0
         data: bytes | bytearray | memoryview = view
-        buffer = self._buffer
-        partial = span
+        buffer, partial = self._buffer, span
         if self._skip:
             partial = self._partial.to(span)
             if self._tail is not None:
@@ -138,8 +137,7 @@ class RecordReader:
             kept = self.keep or length <= SHORT
             if stop > end:
                 if not kept:
-                    self._header = bytes(data[at : at + HEADER])
-                    self._skip = stop - end
+                    self._header, self._skip = bytes(data[at : at + HEADER]), stop - end
                     at = end
                 break
             payload = bytes(data[at + HEADER : stop]) if kept else None

@@ -61,7 +61,7 @@ _GLUED = re.compile(
     + b"|".join(label.encode("ascii") + rb"[ \t]" for label in LABELS)
     + rb"|RSA[ \t])"
 )
-_WORD = re.compile(rb"[A-Z][A-Z0-9_]{2,47}")
+_WORD = re.compile(rb"(?=[A-Z])(?:[A-Z0-9]{1,16}_){1,5}(?:SECRET|RANDOM|KEY|CONFIG)(?:_\d{1,2})?")
 _WRITTEN = re.compile(rb"[^\r\n]+")  # a line that is not empty
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _NUMBER = 4  # bytes of a log's number before a secret

@@ -11,8 +11,8 @@ from itertools import count
 
 import pytest
 
-from dissect.protocols.http1_framing import RequestLine
-from dissect.protocols.http1_pairing import MAX_PENDING, Pairing
+from dissect.protocols.http.messages import Request
+from dissect.protocols.http.pairing import MAX_PENDING, Pairing
 
 from .drive import C, Part, S, drive
 from .test_http1 import http1, pairs
@@ -108,7 +108,7 @@ def test_a_loss_and_orphans_together() -> None:
 
 
 def request(pairing: Pairing, frame: int, target: bytes = b"/") -> int:
-    return pairing.asked(RequestLine("GET", target, "1.1"), FIELDS, frame).exchange
+    return pairing.asked(Request("GET", target), FIELDS, frame).exchange
 
 
 @pytest.mark.parametrize(("frame", "number"), [(5, 1), (6, 1), (7, 2)])
@@ -181,7 +181,7 @@ def test_what_a_request_that_waits_is_remembered_by() -> None:
     def asked(method: str, **fields: bytes) -> object:
         pairing = Pairing(count())
         index = {name.encode(): [value] for name, value in fields.items()}
-        return pairing.asked(RequestLine(method, b"h:443", "1.1"), index, 1)
+        return pairing.asked(Request(method, b"h:443"), index, 1)
 
     connect, get = asked("CONNECT"), asked("GET", cookie=b"x")
     assert (connect.target, connect.switches) == (b"h:443", True)  # type: ignore[attr-defined]

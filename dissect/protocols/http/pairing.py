@@ -1,4 +1,4 @@
-"""Which HTTP/1 response answers which request of a connection (RFC 9112 §9.3.2)."""
+"""Which response answers which request where only their order tells (RFC 9112 §9.3.2)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 
-from dissect.protocols import http1_framing as framing
 from dissect.protocols.heads import Index, values
+from dissect.protocols.http.messages import Request
+from dissect.protocols.http.switch import upgrades
 
 MAX_PENDING = 16_384
 """Requests of a connection that wait for their response. No client is known to send more than
@@ -52,15 +53,15 @@ class Pairing:
     def latest(self) -> Pending | None:
         return self._waiting[-1] if self._waiting else None
 
-    def asked(self, start: framing.RequestLine, fields: Index, frame: int) -> Pending:
+    def asked(self, request: Request, fields: Index, frame: int) -> Pending:
         """A request whose head became complete in `frame`."""
-        upgrade = framing.upgrades(fields)
-        connects = start.method == "CONNECT"
+        upgrade = upgrades(fields)
+        connects = request.method == "CONNECT"
         pending = Pending(
             next(self._exchanges),
             frame,
-            start.method,
-            target=start.target if connects else b"",
+            request.method,
+            target=request.target if connects else b"",
             upgrade=upgrade,
             fields=fields if upgrade else {},  # what else waits is kept small
             expects_continue=b"100-continue" in b"".join(values(fields, b"expect")).lower(),
