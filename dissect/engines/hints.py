@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dissect.model import DnsMessage, Message, SipMessage, TcpConnection, TlsConnection
+from dissect.model import (
+    DnsMessage,
+    Message,
+    ProxyHeader,
+    SipMessage,
+    TcpConnection,
+    TlsConnection,
+)
 
 # Ports that tshark's defaults take for TLS, and for SIP.
 TLS_PORTS = frozenset((443, 636, 853, 989, 990, 992, 993, 994, 995, 5061))
@@ -23,6 +30,8 @@ class Hints:
         self._wanted: dict[str, set[str]] = {}
         self._plain: set[int] = set()
         self._tls_streams: set[int] = set()
+        self._late: set[int] = set()  # TLS that begins after another protocol: StartTLS
+        self._headed: set[int] = set()  # with a PROXY header, which tshark takes for no protocol
         self._clients: dict[int, set[int]] = {}
 
     def add(self, message: Message) -> None:
@@ -38,7 +47,11 @@ class Hints:
             return
         elif isinstance(message, TlsConnection) and not (message.inside or message.quic):
             self._tls_streams.add(connection.stream)
+            if _begins_late(message):
+                self._late.add(connection.stream)
         elif connection.transport == "tcp" and not message.place.encrypted:
+            if isinstance(message, ProxyHeader):
+                self._headed.add(connection.stream)
             self._plain.add(connection.stream)
 
     def decode_as(self) -> tuple[list[str], list[str]]:
@@ -53,8 +66,10 @@ class Hints:
             port = int(selector.partition("==")[2])
             streams = self._clients.get(port, set())
             if selector.startswith("tcp") and "tls" in protocols:
-                if streams <= self._tls_streams & self._plain:
-                    continue  # TLS in a CONNECT tunnel: tshark follows the proxy's answer
+                if streams <= self._tls_streams & (self._plain | self._late - self._headed):
+                    # TLS in a CONNECT tunnel, or after StartTLS: tshark follows what comes first,
+                    # and would see neither if it were told that all is TLS.
+                    continue
                 if not streams <= self._tls_streams:
                     warnings.append(
                         f"port {port} is used by TLS and by others: tshark may miss TLS"
@@ -64,6 +79,13 @@ class Hints:
         if len(hints) > MAX_HINTS:
             warnings.append(f"tshark is told of the first {MAX_HINTS} of {len(hints)} odd ports")
         return hints[:MAX_HINTS], warnings
+
+
+def _begins_late(message: TlsConnection) -> bool:
+    """Whether the client had sent something else before its first record."""
+    ranges = message.place.ranges
+    starts = [start for way, start, _ in ranges.whole if way == 0] if ranges is not None else []
+    return bool(starts) and min(starts) > 0
 
 
 def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -32,6 +33,12 @@ from dissect.model import (
 ENTRY_LIMIT = 64 * 1024  # characters of one entry with its continuation lines
 MAX_LINES = 4096  # of an entry or a SIP message
 _LINE = re.compile(r"(?m)^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})\|([^|]{1,8})\|(\d)\|(\d+)\|(.*)$")
+# What a syslog server puts before a line: priority, time, host, and the phone's own address. It
+# ends at the line's own stamp, so that a log without it is left as it is.
+_SYSLOG = re.compile(
+    r"(?m)^(?=[^\d]|\d{1,9}\D)([^\n]{0,160}?)[ |](?=\d{10}\|[^|\n]{1,8}\|\d\|\d+\|)"
+)
+_DEVICE = re.compile(r"([0-9A-Fa-f]{12})\Z")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(rf"\bDate: \w{{3}}, \d\d ({'|'.join(_MONTHS)}) (\d{{4}}) [\d:]+ GMT")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*\s*:")
@@ -52,14 +59,35 @@ class _Line(NamedTuple):
 
 def fits(text: str) -> bool:
     """Whether some line is one of a VVX log."""
-    return _LINE.search(text) is not None
+    return _LINE.search(_SYSLOG.sub("", text)) is not None
 
 
 def read(files: Sequence[LogFile], year: int) -> Iterable[Message | Anomaly]:
     """The messages of a log. The entries have no year: a SIP Date in the log tells it, else
     `year` is that of the first. Times are the phone's local clock taken as UTC: the caller
-    aligns them."""
-    return _messages(_lines(files, _year(files) or year))
+    aligns them. Of a syslog of several phones the first one's lines are read."""
+    bare, others = _without_syslog(files)
+    if others:
+        said = f"lines of other phones are left out ({others}): one log is one phone's, divide it"
+        yield Anomaly("log.phones", said, files[0].capture, 1)
+    yield from _messages(_lines(bare, _year(bare) or year))
+
+
+def _without_syslog(files: Sequence[LogFile]) -> tuple[list[LogFile], int]:
+    """The files without a syslog's prefixes, and how many lines are another phone's."""
+    first, others = "", 0
+
+    def own(match: re.Match[str]) -> str:
+        nonlocal first, others
+        told = _DEVICE.search(match[1])
+        device = told[1].lower() if told else ""
+        first = first or device
+        if device and device != first:
+            others += 1
+            return "x "  # no line of this log, nor what goes on with one
+        return ""
+
+    return [replace(file, text=_SYSLOG.sub(own, file.text)) for file in files], others
 
 
 def _year(files: Sequence[LogFile]) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
-from dissect.engines import log_sip, log_vvx
+from dissect.engines import log_sip, log_vvx, log_yealink
 from dissect.engines.logs import LogFile, LogReader
 from dissect.errors import UsageError
 from dissect.model import Anomaly, Message
@@ -24,7 +24,7 @@ LOG_LIMIT = 256 << 20  # bytes of a file, unpacked
 # A log of lines that differ in little packs to a thirtieth; what packs better is no log.
 LOG_RATIO = 50  # bytes that one packed byte may become
 LOG_FLOOR = 4 << 20  # bytes that any packed log may have
-BUILT_IN: tuple[LogReader, ...] = (log_vvx.READER, log_sip.READER)
+BUILT_IN: tuple[LogReader, ...] = (log_vvx.READER, log_yealink.READER, log_sip.READER)
 _ROTATED = re.compile(r"(?:[.-](\d{1,4}))?(?:\.gz)?$", re.I)
 
 

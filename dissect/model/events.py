@@ -13,7 +13,8 @@ from dissect.model.wire import Endpoint
 class Source:
     """The evidence of an event: capture file name, frames, stream; or a log and its line.
 
-    `frame` numbers are None for a log entry; `line` is None for packets.
+    `frame` numbers are None for a log entry; `line` is None for packets. `local`: its time is a
+    device's local one, which nothing ties to UTC.
     """
 
     capture: str
@@ -23,6 +24,7 @@ class Source:
     transport: str = "tcp"
     line: int | None = None
     encrypted: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

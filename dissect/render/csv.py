@@ -10,7 +10,7 @@ from dissect.model import SequenceChart
 from dissect.render import Options
 from dissect.render.escape import cell as inert
 from dissect.render.overview import reduced
-from dissect.render.words import rfc3339
+from dissect.render.words import when
 
 COLUMNS = (
     "flow", "flow_status", "step", "step_title", "step_status", "time", "from", "to", "label",
@@ -39,9 +39,9 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
                 source = arrow.source
                 row = (
                     chart.flow, chart.status, step.number, step.title, step.status,
-                    rfc3339(arrow.time_ns), arrow.sender, arrow.receiver, arrow.label,
+                    when(arrow.time_ns, source), arrow.sender, arrow.receiver, arrow.label,
                     arrow.status, arrow.note, arrow.count,
-                    None if arrow.end_ns is None else rfc3339(arrow.end_ns), source.capture,
+                    None if arrow.end_ns is None else when(arrow.end_ns, source), source.capture,
                     source.first_frame, source.last_frame, source.stream, source.transport,
                     source.line, source.encrypted, arrow.event,
                 )  # fmt: skip

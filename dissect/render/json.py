@@ -15,7 +15,7 @@ from dissect.render import Options
 from dissect.render.escape import json_text
 from dissect.render.headline import headline
 from dissect.render.overview import Stroke, overview, reduced
-from dissect.render.words import rfc3339
+from dissect.render.words import rfc3339, when
 
 SCHEMA = 1
 
@@ -69,7 +69,7 @@ def _stroke(stroke: Stroke) -> dict[str, Any]:
         "to": stroke.receiver or None,
         "label": stroke.label,
         "status": stroke.status,
-        "time": rfc3339(arrow.time_ns) if arrow else None,
+        "time": when(arrow.time_ns, arrow.source) if arrow else None,
         **(_source(arrow.source) if arrow else {}),
     }
 
@@ -107,7 +107,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _arrow(arrow: Arrow) -> dict[str, Any]:
     result = {
-        "time": rfc3339(arrow.time_ns),
+        "time": when(arrow.time_ns, arrow.source),
         "from": arrow.sender,
         "to": arrow.receiver,
         "label": arrow.label,
@@ -116,7 +116,7 @@ def _arrow(arrow: Arrow) -> dict[str, Any]:
         "event": arrow.event or None,
         "note": arrow.note,
         "count": arrow.count,
-        "end_time": None if arrow.end_ns is None else rfc3339(arrow.end_ns),
+        "end_time": None if arrow.end_ns is None else when(arrow.end_ns, arrow.source),
     }
     if arrow.sources:
         result["sources"] = [_source(source) for source in arrow.sources]

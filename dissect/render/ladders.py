@@ -110,9 +110,9 @@ def flow_view(
     short = [
         stroke_view(s, drawing.lanes, f"f{number}", drawing.ident_of, chart) for s in view.strokes
     ]
-    zero = words.start_ns(chart)
+    zero = words.started(chart)
     legend = f"Frames of {', '.join(drawing.keys.legend())}." if drawing.keys.names else ""
-    start = f"0:00.000 is {words.rfc3339(zero)}." if zero is not None else ""
+    start = f"0:00.000 is {zero}." if zero else ""
     cause = None
     if chart.cause:
         cause = {
@@ -208,7 +208,7 @@ class _Rows:
         sources = arrow.sources or (arrow.source,)
         facts = [
             ("Step", f"{step.number}: {step.title}"),
-            ("Time", f"{words.rfc3339(arrow.time_ns)} ({time})"),
+            ("Time", f"{words.when(arrow.time_ns, arrow.source)} ({time})"),
             ("From, to", f"{sender.title} → {receiver.title}"),
             ("Repeated", often),
             ("Status", WORDS.get(arrow.status, arrow.status)),

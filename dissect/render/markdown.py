@@ -184,7 +184,8 @@ def _arrows(chart: SequenceChart) -> Iterator[str]:
     keys = words.CaptureKeys(chart)
     zero = words.start_ns(chart) or 0
     yield ""
-    yield f"Times are from {words.rfc3339(zero)}; frames of {', '.join(map(prose, keys.legend()))}."
+    start = words.started(chart) or words.rfc3339(zero)
+    yield f"Times are from {start}; frames of {', '.join(map(prose, keys.legend()))}."
     yield ""
     yield "| Step | Time | From → to | Message | Frames |"
     yield "|---:|---:|---|---|---|"

@@ -113,9 +113,9 @@ class _Sheet(Rows):
         yield Block(6, ())
         yield self._box(headline.last_line(chart), "", LABEL + 0.5, fields)
         yield Block(6, ())
-        start = words.start_ns(chart)
+        start = words.started(chart)
         names = self.keys.legend()
-        facts = [f"0:00.000 is {words.rfc3339(start)}."] if start is not None else []
+        facts = [f"0:00.000 is {start}."] if start else []
         facts += [f"Frames of {', '.join(names)}."] if names else []
         where = (f"{a.title} {a.where}" for a in self.actors if a.where)
         facts.append(" · ".join(where))

@@ -171,8 +171,8 @@ def _header(chart: SequenceChart, rows: Rows, mark: str) -> Iterator[Block]:
         yield _chips(chart.steps, chart.stopped_at, canvas)
         yield _space(5)
     names = rows.keys.legend()
-    start = words.start_ns(chart)
-    facts = [f"0:00.000 is {words.rfc3339(start)}."] if start is not None else []
+    start = words.started(chart)
+    facts = [f"0:00.000 is {start}."] if start else []
     facts += [f"Frames of {', '.join(names)}."] if names else []
     if facts:
         lines = canvas.wrap(" ".join(facts), _ROOM, SMALL, lines=4)

@@ -101,9 +101,9 @@ class Ladder:
         if self.lanes:
             yield ""
             yield from self._who()
-        start = words.start_ns(self.chart)
+        start = words.started(self.chart)
         captures = ", ".join(self.keys.legend())
-        clock = f"0:00.000 is {words.rfc3339(start)}" if start is not None else ""
+        clock = f"0:00.000 is {start}" if start else ""
         if captures or clock:
             yield ""
         for text in filter(None, (captures and f"frames of {captures}", clock)):

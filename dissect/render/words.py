@@ -36,6 +36,22 @@ def rfc3339(time_ns: int) -> str:
     return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
+def when(time_ns: int, source: Source) -> str:
+    """A time of some evidence: RFC 3339; without a zone where a log's local clock is not known."""
+    said = rfc3339(time_ns)
+    return said.removesuffix("Z") if source.local else said
+
+
+def started(chart: SequenceChart) -> str:
+    """Zero of the chart's axis as a time, and whose clock it is by; "" without arrows."""
+    arrows = (arrow for step in chart.steps for arrow in step.arrows)
+    first = min(arrows, key=lambda arrow: arrow.time_ns, default=None)
+    if first is None:
+        return ""
+    said = when(first.time_ns, first.source)
+    return f"{said} by the log's local clock" if first.source.local else said
+
+
 def clock(offset_ns: int) -> str:
     """A time on the chart's axis, from its start: `0:07.250`, `1:02:03.004`, `-0:01.000`."""
     sign = "-" if offset_ns < 0 else ""

@@ -120,7 +120,9 @@ def _answer(
         yield got("adfs.credentials.rejected", text=_error_text(html), **facts)
     elif windows and exchange.status == 401:
         # A 401 to the last leg: the name or password of the Windows session was refused.
-        yield got("adfs.credentials.rejected", text="Windows sign-in was refused", **facts)
+        leg = ntlm.sent(exchange)
+        scheme = leg.scheme if leg is not None else None
+        yield got("adfs.credentials.rejected", auth_method=scheme, **facts)
     elif given and not signed_in and _PASSWORD_PAGE.search(exchange.location or ""):
         yield got("adfs.password.expired", **facts)
     elif (given or windows) and (signed_in or 300 <= exchange.status < 400):

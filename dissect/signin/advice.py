@@ -237,6 +237,8 @@ def _find(name: str, facts: Mapping[str, Fact]) -> Advice | None:
     if name in _LOOKUPS:
         family, key = _LOOKUPS[name]
         return known.get(family, word(key))
+    if name == "adfs.credentials.rejected" and word("auth_method"):
+        return known.get("http_auth", word("auth_method").lower())
     if name in _FIXED:
         return known.get(*_FIXED[name])
     if name in _SAML:

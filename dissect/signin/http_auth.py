@@ -19,7 +19,7 @@ _SCHEMES = ("basic", "digest", "ntlm", "negotiate", "kerberos")
 
 def sign_in(exchange: Exchange) -> Iterator[Found]:
     """What a request brings in its Authorization field, and what a server makes of it."""
-    if exchange.method == "CONNECT" or exchange.request is None:
+    if exchange.method == "CONNECT" or exchange.request is None or _client(exchange):
         return
     brought = _first(exchange.request.headers.all("authorization"))
     offers = _known(exchange.response.headers.all("www-authenticate")) if exchange.response else []
@@ -40,6 +40,12 @@ def sign_in(exchange: Exchange) -> Iterator[Found]:
         yield got("http.auth.forbidden", **facts, **said)
     elif 100 < status < 400 or status in (404, 405, 410):
         yield got("http.auth.accepted", **facts, **said)
+
+
+def _client(exchange: Exchange) -> bool:
+    """Whether an application proves itself to an authorization server by its own id and secret
+    (RFC 6749 §2.3.1, RFC 7009, RFC 7662): nobody signs in by that."""
+    return bool({"grant_type", "token", "device_code"} & exchange.form.keys())
 
 
 def _refusal(

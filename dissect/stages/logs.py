@@ -77,7 +77,8 @@ def log_events(
         if packets:
             said = "nothing ties the log's clock to the captures'; its times are as written"
             notes += Notes((f"{log.name}: {said}",))
-        return vvx_log.without_twins(events, ()), notes
+        local = [_local(event) if event.source.stream is None else event for event in events]
+        return vvx_log.without_twins(local, ()), notes
     against = "against the captures" if packets else f"against {found.how}"
     told = f" (told by {found.how})" if packets else ""
     words = vvx_log.clock_words(found.ns, found.uncertainty_ns)
@@ -88,6 +89,11 @@ def log_events(
     moved = [replace(event, time_ns=event.time_ns + found.ns) for event in events]
     stamps = skew.by_log(packets, moved, found.ns)
     return [*vvx_log.without_twins(moved, packets), *stamps], notes
+
+
+def _local(event: Event) -> Event:
+    """An event of a phone's log, which names no time zone."""
+    return replace(event, source=replace(event.source, local=True))
 
 
 def _modified_ns(path: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dissect.render.words import rfc3339
+from dissect.render.words import when
 from dissect.stages.keep import nothing
 from dissect.tables import COMMON, Column, Row, Table
 
@@ -36,7 +36,7 @@ def rows(run: Session) -> Iterator[Row]:
             "first_frame": source.first_frame,
             "last_frame": source.last_frame,
             "line": source.line,
-            "time": rfc3339(event.time_ns),
+            "time": when(event.time_ns, event.source),
             "client": str(event.client) if event.client else None,
             "server": str(event.server) if event.server else None,
             "encrypted": source.encrypted,

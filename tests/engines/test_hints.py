@@ -17,6 +17,7 @@ from dissect.model import (
     Message,
     Opaque,
     Place,
+    Ranges,
     SipMessage,
     Span,
     TcpConnection,
@@ -191,3 +192,12 @@ def test_hints_are_bounded_and_the_bound_is_said(more: int) -> None:
     assert warnings == (
         [f"tshark is told of the first {MAX_HINTS} of {MAX_HINTS + 1} odd ports"] if more else []
     )
+
+
+def test_tls_that_begins_after_another_protocol_is_left_to_tshark() -> None:
+    """StartTLS (RFC 2830, RFC 3207, RFC 6120): told that all is TLS, tshark would read neither."""
+    where = place(40001, 389)
+    late = replace(where, ranges=Ranges(whole=((1, 14, 900), (0, 31, 700))))
+    assert decode_as([tcp(where), tls(late)]) == ([], [])
+    begun = replace(where, ranges=Ranges(whole=((1, 0, 900), (0, 0, 700))))
+    assert decode_as([tcp(where), tls(begun)]) == (["tcp.port==40001,tls"], [])

@@ -15,7 +15,7 @@ from dissect.redaction import markup, pages
 from dissect.redaction.markup import Form
 from dissect.redaction.nodes import ATTRIBUTES, DEPTH
 from dissect.redaction.policy import Policy
-from dissect.signin import registration
+from dissect.signin import sip_requests
 
 TRIES = 5
 PIECES = [
@@ -155,4 +155,4 @@ def test_start_lines_with_blanks(line: bytes, uri: bytes | None) -> None:
 @pytest.mark.parametrize(("said", "seconds"), [("3600", 3600), ("9" * 5000, None), ("x", None)])
 def test_an_expiry_of_any_length(said: str, seconds: int | None) -> None:
     message: Any = SimpleNamespace(header_all=lambda name: [], header=lambda name: said)
-    assert registration._expires(message) == seconds
+    assert sip_requests.expires(message) == seconds

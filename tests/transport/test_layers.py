@@ -15,6 +15,7 @@ from scapy.contrib.gtp import GTP_U_Header
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, fragment
 from scapy.layers.inet6 import (
+    ICMPv6DestUnreach,
     IPv6,
     IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
@@ -38,6 +39,8 @@ from scapy.layers.ppp import PPP, PPPoE
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 
+from dissect.model import Unreachable
+from dissect.transport.udp import MAX_ERRORS
 from tests.capture.containers import pcap
 
 from .segments import Result, assemble
@@ -406,3 +409,37 @@ def test_silent_udp_pairs_give_up_their_parser(monkeypatch: pytest.MonkeyPatch) 
     ]
     result = assemble(frames, link=101, finish=False)
     assert [parser.calls[-1][0] for parser in result.parsers] == ["data", "end", "data", "data"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "what"),
+    [(3, 3, "port unreachable"), (3, 1, "host unreachable"), (3, 13, "administratively prohibited"),
+     (3, 4, None), (11, 0, None), (4, 0, None)],
+)  # fmt: skip
+def test_icmp_says_that_a_datagram_did_not_arrive(kind: int, code: int, what: str | None) -> None:
+    """RFC 792, RFC 1812: told to its sender, with who says it; what is no refusal is not."""
+    sent = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=4000, dport=5060) / b"REGISTER"
+    error = IP(src="10.0.0.9", dst="10.0.0.1") / ICMP(type=kind, code=code) / bytes(sent)
+    found = assemble([bytes(sent), bytes(error)], link=101)
+    told = [item for item in found.messages if isinstance(item, Unreachable)]
+    assert [(item.what, item.by) for item in told] == ([(what, "10.0.0.9")] if what else [])
+    for item in told:
+        assert str(item.place.receiver) == "10.0.0.1:4000"
+        assert str(item.place.sender) == "10.0.0.2:5060"
+        assert item.place.span.first_frame == 2
+
+
+def test_icmp_of_version_6_and_how_often_it_is_told() -> None:
+    sent = IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=4000, dport=1812) / b"x"
+    error = IPv6(src="2001:db8::2", dst="2001:db8::1") / ICMPv6DestUnreach(code=4) / bytes(sent)
+    found = assemble([bytes(sent), *[bytes(error)] * (MAX_ERRORS + 5)], link=101)
+    told = [item for item in found.messages if isinstance(item, Unreachable)]
+    assert [item.what for item in told] == ["port unreachable"] * MAX_ERRORS
+
+
+def test_icmp_about_tcp_and_a_quotation_that_is_cut() -> None:
+    tcp = IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=4000, dport=443)
+    sent = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=4000, dport=53) / b"x"
+    head = IP(src="10.0.0.2", dst="10.0.0.1") / ICMP(type=3, code=3)
+    frames = [bytes(head / bytes(tcp)), bytes(head / bytes(sent)[:24])]
+    assert not [m for m in assemble(frames, link=101).messages if isinstance(m, Unreachable)]
