@@ -28,8 +28,8 @@ LOOKED_AT = 100  # elements, and pieces of one, that are looked at for a sentenc
 class Form:
     """A form: where it posts, and its named fields with their values (hidden ones).
 
-    `method` is in lower case. `hidden` is set where nothing in it is for a person to fill in; `asked` are
-    the names of what is.
+    `method` is in lower case. `hidden` is set where nothing in it is for a person to fill in;
+    `asked` are the names of what is.
     """
 
     action: str

@@ -265,7 +265,8 @@ def test_a_407_before_the_tunnel_was_granted_is_a_challenge(
 @pytest.mark.parametrize(
     ("name", "facts", "by"),
     [
-        ("oauth.token.requested", {"grant": "password"}, "password grant"),
+        ("oauth.token.requested", {"grant": "password", "paired": True}, "password grant"),
+        ("oauth.token.requested", {"grant": "password"}, None),
         ("oauth.token.requested", {"grant": "refresh_token"}, None),
         ("wstrust.requested", {"credential": "password"}, "WS-Trust"),
         ("wstrust.requested", {"credential": "windows"}, None),

@@ -251,12 +251,13 @@ def test_a_silent_request_that_needs_the_user_is_no_failure() -> None:
     )
 
 
-def test_a_code_flow_without_pkce_is_another() -> None:
+def test_a_code_flow_needs_no_pkce() -> None:
+    """RFC 6749 §4.1; a code verifier is an addition to it (RFC 7636)."""
     query = urlencode(
         {"client_id": "web", "response_type": "code", "state": "s", "redirect_uri": RETURN}
     )
     plain = exchange(url=f"https://as.test/oauth2/authorize?{query}", at=1, client=BROWSER)
-    assert said(plain) == []
+    assert said(plain) == [("oauth-code", "incomplete", 2, None)]
 
 
 # ------------------------------------------------------------------ SAML
