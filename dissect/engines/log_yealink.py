@@ -33,7 +33,7 @@ _LINE = re.compile(
     r"(?:[\w.:-]{1,64} )?[\w-]{1,32} ?\[\d{1,10}[.:]\d{1,10}\]: ?"
     r"([A-Z0-9_]{1,16}) {0,8}<\d{1,2}\+[a-z]{1,16} {0,8}> ?(.*)$"
 )
-_WAY = re.compile(r"(=+> ?(?:sending|send)|<=+ ?(?:received|receive|recv))\b", re.I)
+_WAY = re.compile(r"(={1,8}> ?(?:sending|send)|<={1,8} ?(?:received|receive|recv))\b", re.I)
 
 
 class _Line(NamedTuple):

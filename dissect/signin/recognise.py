@@ -269,8 +269,7 @@ class Recogniser:
     def _sip_events(self, message: SipMessage, transactions: Transactions) -> None:
         for found in transactions.events(message):
             self._emitter.emit(found.name, message.place, None, found.facts)
-        if not self._emitter.is_log(message.place.connection):
-            # A log's times are local and fitted later.
+        if not self._emitter.is_log(message.place.connection):  # whose times are fitted later
             for skewed in clock.sip(message):
                 self._emitter.found(skewed, message.place, None)
 
