@@ -165,10 +165,6 @@ def _shipped(name: str) -> Definition:
     return parse(entry.read_text("utf-8"), entry.name)
 
 
-FORMER = {"oauth-code-pkce": "oauth-code"}
-"""Names that shipped flows once had, which still find them."""
-
-
 @lru_cache(maxsize=1)
 def built_in() -> Definitions:
     """The shipped definitions by name."""
@@ -180,11 +176,13 @@ def load(reference: str) -> Definition:
 
     Raises UsageError when there is neither, DefinitionError when the file does not fit.
     """
-    name = FORMER.get(reference, reference)
-    if name in built_in():
-        return built_in()[name]
+    if reference in built_in():
+        return built_in()[reference]
     path = Path(reference)
     if path.suffix != SUFFIX:
+        renamed = (one for one in built_in().values() if reference in one.former)
+        if (found := next(renamed, None)) is not None:
+            return found
         known = ", ".join(built_in())
         raise UsageError(f"no flow is called {reference!r}; there are: {known}, or a .toml file")
     try:

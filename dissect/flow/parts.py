@@ -16,13 +16,14 @@ from dissect.flow.places import Path as KeyPath
 from dissect.flow.places import Place, Places
 from dissect.flow.reading import File, Raw, open_part
 from dissect.flow.schema import FACT
+from dissect.model import UNREACHABLE
 
 MAX_DEPTH = 8  # of parts that include parts
 MAX_ENTRIES = 4096  # arrows, tables, includes of a definition with its parts; facts that join
 MAX_TEXT = 4096  # characters of a text with its words, and of a name with its prefix
 
 _TABLES = ("unfinished", "trouble", "cause")  # of a definition's head, which parts may bring
-_ICMP = {"event": "udp.unreachable", "label": "ICMP: {what}", "code": "udp.unreachable"}
+_ICMP = {"event": UNREACHABLE, "label": "ICMP: {what}", "code": UNREACHABLE}
 _Key = tuple[tuple[str, int], ...]
 
 

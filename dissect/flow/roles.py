@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from dissect.flow.definition import ArrowDef, Definition
-from dissect.model import Event
-
-UNREACHABLE = "udp.unreachable"  # ICMP's error about a datagram: its pair says who is meant
+from dissect.model import UNREACHABLE, Event
 
 
 class Roles:

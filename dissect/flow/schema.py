@@ -219,9 +219,9 @@ class Instance(_Strict, frozen=True):
 class Definition(_Strict, frozen=True):
     """A flow. The more specific of two that fit has the higher `specificity`; one that is a
     `last_resort` is only listed where no other is found, one that `yields` not beside a more
-    specific one that has an event of it. `values` are words for what tshark
-    shows for a fact: "*" for all else, "" for no fact at all. `cause` declares causes that are not
-    in the shipped registry. `kind` is what such a flow is called,
+    specific one that has an event of it. `former` are names that still find it. `values` are words
+    for what tshark shows for a fact: "*" for all else, "" for no fact at all. `cause` declares
+    causes that are not in the shipped registry. `kind` is what such a flow is called,
     `device` the facts that tell what its first client is, the first that there is."""
 
     schema: Literal[1]
@@ -233,6 +233,7 @@ class Definition(_Strict, frozen=True):
     specificity: int = 0
     last_resort: bool = False
     yields: bool = False
+    former: tuple[str, ...] = ()
     about: str = ""
     kind: str = "sign-in"
     subject: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from dissect.model.chart import (
     StepStatus,
 )
 from dissect.model.content import EMPTY_BODY, MAX_NAMES, Body, Headers, wire_text
-from dissect.model.events import Event, Source
+from dissect.model.events import UNREACHABLE, Event, Source
 from dissect.model.http import HttpRequest, HttpResponse
 from dissect.model.messages import LogEntry, Message, Output, PluginMessage, StreamParser
 from dissect.model.network import (
@@ -62,6 +62,7 @@ __all__ = [
     "SIP_COMPACT",
     "UNKNOWN",
     "UNKNOWN_QUIC",
+    "UNREACHABLE",
     "Actor",
     "Alert",
     "Anomaly",

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from dissect.model.secrets import Fact
 from dissect.model.wire import Endpoint
 
+UNREACHABLE = "udp.unreachable"
+"""The event of an ICMP error about a datagram, whatever protocol that was of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

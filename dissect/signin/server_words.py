@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 
 from dissect.model import Headers, wire_text
+from dissect.redaction import fields
 from dissect.redaction.cuts import cut
+from dissect.redaction.judge import Judge
 
 MAX_FIELDS = 6  # that are quoted
 MAX_TEXT = 200  # characters of each
@@ -14,16 +16,24 @@ MAX_TEXT = 200  # characters of each
 _MAKERS = re.compile(r"x-[a-z0-9-]{0,40}(?:error|reason|cause|fail)[a-z0-9-]{0,40}", re.I)
 
 
-def quoted(fields: Iterable[tuple[str, str]], headers: Headers) -> str:
+def quoted(named: Iterable[tuple[str, str]], headers: Headers, sip: bool = False) -> str:
     """Some fields (name, value), then those that a maker gave a name like `X-…-Error`, each as
-    `Name “value”`; empty if there are none."""
-    found = list(fields)
-    for key, value in headers:
-        name = wire_text(key)
-        if _MAKERS.fullmatch(name):
-            found.append((name, wire_text(value)))
-    shown = [f"{name} “{cut(value.strip(), MAX_TEXT)}”" for name, value in found if value.strip()]
-    return ", ".join(shown[:MAX_FIELDS])
+    `Name “value”`, what is not known to be harmless in it hidden; empty if there are none."""
+    judge = Judge()
+    found = [
+        (name, _shown(fields.header(judge, name, value, sip).parts))
+        for name, value in named
+        if value.strip()
+    ]
+    for key, raw in headers:
+        name, value = wire_text(key), wire_text(raw)
+        if _MAKERS.fullmatch(name) and value.strip():  # what a maker says there is a sentence
+            found.append((name, _shown(judge.words(value[:MAX_TEXT]))))
+    return ", ".join(f"{name} “{cut(text, MAX_TEXT)}”" for name, text in found[:MAX_FIELDS])
+
+
+def _shown(parts: Iterable[object]) -> str:
+    return "".join(map(str, parts)).strip()
 
 
 def of_http(headers: Headers) -> str:

@@ -40,7 +40,7 @@ def own_words(message: SipMessage) -> str:
     """The fields of an answer that say why it refuses, as they are, in the order of `_WHY`;
     then those that a maker gave such a name. Empty if there are none."""
     found = [(name, value) for name in _WHY for value in message.header_all(name)]
-    return server_words.quoted(found, message.headers)
+    return server_words.quoted(found, message.headers, sip=True)
 
 
 def contacts(message: SipMessage) -> tuple[str, ...]:
