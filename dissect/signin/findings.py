@@ -49,29 +49,7 @@ def across(events: Iterable[Event]) -> list[Event]:
         extra = _extra(event, state)
         found.append(replace(event, facts={**event.facts, **extra}) if extra else event)
         found += _made(event, state)
-    return _clocks(_proxy_legs(found))
-
-
-def _proxy_legs(events: list[Event]) -> list[Event]:
-    """A 407 of a proxy that granted the same tunnel to the same client later is no refusal."""
-    granted: dict[tuple[str | None, str | None], int] = {}
-    for event in events:
-        if event.name == "proxy.connect.granted":
-            granted[_tunnel(event)] = event.order_ns
-    if not granted:
-        return events
-    return [
-        replace(event, name="proxy.connect.challenged")
-        if event.name == "proxy.connect.refused"
-        and event.facts.get("status") == 407
-        and granted.get(_tunnel(event), 0) >= event.order_ns
-        else event
-        for event in events
-    ]
-
-
-def _tunnel(event: Event) -> tuple[str | None, str | None]:
-    return event.client.address if event.client else None, event.host
+    return _clocks(found)
 
 
 def _extra(event: Event, state: _State) -> dict[str, Fact]:

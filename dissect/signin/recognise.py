@@ -43,6 +43,7 @@ from dissect.signin.built_in import BUILT_IN
 from dissect.signin.drafts import ENDED, HALF, LIKENESS, Origin, Stream, stream_of
 from dissect.signin.emitter import Emitter
 from dissect.signin.exchange import OPEN_BYTES, OPEN_EXCHANGES, Exchange, Pairer
+from dissect.signin.proxy_legs import ProxyLegs
 from dissect.signin.registration import Transactions, unanswered
 from dissect.signin.rule import Rule
 
@@ -84,6 +85,7 @@ class Recogniser:
         self._unasked_lost = 0
         self._lost: set[Stream] = set()  # datagrams that ICMP says did not arrive
         self._polls = shapes.Polls()
+        self._proxy_legs = ProxyLegs(captures)
         self._ended = False
 
     @property
@@ -134,6 +136,7 @@ class Recogniser:
                 self._emitter.emit(name, message.place, None, facts)
         else:
             self._emitter.now = self._emitter.now._replace(rank=ENDED)
+            self._proxy_legs.ended(message)
             for name, facts in network.tcp(message):
                 self._emitter.emit(name, message.place, None, facts)
 
@@ -142,12 +145,15 @@ class Recogniser:
         moves: Mapping[int, int] | None = None,
         without: Container[int] = (),
         names: Mapping[str, str] | None = None,
+        ends: Mapping[str, int] | None = None,
     ) -> list[Event]:
         """All events, by time, capture and frame. `moves` are ns to add to the times of captures,
         `without` the serial numbers of messages that another capture tells, `names` host names
-        by address that the captures give (name resolution blocks): DNS answers go before them."""
+        by address that the captures give (name resolution blocks): DNS answers go before them;
+        `ends` when the captures end (ns, moved), by name."""
         self._end(without)
         events = self._emitter.events(moves or {}, without, names or {})
+        events = self._proxy_legs.told(events, ends or {})
         return skew.blamed(pairing.tagged(findings.across(events)))
 
     def so_far(self, without: Container[int] = ()) -> list[Event]:
@@ -209,15 +215,11 @@ class Recogniser:
             found.append(Anomaly("limit.forms", said, 0))
         return found
 
-    # ------------------------------------------------------------------ secrets
-
     def _learn(self, message: HttpRequest | HttpResponse | SipMessage) -> None:
         for secret, credential in self._policy.secrets_of(message):
             self._emitter.met.note(secret, message.place, self._emitter.now.serial, credential)
         if isinstance(message, HttpRequest):
             self._emitter.met.posted(message, self._emitter.now.serial)
-
-    # ------------------------------------------------------------------ messages
 
     def _exchange(self, exchange: Exchange) -> None:
         if self._exchanged is not None:
@@ -310,8 +312,6 @@ class Recogniser:
         for name, received, facts in vvx_log.entry(message):
             turned = Place(place.connection, 1 if received else 0, place.span)
             self._emitter.emit(name, turned, None, facts)
-
-    # ------------------------------------------------------------------ events
 
 
 def _completed(exchange: Exchange) -> Origin:

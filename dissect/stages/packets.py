@@ -78,7 +78,12 @@ def packets(
     else:
         clocks, said = align.as_set(options)
     moves = align.moves(clocks)
-    events = taker.recogniser.finish(moves, without, reading.names)
+    ends = {
+        info.name: info.end_ns + moves.get(info.index, 0)
+        for info in reading.captures
+        if info.end_ns is not None
+    }
+    events = taker.recogniser.finish(moves, without, reading.names, ends)
     lost = [item for item in taker.recogniser.failures if item not in reading.anomalies]
     reading.anomalies += [*lost, *taker.recogniser.limits]
     if taker.seen.full:

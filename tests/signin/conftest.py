@@ -18,8 +18,8 @@ def declared_facts_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Recogniser.finish` fails for a fact that `facts.toml` does not have for its event."""
     plain, known = Recogniser.finish, flow_facts()
 
-    def finish(self: Recogniser, *given: Any) -> list[Event]:
-        events = plain(self, *given)
+    def finish(self: Recogniser, *given: Any, **named: Any) -> list[Event]:
+        events = plain(self, *given, **named)
         for event in events:
             for fact in event.facts if event.name in EVENTS else ():
                 fits = any(fnmatchcase(fact, entry) for entry in known[event.name])

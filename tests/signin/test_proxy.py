@@ -3,7 +3,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import pytest
+
+from dissect.model import TcpConnection
+from dissect.redaction.book import SecretBook
 from dissect.signin.exchange import Exchange
+from dissect.signin.recognise import Recogniser
 from tests.signin.build import exchange, play
 
 CHALLENGE = "NTLM TlRMTVNTUAACAAAA"
@@ -43,3 +50,27 @@ def test_a_tunnel_to_another_host_settles_nothing() -> None:
 def test_403_is_no_leg() -> None:
     assert names(connect(1, 403), connect(2, 200)) == ["refused", "granted"]
     assert names(connect(1, None)) == []
+
+
+@pytest.mark.parametrize(
+    ("after_s", "outcome", "last"),
+    [
+        (0.5, "open", "challenged"),
+        (1.9, "open", "challenged"),
+        (2.1, "open", "refused"),
+        (0.5, "closed", "refused"),
+        (0.5, "reset", "refused"),
+    ],
+)
+def test_a_capture_that_ends_before_the_client_could_answer(
+    after_s: float, outcome: Literal["open", "closed", "reset"], last: str
+) -> None:
+    pair = connect(1, 407, "NTLM")
+    assert pair.request is not None
+    assert pair.response is not None
+    recogniser = Recogniser(["capture.pcapng"], SecretBook())
+    for message in (pair.request, pair.response, TcpConnection(pair.request.place, outcome)):
+        recogniser.add(message)
+    ends = {"capture.pcapng": pair.response.place.span.first_ns + int(after_s * 1e9)}
+    events = [event.name for event in recogniser.finish(ends=ends)]
+    assert events == ["proxy.connect.requested", f"proxy.connect.{last}"]
