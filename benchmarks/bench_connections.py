@@ -106,14 +106,14 @@ def main() -> None:
             path = folder / "many.pcap"
             packets = write(path, sessions(folder, version, wanted))
             started = time.process_time()
-            shut = embedded.read([CaptureInput(str(path))])
+            undecrypted = embedded.read([CaptureInput(str(path))])
             without = time.process_time() - started
             started = time.process_time()
             read = embedded.read([CaptureInput(str(path), (str(folder / "keys"),))])
             took = time.process_time() - started
             rows = [item for item in read.messages if isinstance(item, TlsConnection)]
             assert [row.decrypted for row in rows] == ["full"] * wanted
-            assert sum(isinstance(item, TlsConnection) for item in shut.messages) == wanted
+            assert sum(isinstance(item, TlsConnection) for item in undecrypted.messages) == wanted
             print(
                 f"{name}: {wanted} connections, {packets} packets: {took:.2f} s, "
                 f"{took / wanted * 1e6:.0f} µs a connection; without keys "

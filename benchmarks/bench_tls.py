@@ -1,4 +1,4 @@
-"""What TLS costs: a record of 16 KB, a connection, a connection that stays shut.
+"""What TLS costs: a record of 16 KB, a connection, a connection that stays undecrypted.
 
 The sessions are recorded here, from Python's own ssl over memory BIOs; no network, no
 root. `python benchmarks/bench_tls.py [seconds]` prints one line a figure.
@@ -18,7 +18,7 @@ from pathlib import Path
 from dissect.model import Connection, Direction, Endpoint, Output, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.tls.parser import TlsParser
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 CONNECTION = Connection(0, "tcp", 0, Endpoint("192.0.2.1", 50000), Endpoint("198.51.100.1", 443))
 SEGMENT = 1448
@@ -148,10 +148,10 @@ def main() -> None:
             small_parts, large_parts = segments(wire), segments(large)
             once = measure(lambda: run(small_parts, store), seconds)  # noqa: B023
             bulk = measure(lambda: run(large_parts, store), seconds)  # noqa: B023
-            shut = measure(lambda: run(large_parts, SecretStore()), seconds)  # noqa: B023
+            undecrypted = measure(lambda: run(large_parts, SecretStore()), seconds)  # noqa: B023
             print(f"{title:26} connection {once * 1e6:8.0f} µs")
             print(f"{title:26} record of 16 KB {(bulk - once) / RECORDS * 1e6:5.1f} µs, "
-                  f"shut {(shut - once) / RECORDS * 1e6:5.1f} µs")  # fmt: skip
+                  f"shut {(undecrypted - once) / RECORDS * 1e6:5.1f} µs")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def processes() -> Iterator[tuple[str, float]]:
 def stages() -> Iterator[tuple[str, float]]:
     """Stages of one warm run; each includes those before it, so differences count."""
     from dissect.capture import open_capture
-    from dissect.pipeline import Options, Session
+    from dissect.pipeline import RunOptions, Session
     from dissect.render import render
 
     def packets() -> None:
@@ -76,7 +76,7 @@ def stages() -> Iterator[tuple[str, float]]:
                     pass
 
     def session() -> Session:
-        return Session(Options(tuple(CAPTURES)))
+        return Session(RunOptions(tuple(CAPTURES)))
 
     yield "containers read", median_ms(packets)
     yield "+ reassembly, TLS, HTTP, SIP, DNS", median_ms(lambda: session().messages)

@@ -27,7 +27,7 @@ _VARIES = re.compile(
 DEFAULT_TOLERANCE_S = 5.0
 MAX_ALIGNED = 200
 """Arrows of a step, but for equal ones at both ends, that are aligned: `difflib` takes up to the
-cube of their number. More are compared one by one in their order, which is said."""
+cube of their number. More are compared one by one in their order, which is reported."""
 
 _TOO_MANY = f"more than {MAX_ALIGNED} arrows that differ: compared one by one, in their order"
 Opcode = tuple[str, int, int, int, int]

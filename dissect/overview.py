@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from dissect import advice
+from dissect import capture_advice
 from dissect.engines import Reading
 from dissect.engines.traffic import Traffic
 from dissect.model import (
@@ -38,8 +38,8 @@ Document = dict[str, Any]
 def document(run: Session) -> Document:
     """The keys of `dissect info --format json`."""
     reading = run.reading
-    told = [*reading.messages, *reading.duplicates]
-    tls = [m for m in told if isinstance(m, TlsConnection) and m.inside is None]
+    reported = [*reading.messages, *reading.duplicates]
+    tls = [m for m in reported if isinstance(m, TlsConnection) and m.inside is None]
     sentences: dict[str, str] = {}
     for row in tls:
         if row.reason and row.sentence:
@@ -47,8 +47,8 @@ def document(run: Session) -> Document:
     traffic = {item.capture: item for item in reading.traffic}
     found: Document = {
         "captures": [_capture(item, traffic.get(item.index)) for item in reading.captures],
-        "addresses": _addresses(reading, told),
-        "streams": _streams(reading, told),
+        "addresses": _addresses(reading, reported),
+        "streams": _streams(reading, reported),
         "tls": {
             "decrypted": dict(Counter(row.decrypted for row in tls)),
             "reason": dict(Counter(row.reason for row in tls if row.reason)),
@@ -90,7 +90,7 @@ def document(run: Session) -> Document:
         ],
         "warnings": list(reading.warnings),
     }
-    found["advice"] = list(advice.advice(found))
+    found["advice"] = list(capture_advice.advice(found))
     return found
 
 
@@ -133,11 +133,11 @@ def _rate(part: int, whole: int) -> float:
     return round(part / whole, 6) if whole else 0.0
 
 
-def _streams(reading: Reading, told: Iterable[Message]) -> Document:
+def _streams(reading: Reading, reported: Iterable[Message]) -> Document:
     """Connections by protocol; one with HTTP in TLS counts for both."""
     carried: dict[str, set[tuple[int, str, int]]] = defaultdict(set)
     lost = tcp = 0
-    for message in told:
+    for message in reported:
         where = message.place.connection
         key = where.capture, where.transport, where.stream
         if isinstance(message, TcpConnection):
@@ -160,10 +160,10 @@ def _streams(reading: Reading, told: Iterable[Message]) -> Document:
     }
 
 
-def _addresses(reading: Reading, told: Iterable[Message]) -> list[Document]:
+def _addresses(reading: Reading, reported: Iterable[Message]) -> list[Document]:
     """IP addresses by the number of their streams, and the names that the captures know."""
     names: dict[str, dict[str, None]] = defaultdict(dict)
-    for message in told:
+    for message in reported:
         if isinstance(message, DnsMessage) and message.questions:
             for _, kind, address in message.answers:
                 if kind in ("A", "AAAA"):

@@ -19,16 +19,16 @@ from dissect.signin.offsets import Offset
 from dissect.stages.keep import Keep, everything
 from dissect.stages.logs import Log
 from dissect.stages.notes import Notes
-from dissect.stages.options import Options, bind_key_logs, found_beside, split_binding
 from dissect.stages.packets import Packets
+from dissect.stages.run_options import RunOptions, bind_key_logs, found_beside, split_binding
 
 if TYPE_CHECKING:
-    from dissect.signin.hops import Hop
+    from dissect.signin.redirect_chain import Redirect
 
-__all__ = ["Options", "Session", "bind_key_logs", "found_beside", "split_binding"]
+__all__ = ["RunOptions", "Session", "bind_key_logs", "found_beside", "split_binding"]
 
 
-class _Found(NamedTuple):
+class _StageResults(NamedTuple):
     packets: Packets
     logs: list[Log]
     events: list[Event]
@@ -42,9 +42,9 @@ class Session:
     Raises UsageError, CaptureError or DefinitionError as the stage's own docs say.
     """
 
-    def __init__(self, options: Options, keep: Keep = everything, rules: bool = True) -> None:
+    def __init__(self, options: RunOptions, keep: Keep = everything, rules: bool = True) -> None:
         self.options = options
-        self.policy = Policy(options.reveal, options.opened)
+        self.policy = Policy(options.reveal, options.shown_names)
         self.book = self.policy.book
         self.spool = Spool() if options.again and "-" in options.captures else None
         self._keep, self._rules = keep, rules
@@ -73,7 +73,7 @@ class Session:
         return definitions(self.options, self.registry)
 
     @cached_property
-    def _found(self) -> _Found:
+    def _found(self) -> _StageResults:
         """All stages that meet secrets, so that whoever shows something knows them all."""
         from dissect.stages.events import events
         from dissect.stages.logs import logs
@@ -86,9 +86,9 @@ class Session:
         logged = logs(options, known, min(starts, default=None))
         found: list[Event] = []
         if self._rules:
-            found, said = events(options, policy, known, wanted, read, logged)
-            notes += said
-        return _Found(read, logged, found, notes)
+            found, reported = events(options, policy, known, wanted, read, logged)
+            notes += reported
+        return _StageResults(read, logged, found, notes)
 
     @cached_property
     def charts(self) -> list[SequenceChart]:
@@ -123,12 +123,12 @@ class Session:
         return handshakes(self._found.logs)
 
     @cached_property
-    def hops(self) -> list[Hop]:
+    def redirects(self) -> list[Redirect]:
         """Redirects from host to host, by time."""
         from dissect.signin.exchange import pair
-        from dissect.signin.hops import hops
+        from dissect.signin.redirect_chain import follow_redirects
 
-        return hops(pair(self.messages), self.noted)
+        return follow_redirects(pair(self.messages), self.noted)
 
     @property
     def clocks(self) -> list[Offset]:
@@ -137,7 +137,7 @@ class Session:
 
     @property
     def tls_counts(self) -> tuple[int, int]:
-        """TLS connections, and those of them that stayed shut."""
+        """TLS connections, and those of them that stayed undecrypted."""
         return self._found.packets.tls
 
     @property

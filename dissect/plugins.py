@@ -146,7 +146,7 @@ def _blame(name: str, what: str) -> Iterator[None]:
     except DissectError:
         raise
     except Exception as error:
-        # The text of the error may hold bytes of the capture: only its type is told.
+        # The text of the error may hold bytes of the capture: only its type is reported.
         raise PluginError(f"plugin {name}: its {what} raised {type(error).__name__}") from error
 
 

@@ -73,12 +73,12 @@ def captures_in(folder: Path) -> list[str]:
 
 
 def charts_of(*captures: str, **options: Any) -> list[SequenceChart]:
-    """The charts of some captures; options are those of `dissect.pipeline.Options`."""
-    from dissect.pipeline import Options, Session
+    """The charts of some captures; options are those of `dissect.pipeline.RunOptions`."""
+    from dissect.pipeline import RunOptions, Session
 
     if "phone_logs" in options:
         options["phone_logs"] = tuple(options["phone_logs"])
-    return Session(Options(tuple(map(str, captures)), **options)).charts
+    return Session(RunOptions(tuple(map(str, captures)), **options)).charts
 
 
 @pytest.fixture

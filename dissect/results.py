@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from dissect.errors import UsageError
 from dissect.model import CaptureInfo, Cause, Event, Fact, SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.render import Renderer, format_of, render
 from dissect.stages.keep import nothing
 
@@ -82,7 +82,7 @@ class Results:
     DefinitionError for a flow, PluginError for a plugin; all are `dissect.errors.DissectError`.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RunOptions) -> None:
         if "-" in options.captures:
             raise UsageError("standard input can't be read twice: give the capture as a file")
         self._options = options
@@ -150,12 +150,12 @@ class Results:
         Raises UsageError for an extension that is no format's, and where the file can't be
         written or is one of those read.
         """
-        from dissect import places
+        from dissect import output_conflicts
         from dissect.saving import save
 
         target = os.fspath(path)
         renderer: Renderer = format_of(target)
-        places.check(self._options, [target])
+        output_conflicts.check(self._options, [target])
         save(target, self.draw(renderer.name, **options), self._options.reveal)
 
     @property
@@ -194,7 +194,7 @@ def results(
     if not captures and not phone_logs:
         raise UsageError("give a capture, or a phone log")
     return Results(
-        Options(
+        RunOptions(
             captures=_names(captures),
             key_logs=_names(key_logs),
             phone_logs=_names(phone_logs),
@@ -205,7 +205,7 @@ def results(
             engine=engine,
             auto_keys=auto_keys,
             reveal=reveal,
-            opened=tuple(show_values),
+            shown_names=tuple(show_values),
         )
     )
 

@@ -71,7 +71,7 @@ class _Staged:
     def discard(self) -> None:
         """Remove it, if it was not moved."""
         with contextlib.suppress(OSError):
-            self.file.close()  # a full disk is told once more here
+            self.file.close()  # a full disk is reported once more here
         if os.path.lexists(self.temporary):
             with contextlib.suppress(OSError):
                 os.unlink(self.temporary)

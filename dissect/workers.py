@@ -138,8 +138,8 @@ class Workers:
             raw = process.stdout.read(ANSWER + 1)
             if len(raw) > ANSWER:
                 return Done(None, f"what came of it has more than {ANSWER:,} bytes")
-            told = _parsed(raw)
-            if told is None:
+            reply = _parsed(raw)
+            if reply is None:
                 kill(process)  # it is ending, or has: this is for what it has started
             code = process.wait()
         finally:
@@ -151,18 +151,20 @@ class Workers:
         if late.is_set():
             return Done(None, f"it took more than {self._limits.seconds:g} seconds (--max-time)")
         memory = f"it needs more than {self._limits.memory:,} bytes of memory (--max-memory)"
-        if told is not None:
-            return Done(told["answer"], memory if told["problem"] == "memory" else told["problem"])
+        if reply is not None:
+            return Done(
+                reply["answer"], memory if reply["problem"] == "memory" else reply["problem"]
+            )
         return Done(None, memory if code == OUT_OF_MEMORY else _end(code))
 
 
 def _parsed(raw: bytes) -> Json | None:
     """An answer that is whole."""
     try:
-        told = json.loads(raw)
+        reply = json.loads(raw)
     except ValueError:
         return None
-    return told if isinstance(told, dict) and told.keys() == {"answer", "problem"} else None
+    return reply if isinstance(reply, dict) and reply.keys() == {"answer", "problem"} else None
 
 
 def _end(code: int) -> str:
@@ -229,7 +231,7 @@ def main() -> None:
 
 
 def _carry_out(task: str, job: Json) -> Json:
-    """The job's answer, or the problem in a clause; whatever is raised is told in one."""
+    """The job's answer, or the problem in a clause; whatever is raised is reported in one."""
     module, _, name = task.partition(":")
     if not module.startswith(_PACKAGE):
         return {"answer": None, "problem": "no task of dissect"}
@@ -241,8 +243,8 @@ def _carry_out(task: str, job: Json) -> Json:
         if isinstance(error, DissectError):
             return {"answer": None, "problem": str(error)}
         # The type alone: a text may quote the capture.
-        said = f"internal error, please report ({type(error).__name__}{_where(error)})"
-        return {"answer": None, "problem": said}
+        text = f"internal error, please report ({type(error).__name__}{_where(error)})"
+        return {"answer": None, "problem": text}
 
 
 def _of_memory(error: BaseException | None) -> bool:

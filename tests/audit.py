@@ -1,7 +1,7 @@
 """Known vulnerabilities of what is installed, by pip-audit; part of `make check`.
 
 Exit code 1 on a finding. Where no index tells anything (no network; a mirror without the data)
-that is said, and it is no failure: pip-audit alone would call it "no known vulnerabilities".
+that is reported, and it is no failure: pip-audit alone would call it "no known vulnerabilities".
 """
 
 from __future__ import annotations

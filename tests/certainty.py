@@ -14,7 +14,7 @@ from typing import Any
 from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Event, SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 
 # status in the whole → what it may become with less
 LESS: Mapping[str, frozenset[str]] = {
@@ -48,7 +48,7 @@ def session(
 ) -> Session:
     """A run over some files with just these key logs."""
     return Session(
-        Options(
+        RunOptions(
             tuple(captures),
             tuple(keys),
             phone_logs=tuple(logs),
@@ -75,7 +75,7 @@ def wrong(
 ) -> list[str]:
     """What `found` says that `whole` does not bear out, a line each; empty if it only says less.
 
-    `so_far` is what the whole had told when a capture was cut: that may be said, too, since
+    `so_far` is what the whole had reported when a capture was cut: that may be reported, too, since
     what came after is not known. Where a capture is `torn` a failure may have been lost from
     a step that was done before it, and the same failure may stand at a step before its own,
     if what shows that it was done is lost.
@@ -84,7 +84,7 @@ def wrong(
     codes = {said(chart)[2] for charts in whole.charts.values() for chart in charts}
     for name, charts in found.charts.items():
         if built_in()[name].last_resort:
-            # It says no more than that something is shut, or what failed below.
+            # It says no more than that something is undecrypted, or what failed below.
             lines += [f"{name}: {said(c)}" for c in charts if said(c)[2] not in {*codes, None}]
             lines += [f"{name}: complete" for c in charts if c.status == "complete"]
             continue
@@ -120,11 +120,13 @@ def _differences(
                 allowed |= {"failed"}
             if step.status not in allowed:
                 yield f"step {step.number} {step.status}, it was {reference.status}"
-        told = same or (chart.status == "failed" and _failed_steps(chart) <= _failed_steps(full))
-        # What shows that a clock is wrong may be lost; then the failure itself is told.
+        reported = same or (
+            chart.status == "failed" and _failed_steps(chart) <= _failed_steps(full)
+        )
+        # What shows that a clock is wrong may be lost; then the failure itself is reported.
         plain = said(full)[2] == "clock.skew" and said(chart)[:2] == said(full)[:2]
-        told = told or plain
-        if chart.status in ("complete", "failed") and said(chart) != said(full) and not told:
+        reported = reported or plain
+        if chart.status in ("complete", "failed") and said(chart) != said(full) and not reported:
             yield f"{said(chart)}, it was {said(full)}"
 
 

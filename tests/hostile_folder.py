@@ -1,4 +1,4 @@
-"""A folder as a stranger might send it: each file in it would run, or change what is told."""
+"""A folder as a stranger might send it: each file in it would run, or change what is reported."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MARK = "MARK"  # what ran writes its name into this file
 @cache
 def before_us() -> frozenset[str]:
     """What `python -m` itself imports before a line of dissect runs, as Python tells it; in
-    docs/cli.md it is said that only `-P` keeps it from the current folder's."""
+    docs/cli.md it is reported that only `-P` keeps it from the current folder's."""
     program = "import sys; a = set(sys.modules); import runpy; print(*(set(sys.modules) - a))"
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
     )
-    return frozenset(name.partition(".")[0] for name in told.stdout.split())
+    return frozenset(name.partition(".")[0] for name in reported.stdout.split())
 
 
 @cache
@@ -95,7 +95,7 @@ def plant(folder: Path) -> Path:
 
 
 def plant_at_home(home: Path, mark: Path) -> None:
-    """A user's own settings: they may not change what is told, either."""
+    """A user's own settings: they may not change what is reported, either."""
     for path in (
         ".config/wireshark/init.lua", ".config/wireshark/plugins/x.lua", ".wireshark/init.lua",
         ".local/lib/wireshark/plugins/x.lua", ".local/lib/wireshark/plugins/init.lua",

@@ -92,12 +92,12 @@ def python(minor: int) -> str | None:
     """A Python 3.`minor` that runs and can make environments."""
     for path in _candidates(minor):
         try:
-            told = run(
+            reported = run(
                 [path, "-c", "import sys, venv, ensurepip; print(sys.version_info[1])"], ROOT
             )
         except Failed:
             continue
-        if told.strip() == str(minor):
+        if reported.strip() == str(minor):
             return path
     return None
 
@@ -128,11 +128,11 @@ def main() -> int:
                 continue
             had += 1
             try:
-                said = try_wheel(interpreter, wheel, target / f"3.{minor}")
+                text = try_wheel(interpreter, wheel, target / f"3.{minor}")
             except Failed as error:
                 failed += 1
-                said = f"FAILED: {error}"
-            print(f"Python 3.{minor}: {said}", flush=True)
+                text = f"FAILED: {error}"
+            print(f"Python 3.{minor}: {text}", flush=True)
     return 1 if failed or not had else 0
 
 

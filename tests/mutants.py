@@ -265,7 +265,7 @@ def _shown(text: str) -> str:
     return "\n".join(lines)
 
 
-def _say(result: Tried) -> None:
+def _report(result: Tried) -> None:
     if result.problem:
         print(f"{result.file}: not tried: {result.problem}")
         return
@@ -300,7 +300,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print(file, *tests, sep="\n  ")
             continue
         result = tried(file, tests, options.sample, options.seed, options.minutes * 60)
-        _say(result)
+        _report(result)
         results.append(result)
     checked = sum(result.checked for result in results)
     left = sum(len(result.survivors) for result in results)

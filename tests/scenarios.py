@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from dissect.model import SequenceChart, Source
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests import lab
 from tests.lab import ALL, CAPTURES, Scenario, scenario
 
@@ -37,7 +37,7 @@ def charts(name: str, with_log: bool = False, keys: bool = True) -> tuple[Sequen
     """What dissect finds in a scenario's captures."""
     item = scenario(name)
     logs = item.phone_logs if with_log else ()
-    return tuple(Session(Options(tuple(item.captures), phone_logs=logs, auto_keys=keys)).charts)
+    return tuple(Session(RunOptions(tuple(item.captures), phone_logs=logs, auto_keys=keys)).charts)
 
 
 def said(chart: SequenceChart) -> Verdict:
@@ -52,11 +52,11 @@ def staged(item: Scenario) -> list[Verdict]:
     ]
 
 
-def agrees(told: Verdict, truth: Verdict) -> bool:
+def agrees(reported: Verdict, truth: Verdict) -> bool:
     """Equal; a flow that the lab has no step number for is compared without it."""
     if truth[1] == "failed" and truth[2] is None:
-        return (told[0], told[1], told[3]) == (truth[0], truth[1], truth[3])
-    return told == truth
+        return (reported[0], reported[1], reported[3]) == (truth[0], truth[1], truth[3])
+    return reported == truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +126,29 @@ def _steps(chart: SequenceChart) -> str:
 def row(name: str) -> str:
     """A line of the table."""
     item = scenario(name)
-    told = charts(name)
+    reported = charts(name)
     truth = staged(item)
-    left = [t for t in truth if not any(agrees(said(chart), t) for chart in told)]
-    differs = bool(left) or len(told) != len(truth)
+    left = [t for t in truth if not any(agrees(said(chart), t) for chart in reported)]
+    differs = bool(left) or len(reported) != len(truth)
     mark = "**differs** " if differs else ""
-    if differs and not item.has_keys and not any(c.status == "complete" for c in told):
+    if differs and not item.has_keys and not any(c.status == "complete" for c in reported):
         mark = "less, for want of keys: "
-    proofs = [found for chart in told if (found := proof(item, chart)) is not None]
+    proofs = [found for chart in reported if (found := proof(item, chart)) is not None]
     frames = [
         f"{p.capture} {p.first_frame}"
         + (f"–{p.last_frame}" if p.last_frame > p.first_frame else "")
         for p in proofs
     ]
     found = [_found(p) for p in proofs]
-    shut = [f"{chart.status} {_steps(chart)}" for chart in charts(name, keys=False)]
+    undecrypted = [f"{chart.status} {_steps(chart)}" for chart in charts(name, keys=False)]
     cells = [
         f"`{name}`",
         "<br>".join(map(_verdict, truth)),
-        mark + "<br>".join(_verdict(said(chart)) for chart in told),
+        mark + "<br>".join(_verdict(said(chart)) for chart in reported),
         "<br>".join(frames),
         "<br>".join(found),
-        "<br>".join(map(_steps, told)),
-        "<br>".join(shut),
+        "<br>".join(map(_steps, reported)),
+        "<br>".join(undecrypted),
     ]
     return "| " + " | ".join(cells) + " |\n"
 

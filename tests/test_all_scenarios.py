@@ -15,11 +15,11 @@ READABLE = [name for name in ALL if name != "no-keys"]
 @pytest.mark.parametrize("with_log", [False, True], ids=["captures", "captures+log"])
 @pytest.mark.parametrize("name", READABLE)
 def test_verdicts(name: str, with_log: bool) -> None:
-    told = [said(chart) for chart in charts(name, with_log)]
+    reported = [said(chart) for chart in charts(name, with_log)]
     truth = staged(scenario(name))
-    assert len(told) == len(truth), (told, truth)
+    assert len(reported) == len(truth), (reported, truth)
     for verdict in truth:
-        assert any(agrees(chart, verdict) for chart in told), (told, truth)
+        assert any(agrees(chart, verdict) for chart in reported), (reported, truth)
 
 
 @pytest.mark.parametrize("name", READABLE)
@@ -39,8 +39,10 @@ def test_tshark_finds_what_was_staged_in_the_frames_of_the_evidence(name: str) -
     lab.need_tshark()
     item = scenario(name)
     for chart in charts(name):
-        told = proof(item, chart)
-        assert told is None or told.found is None or told.found or told.near, chart.cause
+        reported = proof(item, chart)
+        assert reported is None or reported.found is None or reported.found or reported.near, (
+            chart.cause
+        )
 
 
 @pytest.mark.parametrize("name", READABLE)

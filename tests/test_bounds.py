@@ -26,10 +26,10 @@ from dissect.protocols.dns import DnsParser
 from dissect.protocols.http import exchanges, pairing
 from dissect.protocols.http1 import Http1Parser
 from dissect.protocols.http2 import Http2Parser
-from dissect.protocols.tls import secrets
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls import secret_store
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.protocols.websocket import WebSocketParser
-from dissect.signin import hops
+from dissect.signin import redirect_chain
 from tests.protocols.drive import UDP, C, Found, Part, S, drive, kinds, layer
 from tests.signin.build import exchange
 from tests.steps import LINEAR, growth
@@ -69,7 +69,7 @@ def test_thousands_of_pipelined_requests_get_their_own_answers() -> None:
     assert limits(found) == []
 
 
-def test_requests_beyond_the_bound_are_told_and_shift_no_other(
+def test_requests_beyond_the_bound_are_reported_and_shift_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pairing, "MAX_PENDING", 10)
@@ -84,9 +84,9 @@ def test_requests_beyond_the_bound_are_told_and_shift_no_other(
     assert [
         x.status for x in found if isinstance(x, HttpResponse) and x.exchange not in asked
     ] == list(range(210, 215))
-    (said,) = limits(found)
-    assert (said.kind, said.frame, said.stream) == ("limit.http_pipelined", 1, 7)
-    assert "requests wait for their answers" in said.sentence
+    (reported,) = limits(found)
+    assert (reported.kind, reported.frame, reported.stream) == ("limit.http_pipelined", 1, 7)
+    assert "requests wait for their answers" in reported.sentence
 
 
 def test_interim_answers_of_requests_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,8 +126,8 @@ def test_bodies_unpack_within_one_allowance_of_the_capture(monkeypatch: pytest.M
     wire = 8 * len(packed(1 << 20))
     assert sizes[:3] == [1 << 20] * 3
     assert sum(sizes) <= (3 << 20) + content.UNPACKED_RATIO * wire
-    (said,) = limits(found)
-    assert (said.kind, said.frame) == ("limit.unpacked", 2)
+    (reported,) = limits(found)
+    assert (reported.kind, reported.frame) == ("limit.unpacked", 2)
     cut = [x.body.problem for x in found if isinstance(x, HttpResponse)]
     assert all(problem and "unpack to more than is kept" in problem for problem in cut)
 
@@ -163,25 +163,25 @@ def test_http2_fields_unpack_within_the_allowance(monkeypatch: pytest.MonkeyPatc
     assert {(x.method, x.target.decode()) for x in asked} == {("GET", "/")}
     held = sum(len(value) for x in asked for _, value in x.headers)
     assert held <= (1 << 20) + content.UNPACKED_RATIO * len(blocks)
-    (said,) = limits(found)
-    assert (said.kind, said.frame) == ("limit.http2_fields", 1)
+    (reported,) = limits(found)
+    assert (reported.kind, reported.frame) == ("limit.http2_fields", 1)
 
 
-def test_http2_streams_beyond_the_bound_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http2_streams_beyond_the_bound_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchanges, "MAX_STREAMS", 5)
     asked = b"".join(frame(1, 4, 1 + 2 * n, GET) for n in range(8))
     found = drive(Http2Parser(layer()), [(C, PREFACE + asked)])
     assert sum(isinstance(x, HttpRequest) for x in found) == 8
-    (said,) = limits(found)
-    assert (said.kind, said.frame) == ("limit.http2_streams", 1)
+    (reported,) = limits(found)
+    assert (reported.kind, reported.frame) == ("limit.http2_streams", 1)
 
 
-def test_a_bound_is_told_though_there_were_too_many_oddities(
+def test_a_bound_is_reported_though_there_were_too_many_anomalies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pairing, "MAX_PENDING", 300)
-    odd = b"GET /x HTTP/1.1\r\nno field\r\n\r\n" * 400
-    found = drive(Http1Parser(layer()), [(C, odd)])
+    anomaly = b"GET /x HTTP/1.1\r\nno field\r\n\r\n" * 400
+    found = drive(Http1Parser(layer()), [(C, anomaly)])
     assert "anomalies.more" in kinds(found)
     assert [x.kind for x in limits(found)] == ["limit.http_pipelined"]
 
@@ -212,7 +212,7 @@ def test_fragments_of_a_websocket_message_are_joined_once() -> None:
 
 
 @pytest.mark.parametrize("count", [256, 257])
-def test_dns_answers_beyond_the_bound_are_told(count: int) -> None:
+def test_dns_answers_beyond_the_bound_are_reported(count: int) -> None:
     question = b"\x01a\x07example\0\0\1\0\1"
     record = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\1\2\3\4"
     message = struct.pack("!6H", 1, 0x8180, 1, count, 0, 0) + question + record * count
@@ -241,13 +241,13 @@ def chain(size: int, spread: bool) -> list[object]:
 def test_redirects_are_followed_in_linear_time(spread: bool) -> None:
     def make(size: int) -> Callable[[], object]:
         found = chain(size, spread)
-        return lambda: hops.hops(found)  # type: ignore[arg-type]
+        return lambda: redirect_chain.follow_redirects(found)  # type: ignore[arg-type]
 
     assert growth(make, 150) < LINEAR
 
 
 def test_a_long_chain_of_redirects_is_one() -> None:
-    found = hops.hops(chain(3000, False))  # type: ignore[arg-type]
+    found = redirect_chain.follow_redirects(chain(3000, False))  # type: ignore[arg-type]
     assert {hop.chain for hop in found} == {1}
     assert [hop.number for hop in found] == list(range(1, 3001))
     assert sum(hop.target is not None for hop in found) == 2999
@@ -256,7 +256,7 @@ def test_a_long_chain_of_redirects_is_one() -> None:
 def test_requests_that_may_have_followed_are_looked_at_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hops, "MAX_LOOKED", 5)
+    monkeypatch.setattr(redirect_chain, "MAX_LOOKED", 5)
     first = exchange(
         url="https://a.test/", at=0, client="192.0.2.20", status=302,
         response_headers={"Location": "/to?n=9"},
@@ -265,15 +265,15 @@ def test_requests_that_may_have_followed_are_looked_at_up_to_a_bound(
         exchange(url=f"https://a.test/to?n={number}", at=1 + number, client="192.0.2.20")
         for number in range(10)
     ]
-    said: list[str] = []
-    (hop,) = hops.hops([first, *rest], said)  # type: ignore[list-item]
+    reported: list[str] = []
+    (hop,) = redirect_chain.follow_redirects([first, *rest], reported)  # type: ignore[list-item]
     assert hop.target is None
-    assert len(said) == 1
-    assert "more than 5 requests" in said[0]
-    monkeypatch.setattr(hops, "MAX_LOOKED", 10)
-    (hop,) = hops.hops([first, *rest], said)  # type: ignore[list-item]
+    assert len(reported) == 1
+    assert "more than 5 requests" in reported[0]
+    monkeypatch.setattr(redirect_chain, "MAX_LOOKED", 10)
+    (hop,) = redirect_chain.follow_redirects([first, *rest], reported)  # type: ignore[list-item]
     assert hop.target is rest[9]
-    assert len(said) == 1
+    assert len(reported) == 1
 
 
 # ------------------------------------------------------------------ tables
@@ -385,7 +385,7 @@ def test_a_sparse_key_log_takes_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [1, 5])
 def test_what_is_kept_of_a_key_log_is_a_small_multiple_of_it(labels: int) -> None:
-    names = [name for name, sizes in secrets.LABELS.items() if sizes == (32, 48, 64)]
+    names = [name for name, sizes in secret_store.LABELS.items() if sizes == (32, 48, 64)]
     text = b"".join(
         f"{names[number % labels]} {number // labels:064x} {number:064x}\n".encode()
         for number in range(20_000)
@@ -399,8 +399,8 @@ def test_what_is_kept_of_a_key_log_is_a_small_multiple_of_it(labels: int) -> Non
     assert peak < 2.5 * len(text), peak / len(text)
 
 
-def test_more_secrets_than_are_kept_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "MAX_SECRETS", 5)
+def test_more_secrets_than_are_kept_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_store, "MAX_SECRETS", 5)
     store = SecretStore()
     text = b"".join(LINE % (number, number) for number in range(7))
     assert store.add_key_log(text, "a") == ["more than 5 secrets: the rest is left out"]
@@ -408,9 +408,9 @@ def test_more_secrets_than_are_kept_are_told(monkeypatch: pytest.MonkeyPatch) ->
     assert store.count == 5
 
 
-def test_more_problems_than_are_listed_are_told() -> None:
+def test_more_problems_than_are_listed_are_reported() -> None:
     problems = SecretStore().add_key_log(b"x\n" * 500, "a")
-    assert len(problems) == secrets.MAX_PROBLEMS + 1
+    assert len(problems) == secret_store.MAX_PROBLEMS + 1
     assert problems[-1] == "more than 100 problems: the rest is not listed"
 
 
@@ -449,11 +449,11 @@ def test_a_compressed_capture_unpacks_to_a_bound(
     path.write_bytes(pack(whole))
     with open_capture(str(path), 0) as capture:
         count = sum(1 for _ in capture.packets())
-        (said,) = capture.anomalies
+        (reported,) = capture.anomalies
     limit = max(1 << 20, 5 * path.stat().st_size)
     assert limit - (1 << 18) < count * len(record) <= limit
-    assert said.kind == "capture.cut"
-    assert f"the {name} data unpacks to more than 5 times its size" in said.sentence
+    assert reported.kind == "capture.cut"
+    assert f"the {name} data unpacks to more than 5 times its size" in reported.sentence
 
 
 def test_a_packed_log_unpacks_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,22 +462,22 @@ def test_a_packed_log_unpacks_to_a_bound(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "x.log.gz"
     path.write_bytes(gzip.compress(entry * 100_000))
     limit = max(1 << 20, phone_log.LOG_RATIO * path.stat().st_size)
-    said: list[str] = []
-    messages = phone_log.read_set([(str(path), 0)], 2026, warnings=said)
+    reported: list[str] = []
+    messages = phone_log.read_set([(str(path), 0)], 2026, warnings=reported)
     assert len(messages) - limit // len(entry) in (0, 1)
-    assert said == [f"{path}: it unpacks to more than 1 MB; only these are read"]
+    assert reported == [f"{path}: it unpacks to more than 1 MB; only these are read"]
     path.write_bytes(gzip.compress(entry * 30_000))
-    assert len(phone_log.read_set([(str(path), 0)], 2026, warnings=said)) == 30_000
-    assert len(said) == 1
+    assert len(phone_log.read_set([(str(path), 0)], 2026, warnings=reported)) == 30_000
+    assert len(reported) == 1
 
 
 def test_a_long_log_is_read_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_log, "LOG_LIMIT", 1 << 20)
     path = tmp_path / "x.log"
     path.write_bytes(b"1201100000|cfg  |3|00|entry\n" * 50_000)
-    said: list[str] = []
-    phone_log.read_set([(str(path), 0)], 2026, warnings=said)
-    assert said == [f"{path}: only its first 1 MB are read"]
+    reported: list[str] = []
+    phone_log.read_set([(str(path), 0)], 2026, warnings=reported)
+    assert reported == [f"{path}: only its first 1 MB are read"]
 
 
 def test_a_request_follows_one_redirect_only() -> None:
@@ -487,5 +487,5 @@ def test_a_request_follows_one_redirect_only() -> None:
         for at in (0.0, 1.0)
     ]  # fmt: skip
     later = [exchange(url="https://a.test/to", at=at, client="192.0.2.20") for at in (2.0, 3.0)]
-    found = hops.hops([*twice, *later])  # type: ignore[list-item]
+    found = redirect_chain.follow_redirects([*twice, *later])  # type: ignore[list-item]
     assert [hop.target for hop in found] == later

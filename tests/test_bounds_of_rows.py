@@ -1,4 +1,4 @@
-"""Bounds of what rows, redirects, exports and facts hold: each reached, and said once."""
+"""Bounds of what rows, redirects, exports and facts hold: each reached, and reported once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dissect.export import write
 from dissect.model import Anomaly, Output, Secret
 from dissect.protocols import sniff
 from dissect.protocols.sip import SipParser
-from dissect.protocols.tls import dsk, negotiation, notes
+from dissect.protocols.tls import dsk, negotiation, observations
 from dissect.protocols.tls.parser import TlsParser
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.redaction.policy import Policy
 from dissect.report import beside, har
-from dissect.signin import leads, ties
-from dissect.signin.hops import hops
-from dissect.signin.recognise import Recogniser
+from dissect.signin import leads, timing_constraints
+from dissect.signin.recogniser import Recogniser
+from dissect.signin.redirect_chain import follow_redirects
 from dissect.signin.registration import Transactions
 from tests.protocols.drive import C, Found, S, drive, layer, span
 from tests.protocols.tls.peers import Peers
@@ -38,7 +38,9 @@ def limits(found: Found | Output) -> list[str]:
 
 @pytest.mark.parametrize("more", [0, 1, 5])
 def test_alerts(more: int) -> None:
-    found = drive(TlsParser(layer(), SecretStore()), [(C, ALERT * (notes.MAX_ALERTS + more))])
+    found = drive(
+        TlsParser(layer(), SecretStore()), [(C, ALERT * (observations.MAX_ALERTS + more))]
+    )
     assert limits(found) == ["limit.tls_alerts"] * bool(more)
 
 
@@ -63,8 +65,8 @@ def sip_parser() -> SipParser:
 @pytest.mark.parametrize("count", [dsk.MAX_HANDSHAKES, dsk.MAX_HANDSHAKES + 3])
 def test_handshakes_that_are_open(count: int) -> None:
     found = drive(sip_parser(), [register(ALERT, call=str(n)) for n in range(count)])
-    said = ["limit.tls_dsk_handshakes"] * (count > dsk.MAX_HANDSHAKES)
-    assert limits(found) == said
+    reported = ["limit.tls_dsk_handshakes"] * (count > dsk.MAX_HANDSHAKES)
+    assert limits(found) == reported
 
 
 @pytest.mark.parametrize("count", [dsk.MAX_BLOBS, dsk.MAX_BLOBS + 3])
@@ -94,8 +96,8 @@ def test_requests_of_sip_that_are_remembered(count: int, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_messages_that_are_compared(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ties, "VALUES_KEPT", 2)
-    seen = ties.Observations()
+    monkeypatch.setattr(timing_constraints, "VALUES_KEPT", 2)
+    seen = timing_constraints.Observations()
     for number in range(count):
         fields = {"Call-ID": f"c{number}", "CSeq": "1 REGISTER", "Via": "SIP/2.0/UDP h;branch=b"}
         seen.add(sip("REGISTER sip:example.test SIP/2.0", fields))
@@ -106,14 +108,14 @@ def test_messages_that_are_compared(count: int, monkeypatch: pytest.MonkeyPatch)
 def test_addresses_in_scripts(count: int) -> None:
     page = "<html>" + "<script>location.href = 'https://b.test/';</script>" * count
     warnings: list[str] = []
-    hops([exchange(body=page)], warnings)
+    follow_redirects([exchange(body=page)], warnings)
     assert len(warnings) == (count > leads.SCRIPTS_LIMIT)
 
 
 def test_a_page_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leads, "TEXT_LIMIT", 10)
     warnings: list[str] = []
-    hops([exchange(body="<html>" + "x" * 10)], warnings)
+    follow_redirects([exchange(body="<html>" + "x" * 10)], warnings)
     assert len(warnings) == 1
 
 
@@ -131,8 +133,8 @@ def test_logs_beside(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_exchanges_of_a_har(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(har, "MAX_ENTRIES", 3)
     command = ["flow", str(SIGN_IN / "browser.pcapng"), "-o", str(tmp_path / "a.har")]
-    told = CliRunner().invoke(cli, command).stderr
-    assert "more exchanges are left out" in told
+    reported = CliRunner().invoke(cli, command).stderr
+    assert "more exchanges are left out" in reported
     assert "more exchanges are left out" in (tmp_path / "a.har").read_text("utf-8")
 
 

@@ -42,7 +42,7 @@ def test_a_case_that_held_still_holds(name: str) -> None:
 
 @needs_cases
 @pytest.mark.long
-def test_a_case_that_does_not_hold_is_told(tmp_path: Path) -> None:
+def test_a_case_that_does_not_hold_is_reported(tmp_path: Path) -> None:
     (tmp_path / "no.case.json").write_text('{"checks": [{"run": ["--version"], "exit": 3}]}')
     result = checked(tmp_path / "no.case.json")
     assert result.returncode == 1

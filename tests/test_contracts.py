@@ -100,7 +100,7 @@ def planted(root: Path, plants: Mapping[str, str]) -> tuple[int, str]:
 
 
 def names(text: str, importer: str, imported: str) -> bool:
-    """Whether a breach is told as `importer -> imported`."""
+    """Whether a breach is reported as `importer -> imported`."""
     pattern = rf"\b{re.escape(importer)} -> {re.escape(imported)}\b(?!\.)"
     return re.search(pattern, text) is not None
 
@@ -236,7 +236,7 @@ def test_what_is_shared_imports_no_parser(copy: Path) -> None:
     "plants",
     [
         pytest.param(
-            {"transport/half.py": "from dissect.transport.tcp import Flow\n"}, id="modules"
+            {"transport/tcp_direction.py": "from dissect.transport.tcp import Flow\n"}, id="modules"
         ),
         pytest.param(
             {"capture/blocks.py": "def late() -> None:\n    import dissect.capture.pcapng\n"},

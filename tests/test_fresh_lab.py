@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import Scenario
 
 pytestmark = pytest.mark.lab
@@ -24,7 +24,7 @@ def fresh() -> Scenario:
 @pytest.mark.parametrize("with_log", [False, True])
 def test_verdict(fresh: Scenario, with_log: bool) -> None:
     logs = (fresh.phone_log,) if with_log else ()
-    (chart,) = Session(Options(tuple(fresh.captures), phone_logs=logs)).charts
+    (chart,) = Session(RunOptions(tuple(fresh.captures), phone_logs=logs)).charts
     truth = fresh.truth["verdict"]
     assert (chart.status, chart.stopped_at) == (truth["status"], truth["stopped_at"])
     first = "done" if with_log else "inferred"
@@ -34,7 +34,7 @@ def test_verdict(fresh: Scenario, with_log: bool) -> None:
 def test_no_secret_shows(fresh: Scenario) -> None:
     from dissect.render import render
 
-    charts = Session(Options(tuple(fresh.captures), phone_logs=(fresh.phone_log,))).charts
+    charts = Session(RunOptions(tuple(fresh.captures), phone_logs=(fresh.phone_log,))).charts
     shown = str(render(charts, "text")) + str(render(charts, "json"))
     assert len(fresh.truth["secrets"]) > 20
     assert [s["kind"] for s in fresh.truth["secrets"] if s["value"] in shown] == []

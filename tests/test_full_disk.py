@@ -14,7 +14,7 @@ import pytest
 
 from dissect.cli.main import main
 from dissect.cli.options import session
-from dissect.cli.writing import Drawing
+from dissect.cli.writing import ChartDrawing
 from dissect.errors import UsageError
 from tests.lab import scenario
 
@@ -53,7 +53,7 @@ class TestFullDisk:
             (full_disk / f"out.{ending}").write_text("old")
         fill(full_disk)
         before = sorted(full_disk.iterdir())
-        drawing = Drawing(session([SIGNIN.phone, SIGNIN.browser]))
+        drawing = ChartDrawing(session([SIGNIN.phone, SIGNIN.browser]))
         for ending in FORMATS:
             path = full_disk / f"out.{ending}"
             with pytest.raises(UsageError, match=rf"out.{ending}: no space left on device$"):

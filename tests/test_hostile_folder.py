@@ -86,9 +86,9 @@ def test_nothing_there_has_an_effect(
 ) -> None:
     if arguments in BY_TSHARK:
         need_tshark()
-    told = run([*start, *arguments], hostile)
-    assert told == run([*start, *arguments], clean)
-    assert told[0] in (0, 1), told[2]
+    reported = run([*start, *arguments], hostile)
+    assert reported == run([*start, *arguments], clean)
+    assert reported[0] in (0, 1), reported[2]
     assert untouched(hostile), (hostile / hostile_folder.MARK).read_text()
     for name in ("out.png", "out.svg"):
         if name in arguments:
@@ -144,7 +144,7 @@ def test_no_program_of_the_current_folder(path: str, clean: Path, tmp_path: Path
 def test_no_program_beside_a_capture(
     arguments: tuple[str, ...], clean: Path, tmp_path: Path
 ) -> None:
-    """From another folder; alone on PATH it is not used, and that is said."""
+    """From another folder; alone on PATH it is not used, and that is reported."""
     program = clean / "tshark"
     program.write_text(f"#!/bin/sh\necho x >> '{clean / hostile_folder.MARK}'\n")
     program.chmod(0o755)
@@ -202,8 +202,8 @@ def test_matplotlib_keeps_its_own_settings(
         name: word if name == "MPLBACKEND" else str(tmp_path / word)
         for name, word in variables.items()
     }
-    code, _, said = run(DRAWING, clean, whole)
-    assert (code, said) == (0, "wrote out.png\nwrote out.svg\nwrote out.pdf\n")
+    code, _, reported = run(DRAWING, clean, whole)
+    assert (code, reported) == (0, "wrote out.png\nwrote out.svg\nwrote out.pdf\n")
     assert pictures(clean) == drawn
 
 

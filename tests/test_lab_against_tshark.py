@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests import lab
 from tests.lab import ALL, SCENARIOS, scenario
 from tests.wire import conversation
@@ -35,7 +35,7 @@ Row = tuple[int, int, str, str | None, str | None, int | None]
 
 @lru_cache
 def messages(capture: str) -> list[Message]:
-    return Session(Options((capture,))).messages
+    return Session(RunOptions((capture,))).messages
 
 
 def ours(capture: str, version: str) -> list[Row]:
@@ -93,13 +93,13 @@ def test_sip(capture: str) -> None:
         "sip.Call-ID",
         "sip.CSeq",
     )
-    told = []
+    reported = []
     for row in lab.tshark_fields(capture, fields, "sip", keys(capture)):
         frame, stream = int(row["frame.number"][0]), int(row["tcp.stream"][0])
         assert len(row["sip.Call-ID"]) == 1  # the lab's peers send one message a record
         status = int(row["sip.Status-Code"][0]) if row["sip.Status-Code"] else None
         method = row["sip.Method"][0] if status is None else row["sip.CSeq"][0].split()[-1]
-        told.append((frame, stream, method, status, row["sip.Call-ID"][0], row["sip.CSeq"][0]))
+        reported.append((frame, stream, method, status, row["sip.Call-ID"][0], row["sip.CSeq"][0]))
     read = [
         (
             message.place.span.last_frame,
@@ -112,7 +112,7 @@ def test_sip(capture: str) -> None:
         for message in messages(capture)
         if isinstance(message, SipMessage)
     ]
-    assert read == told
+    assert read == reported
 
 
 HANDSHAKE_TYPES = {
@@ -144,10 +144,10 @@ def test_tshark_reads_the_tls_dsk_blobs_as_tls(capture: str, tmp_path: Path) -> 
         file = tmp_path / f"dsk{number}.pcap"
         path = conversation(file, blobs, server_port=443, handshake=False)
         rows = lab.tshark_fields(path, ("frame.number", "tls.handshake.type"), "tls")
-        told = [HANDSHAKE_TYPES[kind] for row in rows for kind in row["tls.handshake.type"]]
+        reported = [HANDSHAKE_TYPES[kind] for row in rows for kind in row["tls.handshake.type"]]
         names = [name for leg in handshake for name in leg.tls_dsk]
-        assert len(told) >= 8
-        assert [name for name in names if name in HANDSHAKE_TYPES.values()] == told
+        assert len(reported) >= 8
+        assert [name for name in names if name in HANDSHAKE_TYPES.values()] == reported
 
 
 def _blob(message: SipMessage) -> bytes:

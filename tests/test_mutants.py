@@ -58,7 +58,7 @@ def test_imports_of_every_form_are_seen(tmp_path: Path, monkeypatch: pytest.Monk
         ("dissect/protocols/tls/records.py", "tests/protocols/tls/test_record_bounds.py"),
         ("dissect/flow/verdict.py", "tests/flow/test_verdict.py"),
         ("dissect/protocols/http/pairing.py", "tests/protocols/test_http_pairing.py"),
-        ("dissect/signin/hops.py", "tests/signin/test_hop_times.py"),
+        ("dissect/signin/redirect_chain.py", "tests/signin/test_redirect_times.py"),
         ("dissect/engines/hints.py", "tests/engines/test_hints.py"),
     ],
 )
@@ -146,7 +146,7 @@ def test_at_most_a_tenth_may_survive(
     assert f"{survived} of 10 survived ({survived * 10} %)" in capsys.readouterr().out
 
 
-def test_without_mutmut_that_is_said(
+def test_without_mutmut_that_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)

@@ -170,8 +170,8 @@ def test_nothing_else_is_opened_and_nothing_runs(name: str, stage: Stage, tmp_pa
         [DISSECT, *arguments], stage.hostile, tmp_path / "log", stage.environment()
     )
     assert b"Traceback" not in there.stderr, there.stderr.decode()
-    told = [(run.returncode, run.stdout, run.stderr) for run in (alone, there)]
-    assert told[0] == told[1]
+    reported = [(run.returncode, run.stdout, run.stderr) for run in (alone, there)]
+    assert reported[0] == reported[1]
     assert there.returncode in (0, 1), there.stderr.decode()
     assert outputs(stage.clean) == outputs(stage.hostile)
     assert not stage.mark.exists(), stage.mark.read_text()

@@ -10,7 +10,7 @@ import pytest
 
 from dissect.cli.options import offset
 from dissect.errors import UsageError
-from dissect.pipeline import Options, Session, bind_key_logs
+from dissect.pipeline import RunOptions, Session, bind_key_logs
 from tests.lab import scenario
 
 SIGNIN = scenario("web-signin")
@@ -28,9 +28,9 @@ def test_key_log_beside_the_capture(tmp_path: Path, suffix: str, compression: st
     keys = tmp_path / f"a.{suffix}"
     for path in (capture, keys):
         path.touch()
-    (bound,) = bind_key_logs(Options((str(capture),)))
+    (bound,) = bind_key_logs(RunOptions((str(capture),)))
     assert bound.found_key_logs == (str(keys),)
-    (unbound,) = bind_key_logs(Options((str(capture),), auto_keys=False))
+    (unbound,) = bind_key_logs(RunOptions((str(capture),), auto_keys=False))
     assert unbound.found_key_logs == ()
 
 
@@ -38,32 +38,32 @@ def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = tmp_path / "env.log"
     keys.touch()
     monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
-    assert bind_key_logs(Options(("-",)))[0].found_key_logs == (str(keys),)
+    assert bind_key_logs(RunOptions(("-",)))[0].found_key_logs == (str(keys),)
 
 
 def test_bound_and_common(tmp_path: Path) -> None:
     one, two = tmp_path / "one.keys", tmp_path / "two:odd.keys"
     one.touch()
     two.touch()
-    options = Options(
+    options = RunOptions(
         ("x/a.pcap", "b.pcap"), key_logs=(f"x/a.pcap:{one}", f"b.pcap:{two}", str(one))
     )
     first, second = bind_key_logs(options)
     assert first.key_logs == (str(one), str(one))
     assert second.key_logs == (str(one), str(two))
-    by_name = Options(("x/a.pcap",), key_logs=(f"a.pcap:{one}",))
+    by_name = RunOptions(("x/a.pcap",), key_logs=(f"a.pcap:{one}",))
     assert bind_key_logs(by_name)[0].key_logs == (str(one),)
 
 
 def test_a_drive_letter_is_no_capture(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such key log"):
-        bind_key_logs(Options(("a.pcap",), key_logs=(r"C:\keys\log.txt",)))
+        bind_key_logs(RunOptions(("a.pcap",), key_logs=(r"C:\keys\log.txt",)))
 
 
 def test_the_right_log_for_each_capture() -> None:
     """Each capture's own log opens it; the other's does not."""
     phone, browser = SIGNIN.folder / "phone.keys", SIGNIN.folder / "browser.keys"
-    swapped = Options(
+    swapped = RunOptions(
         tuple(SIGNIN.captures), auto_keys=False,
         key_logs=(f"{SIGNIN.phone}:{browser}", f"{SIGNIN.browser}:{phone}"),
     )  # fmt: skip
@@ -90,9 +90,9 @@ def test_offsets_that_are_none(text: str) -> None:
 
 def test_clock_moves_a_capture() -> None:
     shift = 3_600_000_000_001
-    (before,) = Session(Options(tuple(SIGNIN.captures))).charts
+    (before,) = Session(RunOptions(tuple(SIGNIN.captures))).charts
     run = Session(
-        Options(tuple(SIGNIN.captures), clocks={SIGNIN.phone: shift, SIGNIN.browser: shift})
+        RunOptions(tuple(SIGNIN.captures), clocks={SIGNIN.phone: shift, SIGNIN.browser: shift})
     )
     (after,) = run.charts
     times = [(a.time_ns, b.time_ns) for s, t in zip(before.steps, after.steps, strict=True)
@@ -103,13 +103,13 @@ def test_clock_moves_a_capture() -> None:
 
 def test_clock_of_a_capture_that_is_not_given() -> None:
     with pytest.raises(UsageError, match="none of the captures"):
-        bind_key_logs(Options(("a.pcap",), clocks={"b.pcap": 1}))
+        bind_key_logs(RunOptions(("a.pcap",), clocks={"b.pcap": 1}))
 
 
 def test_two_captures_with_two_clocks_are_one_sign_in() -> None:
     """The browser's clock is three minutes off; the code and the user still tie both legs."""
     off = -180_000_000_000
-    (chart,) = Session(Options(tuple(SIGNIN.captures), clocks={SIGNIN.browser: off})).charts
+    (chart,) = Session(RunOptions(tuple(SIGNIN.captures), clocks={SIGNIN.browser: off})).charts
     assert chart.status == "complete"
     # Its events now come before the code was issued: what contradicts the order is not counted.
     assert {step.status for step in chart.steps[1:]} <= {"done", "missing"}
@@ -118,7 +118,7 @@ def test_two_captures_with_two_clocks_are_one_sign_in() -> None:
 def test_a_role_can_be_set() -> None:
     item = scenario("no-keys")
     address = item.truth["names"]["adfs"]["address"]
-    (chart,) = Session(Options(tuple(item.captures), roles={address: "azuread"})).charts
+    (chart,) = Session(RunOptions(tuple(item.captures), roles={address: "azuread"})).charts
     adfs = next(actor for actor in chart.actors if actor.ident == "adfs")
     assert adfs.addresses == ()
 
@@ -127,6 +127,6 @@ def test_the_same_capture_twice_is_read_twice(tmp_path: Path) -> None:
     copy = tmp_path / "copy.pcapng"
     shutil.copy(SIGNIN.phone, copy)
     shutil.copy(SIGNIN.folder / "phone.keys", tmp_path / "copy.keys")
-    run = Session(Options((SIGNIN.phone, str(copy))))
+    run = Session(RunOptions((SIGNIN.phone, str(copy))))
     assert len(run.reading.captures) == 2
     assert all(chart.status == "complete" for chart in run.charts)

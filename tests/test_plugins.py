@@ -1,4 +1,4 @@
-"""Plugins: the example works, what is wrong is told by name, nothing is loaded unasked."""
+"""Plugins: the example works, what is wrong is recognised by name, nothing is loaded unasked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from dissect.cli.main import cli, main
 from dissect.errors import PluginError, UsageError
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.plugins import registry
 from dissect.render import FORMATS
 from tests.lab import need_tshark, scenario
@@ -44,9 +44,9 @@ def capture_of(path: Path, status: bytes) -> str:
 @pytest.mark.parametrize(("status", "verdict"), [(b"200 OK", "complete"), (b"503 No", "failed")])
 def test_the_example(tmp_path: Path, status: bytes, verdict: str) -> None:
     capture = capture_of(tmp_path / "x.pcap", status)
-    (chart,) = Session(Options((capture,), plugins=(EXAMPLE,))).charts
+    (chart,) = Session(RunOptions((capture,), plugins=(EXAMPLE,))).charts
     assert (chart.flow, chart.status) == ("health-check", verdict)
-    assert Session(Options((capture,))).charts == []
+    assert Session(RunOptions((capture,))).charts == []
 
 
 def test_listed() -> None:
@@ -67,7 +67,7 @@ def test_listed() -> None:
         ("def register(registry): registry.no_such_thing()", "AttributeError"),
     ],
 )
-def test_what_is_wrong_is_told_by_name(tmp_path: Path, source: str, words: str) -> None:
+def test_what_is_wrong_is_recognised_by_name(tmp_path: Path, source: str, words: str) -> None:
     path = tmp_path / "mine.py"
     path.write_text(source)
     with pytest.raises(PluginError, match=r"mine\.py") as caught:
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_by_name(tmp_path: Path, source: str, words: str) 
     assert words in str(caught.value)
 
 
-def test_a_rule_that_fails_is_told_by_name_without_the_captures_bytes(tmp_path: Path) -> None:
+def test_a_rule_that_fails_is_recognised_by_name_without_the_captures_bytes(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
         "def bad(exchange):\n"
@@ -84,7 +84,7 @@ def test_a_rule_that_fails_is_told_by_name_without_the_captures_bytes(tmp_path: 
         "def register(registry): registry.add_rule(bad)\n"
     )
     with pytest.raises(PluginError) as caught:
-        _ = Session(Options((scenario("web-signin").phone,), plugins=(str(path),))).charts
+        _ = Session(RunOptions((scenario("web-signin").phone,), plugins=(str(path),))).charts
     assert "mine.py" in str(caught.value)
     assert "Bearer" not in str(caught.value)
 
@@ -148,7 +148,7 @@ def test_a_parser(tmp_path: Path, code: int, status: str) -> None:
     """What it reads is what tshark reads."""
     answer = mqtt_packet(2, bytes([0, code]))
     capture = conversation(tmp_path / "m.pcap", [(True, CONNECT), (False, answer)], 1883)
-    run = Session(Options((capture,), plugins=(example("parsers/mqtt"),)))
+    run = Session(RunOptions((capture,), plugins=(example("parsers/mqtt"),)))
     (chart,) = run.charts
     assert (chart.flow, chart.status, chart.subject) == ("mqtt-connect", status, "anna")
     label = chart.steps[0].arrows[0].label
@@ -176,14 +176,14 @@ def mqtt_capture(path: Path, *connects: bytes) -> str:
 def test_a_protocol_has_a_table(tmp_path: Path) -> None:
     capture, plugin = mqtt_capture(tmp_path / "m.pcap", CONNECT), example("parsers/mqtt")
     words = ["table", "mqtt", capture, "--plugin", plugin]
-    told = CliRunner().invoke(cli, [*words, "--format", "json"]).stdout
-    sent, answered = [json.loads(line) for line in told.splitlines()]
+    reported = CliRunner().invoke(cli, [*words, "--format", "json"]).stdout
+    sent, answered = [json.loads(line) for line in reported.splitlines()]
     assert list(sent)[8:] == ["event", *KEYS_OF_MQTT]
     assert [sent[key] for key in ("first_frame", "client_id", "user", "code")] == [
         3, "sensor-7", "anna", None,
     ]  # fmt: skip
     assert sent["password"].startswith("‹password")
-    assert "hunter2" not in told
+    assert "hunter2" not in reported
     assert (answered["event"], answered["code"]) == ("mqtt.connect.answered", 5)
     table = CliRunner().invoke(cli, words).stdout.splitlines()
     assert table[0].split() == [
@@ -194,7 +194,7 @@ def test_a_protocol_has_a_table(tmp_path: Path) -> None:
     assert only.splitlines() == ["user,code", "anna,", ",5"]
 
 
-def test_a_table_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_table_that_is_not_there_is_reported(tmp_path: Path) -> None:
     capture = mqtt_capture(tmp_path / "m.pcap", CONNECT)
     result = CliRunner().invoke(cli, ["table", "mqtt", capture])
     assert result.exit_code == 2
@@ -240,15 +240,15 @@ def test_a_parser_that_reads_otherwise_than_tshark_is_found_out(
     assert "hunter" not in json.dumps(document)
 
 
-def test_a_filter_that_tshark_does_not_take_is_told(tmp_path: Path) -> None:
+def test_a_filter_that_tshark_does_not_take_is_reported(tmp_path: Path) -> None:
     need_tshark()
     source = Path(example("parsers/mqtt")).read_text("utf-8")
     broken = source.replace('"mqtt.msgtype == 1 ||', '"mqtt.nonsense == 1 ||')
     plugin = load_plugin(tmp_path / "mine.py", broken)
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as reported:
         code = main(["crosscheck", mqtt_capture(tmp_path / "m.pcap", CONNECT), "--plugin", plugin])
     assert code == 2
-    assert "protocol mqtt: tshark ended" in said.getvalue()
+    assert "protocol mqtt: tshark ended" in reported.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_filter_that_tshark_does_not_take_is_told(tmp_path: Path) -> None:
         ("StreamReader('mine', None, None), 'x', (Column('a', ''),), ('b',)", "has not"),
     ],
 )
-def test_a_protocol_that_can_have_no_table_is_told(
+def test_a_protocol_that_can_have_no_table_is_reported(
     tmp_path: Path, arguments: str, words: str
 ) -> None:
     source = (
@@ -277,14 +277,14 @@ def test_a_protocol_that_can_have_no_table_is_told(
 def test_the_example_parser_in_pieces(tmp_path: Path, size: int) -> None:
     pieces = [(True, CONNECT[at : at + size]) for at in range(0, len(CONNECT), size)]
     capture = conversation(tmp_path / "m.pcap", [*pieces, (False, b"\x20\x02\x00\x00")], 1883)
-    run = Session(Options((capture,), plugins=(example("parsers/mqtt"),)))
+    run = Session(RunOptions((capture,), plugins=(example("parsers/mqtt"),)))
     assert [chart.status for chart in run.charts] == ["complete"]
 
 
 def test_a_parsers_protocol_error_is_an_anomaly_of_its_stream(tmp_path: Path) -> None:
     broken = b"\x10\x0c\x00\x04MQTT\x04\xc2\x00\x3c\xff\xff"
     capture = conversation(tmp_path / "m.pcap", [(True, broken)], 1883)
-    run = Session(Options((capture,), plugins=(example("parsers/mqtt"),)))
+    run = Session(RunOptions((capture,), plugins=(example("parsers/mqtt"),)))
     assert run.charts == []
     assert [item.kind for item in run.reading.anomalies] == ["mqtt.string"]
 
@@ -300,11 +300,11 @@ def test_what_a_parser_does_not_take_goes_the_usual_way(tmp_path: Path) -> None:
         "    registry.add_parser(StreamReader('waits', begins, lambda layer: None, 'udp'))\n",
     )
     capture = capture_of(tmp_path / "x.pcap", b"200 OK")
-    plain = Session(Options((capture,))).messages
-    assert Session(Options((capture,), plugins=(waits,))).messages == plain
+    plain = Session(RunOptions((capture,))).messages
+    assert Session(RunOptions((capture,), plugins=(waits,))).messages == plain
     phone = scenario("web-signin").phone
-    plain = Session(Options((phone,))).messages
-    assert Session(Options((phone,), plugins=(example("parsers/mqtt"),))).messages == plain
+    plain = Session(RunOptions((phone,))).messages
+    assert Session(RunOptions((phone,), plugins=(example("parsers/mqtt"),))).messages == plain
 
 
 def test_a_parser_of_datagrams(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_a_parser_of_datagrams(tmp_path: Path) -> None:
         path,
         [frame / ip / UDP(sport=4000, dport=9999) / b"BCN1abc", frame / ip / UDP(sport=1) / b"x"],
     )
-    (event,) = Session(Options((path,), plugins=(own,))).events
+    (event,) = Session(RunOptions((path,), plugins=(own,))).events
     assert (event.name, event.facts["size"], event.source.first_frame) == ("beacon.seen", 7, 1)
 
 
@@ -358,8 +358,8 @@ def test_a_log_reader(tmp_path: Path) -> None:
     path = tmp_path / "full"
     path.write_text("\n".join(rows) + "\n")
     with pytest.raises(UsageError, match="no entries"):
-        _ = Session(Options((), phone_logs=(str(path),))).events
-    run = Session(Options((), phone_logs=(str(path),), plugins=(example("logs/asterisk"),)))
+        _ = Session(RunOptions((), phone_logs=(str(path),))).events
+    run = Session(RunOptions((), phone_logs=(str(path),), plugins=(example("logs/asterisk"),)))
     (chart,) = run.charts
     assert (chart.flow, chart.status) == ("sip-register", "complete")
     found = phone_log.read(str(path), 0, 2026, run.registry.log_readers)
@@ -412,10 +412,10 @@ def test_whatever_a_plugin_raises_is_one_line_with_its_name(
     command = ["flow", capture, "--plugin", mine]
     command += ["--phone-log", str(log)] if kind in ("fits", "read") else []
     command += ["--plugin", EXAMPLE, "-o", str(tmp_path / "x.bad")] if kind == "draw" else []
-    said = run_main(command)
-    assert said.count("\n") == 1
-    assert said.startswith(f"dissect: plugin {mine}: its {words} raised KeyError")
-    assert "hunter2" not in said
+    reported = run_main(command)
+    assert reported.count("\n") == 1
+    assert reported.startswith(f"dissect: plugin {mine}: its {words} raised KeyError")
+    assert "hunter2" not in reported
 
 
 def run_main(command: list[str]) -> str:

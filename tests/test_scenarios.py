@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from dissect.model import Arrow, SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests import lab
 from tests.lab import SCENARIOS, Scenario, scenario
 
@@ -19,7 +19,7 @@ OPENED = [name for name in SCENARIOS if scenario(name).has_keys]
 
 
 def chart_of(captures: Sequence[str], **options: object) -> SequenceChart:
-    charts = Session(Options(tuple(captures), **options)).charts  # type: ignore[arg-type]
+    charts = Session(RunOptions(tuple(captures), **options)).charts  # type: ignore[arg-type]
     assert len(charts) == 1
     return charts[0]
 
@@ -92,7 +92,7 @@ def test_a_code_typed_for_who_knows_what_device() -> None:
     assert chart.flow == "device-code"
 
 
-def test_without_keys_no_more_is_claimed_than_shapes_tell() -> None:
+def test_without_keys_no_more_is_claimed_than_traffic_patterns_tell() -> None:
     item = scenario("no-keys")
     chart = chart_of(item.captures)
     assert statuses(chart) == ["inferred", "inferred", *["hidden"] * 3, "inferred", "hidden"]
@@ -126,11 +126,11 @@ def test_hiding_one_key_log_makes_no_verdict_wrong() -> None:
 def test_phone_clock_is_found() -> None:
     # The lab's phone writes UTC+8 and is 110 s behind (the log has whole seconds).
     item = scenario("web-signin")
-    run = Session(Options(tuple(item.captures), phone_logs=(item.phone_log,)))
+    run = Session(RunOptions(tuple(item.captures), phone_logs=(item.phone_log,)))
     assert run.charts
-    (said,) = [line for line in run.diagnostics if "clock" in line]
-    assert "UTC+8" in said
-    assert "110 s behind" in said or "111 s behind" in said
+    (reported,) = [line for line in run.diagnostics if "clock" in line]
+    assert "UTC+8" in reported
+    assert "110 s behind" in reported or "111 s behind" in reported
 
 
 def arrows_of(chart: SequenceChart) -> list[Arrow]:
@@ -174,18 +174,18 @@ def test_messages_are_those_that_the_actors_sent(name: str) -> None:
     from dissect.tables import table
 
     item = scenario(name)
-    run = Session(Options(tuple(item.captures), reveal=True))
-    told = [m for m in item.truth["messages"] if m["actor"] in ("phone", "browser")]
+    run = Session(RunOptions(tuple(item.captures), reveal=True))
+    reported = [m for m in item.truth["messages"] if m["actor"] in ("phone", "browser")]
     requests = Counter(
         (m["method"], m["host"], m["path"])
-        for m in told
+        for m in reported
         if m["kind"] == "http" and m["direction"] == "sent"
     )
     read = Counter((row["method"], row["host"], row["path"]) for row in table("http").rows(run))
     assert requests
     assert dict(requests - read) == {}
     registers = Counter(
-        (m["method"], m["cseq"], m.get("status")) for m in told if m["kind"] == "sip"
+        (m["method"], m["cseq"], m.get("status")) for m in reported if m["kind"] == "sip"
     )
     assert registers == Counter(
         (row["method"], row["cseq"], row["status"]) for row in table("sip").rows(run)
@@ -196,7 +196,7 @@ def test_the_json_says_the_same(tmp_path: object) -> None:
     from dissect.render import render
 
     item: Scenario = scenario("wrong-password")
-    run = Session(Options(tuple(item.captures)))
+    run = Session(RunOptions(tuple(item.captures)))
     (flow,) = json.loads(render(run.charts, "json"))["flows"]
     truth = item.truth["verdict"]
     assert (flow["status"], flow["stopped_at"]) == (truth["status"], truth["stopped_at"])

@@ -30,12 +30,12 @@ from dissect.model import (
     SipMessage,
     Span,
 )
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.redaction.policy import Policy
 from dissect.signin import met
-from dissect.signin import recognise as recognising
+from dissect.signin import recogniser as recognising
 from dissect.signin.exchange import Exchange, Pairer
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recogniser import Recogniser
 from dissect.stages.keep import nothing
 from tests.lab import scenario
 from tests.signin.build import exchange, sip
@@ -165,7 +165,7 @@ def test_a_form_that_another_capture_served(page_in: int) -> None:
     assert policy.scrub("it was Gr8-secret! then") == "it was ‹password #1› then"
 
 
-def test_forms_that_are_not_kept_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms_that_are_not_kept_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(met, "POSTED_LIMIT", 10)
     recogniser = Recogniser(["a", "b"], Policy(), several=True)
     pair = exchange("POST", "https://x.test/go", form={"kwort9": "Gr8-secret!"})
@@ -216,7 +216,7 @@ def alive(*kinds: type) -> int:
 
 def test_a_chart_needs_no_message() -> None:
     before = alive(HttpRequest, HttpResponse, SipMessage, Exchange)
-    run = Session(Options(tuple(SIGNIN.captures), phone_logs=()), nothing)
+    run = Session(RunOptions(tuple(SIGNIN.captures), phone_logs=()), nothing)
     assert run.charts[0].status == "complete"
     assert run.messages == []
     assert alive(HttpRequest, HttpResponse, SipMessage, Exchange) == before
@@ -260,12 +260,12 @@ def test_halves_that_wait_are_bounded_and_told(monkeypatch: pytest.MonkeyPatch) 
     assert "6 HTTP exchanges were read with one half" in limit.sentence
 
 
-def test_a_reached_bound_is_said_by_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reached_bound_is_reported_by_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recognising, "OPEN_BYTES", 1)
     monkeypatch.setattr(recognising, "OPEN_EXCHANGES", 1)
     item = scenario("old-refresh-token")  # two phones, whose requests overlap
-    said = CliRunner().invoke(cli, ["flow", *item.captures]).stderr
-    assert "HTTP exchanges were read with one half" in said
+    reported = CliRunner().invoke(cli, ["flow", *item.captures]).stderr
+    assert "HTTP exchanges were read with one half" in reported
 
 
 # ------------------------------------------------------------------ what is kept
@@ -273,7 +273,7 @@ def test_a_reached_bound_is_said_by_the_command(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", tables.NAMES)
 def test_a_table_from_what_is_kept_for_it_is_the_same(name: str) -> None:
-    options = Options(tuple(scenario("phone-boot").captures + SIGNIN.captures))
+    options = RunOptions(tuple(scenario("phone-boot").captures + SIGNIN.captures))
     table = tables.table(name)
     whole = list(table.rows(Session(options)))
     assert list(table.rows(Session(options, table.keep, table.rules))) == whole

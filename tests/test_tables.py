@@ -49,8 +49,8 @@ def test_a_table_shows_columns_that_it_has_each_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name in COMMANDS])
 def test_a_command_offers_the_filters_of_its_table(name: str) -> None:
-    said = CliRunner().invoke(cli, [name, "--help"]).output
-    offered = set(re.findall(r"--(host|method|status|stream|time|actor|fields)\b", said))
+    reported = CliRunner().invoke(cli, [name, "--help"]).output
+    offered = set(re.findall(r"--(host|method|status|stream|time|actor|fields)\b", reported))
     assert offered >= {*table(name).filters, "stream", "time", "actor", "fields"}
     assert set(table(name).filters) == offered - {"stream", "time", "actor", "fields"}
 

@@ -63,7 +63,7 @@ def test_the_offset_is_found_and_the_verdict_stays(
     assert wrong(found, expected) == []
     (offset,) = run.clocks
     if offset.other is None:
-        return  # no server talked to both: what is said is less then, as checked above
+        return  # no server talked to both: what is reported is less then, as checked above
     assert wrong(expected, found) == [], "the offset is known, so nothing is lost"
     true = seconds * (1 if offset.capture == part else -1) * 1e9
     assert offset.error_ns is not None
@@ -77,7 +77,7 @@ def test_times_on_the_common_clock_are_those_of_the_actors(tmp_path: Path) -> No
     run = read(item.name, 0, 3600.0, tmp_path)
     (offset,) = run.clocks
     assert offset.error_ns is not None
-    told = {
+    reported = {
         (m["method"], m["host"], m["path"]): datetime.fromisoformat(m["time"][:26] + "+00:00")
         for m in item.truth["messages"]
         if m["actor"] == "browser" and m["kind"] == "http" and m["direction"] == "sent"
@@ -85,8 +85,8 @@ def test_times_on_the_common_clock_are_those_of_the_actors(tmp_path: Path) -> No
     compared = 0
     for message in run.messages:
         key = _key(message)
-        if key in told and message.place.connection.capture == 0:
-            apart = abs(message.place.span.first_ns / 1e9 - told[key].timestamp())
+        if key in reported and message.place.connection.capture == 0:
+            apart = abs(message.place.span.first_ns / 1e9 - reported[key].timestamp())
             assert apart <= offset.error_ns / 1e9 + 0.1 or _repeated(item.truth, key)
             compared += 1
     assert compared >= 5
@@ -152,7 +152,7 @@ def by_frame(run: Session) -> list[Message]:
     return sorted(run.messages, key=key)
 
 
-def test_captures_that_nothing_ties_are_said_to_be_apart(tmp_path: Path) -> None:
+def test_captures_that_nothing_ties_are_reported_as_apart(tmp_path: Path) -> None:
     run = read("no-keys", 0, 86400.0, tmp_path)
     assert run.events
     (line,) = run.diagnostics
@@ -161,7 +161,7 @@ def test_captures_that_nothing_ties_are_said_to_be_apart(tmp_path: Path) -> None
 
 
 def test_the_same_packets_in_two_captures(tmp_path: Path) -> None:
-    """One recording twice, the second by a clock that is 5.25 s ahead: one story, told once."""
+    """One recording twice, the second by a clock that is 5.25 s ahead: one story, reported once."""
     item = scenario("web-signin-tls13")
     keys = str(item.folder / "phone.keys")
     again = tmp_path / "again.pcapng"

@@ -24,8 +24,8 @@ from dissect.cli.limits import too_large
 from dissect.cli.main import cli
 from dissect.cli.page import own, packed, unpacked
 from dissect.model import Opaque
-from dissect.pipeline import Options
-from dissect.report.folder import Run
+from dissect.pipeline import RunOptions
+from dissect.report.folder_index import Run
 from dissect.workers import Limits, Workers
 from tests.engines.build import tcp_capture
 from tests.lab import need_tshark, scenario
@@ -148,7 +148,7 @@ def test_unreadable_files_have_a_row(tmp_path: Path) -> None:
     assert "the file is empty" in row(tmp_path, "empty")
 
 
-def test_what_no_worker_could_use_is_said_once_and_before(tmp_path: Path) -> None:
+def test_what_no_worker_could_use_is_reported_once_and_before(tmp_path: Path) -> None:
     folder, _ = folder_of(tmp_path, a=GOOD[0])
     for wrong in (
         ("-k", "/no/such.keys"), ("--flow", "no-such-flow"), ("--plugin", "/no.py"),
@@ -188,13 +188,13 @@ def test_nothing_is_imported_from_the_current_folder(
 ) -> None:
     """Names that a worker imports, as files where the captures lie."""
     folder, _ = folder_of(tmp_path, a=GOOD[0])
-    told = tmp_path / "executed"
+    reported = tmp_path / "executed"
     for name in ("json", "dissect", "signal", "subprocess", "click", "sitecustomize"):
-        source = f"open({str(told)!r}, 'a').write({name!r})\n"
+        source = f"open({str(reported)!r}, 'a').write({name!r})\n"
         (Path(folder) / f"{name}.py").write_text(source, "utf-8")
     monkeypatch.chdir(folder)
     assert report(tmp_path, ".").return_value == 3
-    assert not told.exists()
+    assert not reported.exists()
 
 
 def test_a_task_is_one_of_dissect() -> None:
@@ -221,19 +221,19 @@ def test_answers_come_in_order_and_few_wait(
 
         monkeypatch.setattr(running._pool, "submit", counted)
         jobs = [{"number": number} for number in range(5)]
-        told = []
+        reported = []
         for done in running.run("dissect.no_such_module:x", jobs):
-            told.append(done.problem)
-            held.append(begun - len(told))
-    assert len(told) == 5
+            reported.append(done.problem)
+            held.append(begun - len(reported))
+    assert len(reported) == 5
     assert max(held) <= 2
-    assert all("internal error, please report (ModuleNotFoundError" in text for text in told)
+    assert all("internal error, please report (ModuleNotFoundError" in text for text in reported)
 
 
 @posix
 def test_leaving_ends_all_workers(tmp_path: Path) -> None:
     folder, plugin = folder_of(tmp_path, w=b"WAIT")
-    options = Options(captures=(f"{folder}/w.pcap",), plugins=(plugin,))
+    options = RunOptions(captures=(f"{folder}/w.pcap",), plugins=(plugin,))
     job = {"options": packed(options), "candidates": [], "anonymize": False, "detail": "full"}
     started: list[subprocess.Popen[bytes]] = []
 
@@ -267,9 +267,9 @@ def test_ctrl_c_is_130_and_leaves_no_worker(tmp_path: Path) -> None:
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, reported = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in said
+    assert "Traceback" not in reported
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
@@ -325,7 +325,7 @@ def test_the_watchdog_ends_a_process_that_has_grown() -> None:
 
 
 def test_options_come_through_as_they_are() -> None:
-    given = Options(
+    given = RunOptions(
         captures=("a.pcap", "b.pcap"), key_logs=("k",), rsa_keys=("r",),
         rsa_passwords=(Opaque(b"p\xff"),), roles={"192.0.2.1": "phone"}, clocks={"a.pcap": -5},
     )  # fmt: skip
@@ -334,7 +334,7 @@ def test_options_come_through_as_they_are() -> None:
 
 
 def test_a_run_gets_its_own_key_logs_and_clocks() -> None:
-    common = Options(
+    common = RunOptions(
         captures=("d/a.pcap", "d/b.pcap"),
         key_logs=("all.keys", "a.pcap:a.keys", "d/b.pcap:b.keys"),
         clocks={"d/a.pcap": 1, "d/b.pcap": 2},

@@ -9,9 +9,12 @@ MTU_PAYLOAD = 1400
 
 
 def conversation(
-    path: Path, said: Sequence[tuple[bool, bytes]], server_port: int = 80, handshake: bool = True
+    path: Path,
+    reported: Sequence[tuple[bool, bytes]],
+    server_port: int = 80,
+    handshake: bool = True,
 ) -> str:
-    """Write a capture of one connection; `said` is (by the client, bytes) in order.
+    """Write a capture of one connection; `reported` is (by the client, bytes) in order.
 
     The addresses are for documentation (RFC 5737), and the MAC addresses are given: without
     them scapy would ask the network for the receiver's.
@@ -36,7 +39,7 @@ def conversation(
     if handshake:
         segment(True, "S")
         segment(False, "SA")
-    for by_client, content in said:
+    for by_client, content in reported:
         for start in range(0, len(content), MTU_PAYLOAD):
             segment(by_client, "PA", content[start : start + MTU_PAYLOAD])
     wrpcap(str(path), packets)

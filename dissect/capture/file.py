@@ -94,11 +94,11 @@ class CaptureFile:
             return
         self._room -= len(text)
         if self._room < 0 or self._seen > MAX_SECRETS_BLOCKS:
-            self._tally.odd("limit.secrets_blocks", TOO_MANY_SECRETS, self._tally.frames)
+            self._tally.anomaly("limit.secrets_blocks", TOO_MANY_SECRETS, self._tally.frames)
             self._scanned = sys.maxsize
         else:
             self.secrets.append(SecretsText(text, f"{self.name} DSB {self._seen}"))
-            self._tally.odd(
+            self._tally.anomaly(
                 "capture.secrets_after_packets",
                 f"the key log of secrets block {self._seen} came after packets that were read "
                 "already; give the capture as a file, not on standard input",

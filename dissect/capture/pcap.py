@@ -52,7 +52,7 @@ def walk_pcap(source: Source, tally: Tally, strip: Stripper) -> Iterator[Packet]
     (magic,) = struct.unpack_from(order + "I", buf)
     unit, head, extra = _KINDS[magic]
     if len(buf) < _HEADER + extra:
-        tally.odd("capture.cut", source.damage or "the file ends inside its header")
+        tally.anomaly("capture.cut", source.damage or "the file ends inside its header")
         return
     (minor,) = struct.unpack_from(order + "H", buf, 6)
     # Before version 2.3 the two lengths stood the other way round; in 2.3 some wrote them so.
@@ -91,7 +91,7 @@ def walk_pcap(source: Source, tally: Tally, strip: Stripper) -> Iterator[Packet]
                 else:
                     yield _stripped(frame, ns, link, buf, start, caplen, length, strip)
             if caplen > MAX_PACKET:
-                tally.odd(
+                tally.anomaly(
                     "capture.damaged",
                     f"the record at offset {base + off} claims {caplen} bytes, more than any "
                     f"packet has: the file is damaged there; {frame} packets before it were read",
@@ -106,7 +106,7 @@ def walk_pcap(source: Source, tally: Tally, strip: Stripper) -> Iterator[Packet]
                 break
         if source.damage or off != end:
             what = source.damage or "the file is cut short"
-            tally.odd(
+            tally.anomaly(
                 "capture.cut",
                 f"{what}: record {frame + 1} at offset {base + off} is incomplete; "
                 f"{frame} packets before it were read",

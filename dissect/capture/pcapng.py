@@ -128,13 +128,13 @@ def walk_pcapng(
                 buf += bytes(_EPB_HEAD)
         if source.damage or off != end:
             what = source.damage or "the file is cut short"
-            tally.odd(
+            tally.anomaly(
                 "capture.cut",
                 f"{what}: block {number + 1}{_kind(walk.order, buf, off, end)} at offset "
                 f"{base + off} is incomplete; {frame} packets before it were read",
             )
     except TruncatedCapture as damage:
-        tally.odd(
+        tally.anomaly(
             "capture.damaged",
             f"block {number + 1}{_kind(walk.order, buf, off, end)} at offset {damage.offset} "
             f"{damage}: the file is damaged there; {frame} packets before it were read",
@@ -160,7 +160,7 @@ class _Walk:
         self.interfaces: list[Interface] = []
         self.sections = 0
         self._on_secrets = on_secrets
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def section(self, buf: bytes, off: int, end: int, base: int) -> None:
         """A new section: its byte order, and interface numbers from 0 again."""
@@ -210,9 +210,9 @@ class _Walk:
                 self.undeclared(0, frame)
                 return frame, now, NO_LINK, body, 4, len(body) - 4, length
             face = self.interfaces[0]
-            if "time" not in self._told:
-                self._told.add("time")
-                self.tally.odd(
+            if "time" not in self._reported:
+                self._reported.add("time")
+                self.tally.anomaly(
                     "capture.no_time",
                     f"frame {frame} has no time (simple packet block); the time of the packet "
                     "before it stands for it, and so for others of the kind",
@@ -244,9 +244,9 @@ class _Walk:
 
     def undeclared(self, number: int, frame: int) -> None:
         """Note the first packet of an interface that its section never declared."""
-        if f"interface {number}" not in self._told and len(self._told) < 1000:
-            self._told.add(f"interface {number}")
-            self.tally.odd(
+        if f"interface {number}" not in self._reported and len(self._reported) < 1000:
+            self._reported.add(f"interface {number}")
+            self.tally.anomaly(
                 "capture.unknown_interface",
                 f"frame {frame} is of interface {number}, which no block has declared: its "
                 "link type is unknown, so it is skipped",

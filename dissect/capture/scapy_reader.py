@@ -60,6 +60,6 @@ def read_with_scapy(
             tally.links[link] = None
             yield frame, ns, link, data, 0, len(data), meta.wirelen
     except Scapy_Exception as error:
-        tally.odd("capture.damaged", f"scapy can't read the file ({type(error).__name__})")
+        tally.anomaly("capture.damaged", f"scapy can't read the file ({type(error).__name__})")
     finally:
         tally.count(frame, first, last)

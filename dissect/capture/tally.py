@@ -21,8 +21,8 @@ Frames are numbered as Wireshark does. The packet is `buffer[start:start + captu
 MAX_PACKET = 262144
 """No link type that carries IP has larger packets; a longer one means a damaged file."""
 
-MAX_ODDITIES = 1000
-"""Anomalies kept per capture; a file of nothing but oddities must not fill the memory."""
+MAX_ANOMALIES = 1000
+"""Anomalies kept per capture; a file of nothing but anomalies must not fill the memory."""
 
 
 MAX_KEY_LOG = 128 << 20
@@ -54,9 +54,9 @@ class Tally:
     names: dict[str, str] = field(default_factory=dict)
     anomalies: list[Anomaly] = field(default_factory=list)
 
-    def odd(self, kind: str, sentence: str, frame: int | None = None) -> None:
-        """Note an oddity of the container."""
-        if len(self.anomalies) < MAX_ODDITIES:
+    def anomaly(self, kind: str, sentence: str, frame: int | None = None) -> None:
+        """Note an anomaly of the container."""
+        if len(self.anomalies) < MAX_ANOMALIES:
             self.anomalies.append(Anomaly(kind, sentence, self.index, frame))
 
     def limit(self, snaplen: int) -> None:

@@ -53,7 +53,7 @@ def print_body(run: Session, kind: str, wanted: Selector, format_: str) -> None:
     """
     from dissect.model import HttpRequest
     from dissect.render.escape import json_text, visible
-    from dissect.report.bodies import with_bodies
+    from dissect.report.reread_bodies import with_bodies
 
     message = find(run, kind, wanted)
     content_type = _content_type(message)

@@ -7,7 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from dissect.signin.catalogue import EVENTS
-from dissect.signin.facts import always, event_facts
+from dissect.signin.fact_catalogue import always, event_facts
 
 WIDTH = 80
 

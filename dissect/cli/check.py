@@ -67,11 +67,11 @@ def check(
 @click.argument("bad", metavar="BAD")
 def diff(good: str, bad: str) -> int:
     """Show where two sign-ins parted. Each is a capture, a folder of captures, or flow JSON."""
-    from dissect import places
+    from dissect import output_conflicts
     from dissect.compare import parting
     from dissect.render.escape import visible
 
-    places.check_files([good, bad], ())
+    output_conflicts.check_files([good, bad], ())
     ours, theirs = _flows(good), _flows(bad)
     pair = next(((a, b) for a in ours for b in theirs if a["flow"] == b["flow"]), None)
     if pair is None:
@@ -92,7 +92,7 @@ def _flows(source: str) -> list[dict[str, Any]]:
         captures: tuple[str, ...] = (source,)
         logs: tuple[str, ...] = ()
         if path.is_dir():
-            from dissect.report.folder import is_phone_log
+            from dissect.report.folder_index import is_phone_log
 
             files = _inside(path)
             captures = tuple(str(p) for p in files if p.suffix.lower() in CAPTURE_SUFFIXES)
@@ -140,8 +140,8 @@ def _read(path: str) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     except ValueError as error:
-        said = "not JSON" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise UsageError(f"{path}: {said}") from None
+        text = "not JSON" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UsageError(f"{path}: {text}") from None
 
 
 def _check_golden(path: str) -> None:

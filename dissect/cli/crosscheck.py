@@ -13,8 +13,8 @@ import click
 from dissect.cli.options import PLUGINS, sources
 
 if TYPE_CHECKING:
+    from dissect.engines.baseline import BaselineEntry
     from dissect.engines.both import Checked
-    from dissect.engines.known import Entry
 
 UNEXPLAINED = 1
 
@@ -45,21 +45,21 @@ def crosscheck(
 
     Exit code: 0 if they agree or every difference is explained, 1 if not.
     """
-    from dissect import places
+    from dissect import output_conflicts
     from dissect.cli.faults import note
     from dissect.cli.passwords import passwords
+    from dissect.engines.baseline import Baseline
     from dissect.engines.both import check
-    from dissect.engines.known import Known
-    from dissect.pipeline import Options, bind_key_logs
+    from dissect.pipeline import RunOptions, bind_key_logs
     from dissect.plugins import registry
     from dissect.render.escape import json_text, visible
 
     if "-" in captures:
         raise click.UsageError("standard input can't be read twice: give a file")
-    options = Options(captures, key_logs, rsa_keys=rsa_keys, auto_keys=not no_auto_keys)
-    places.check(options, (), [*known_files, *([rsa_password] if rsa_password else [])])
+    options = RunOptions(captures, key_logs, rsa_keys=rsa_keys, auto_keys=not no_auto_keys)
+    output_conflicts.check(options, (), [*known_files, *([rsa_password] if rsa_password else [])])
     options = replace(options, rsa_passwords=passwords(rsa_keys, rsa_password))
-    known = Known(known_files) if known_files else None
+    known = Baseline(known_files) if known_files else None
     added = list(registry(plugins).protocols.values())
     checked = [check(item, decode_as, known, added) for item in bind_key_logs(options)]
     stale = known.stale(captures) if known is not None else []
@@ -76,7 +76,7 @@ def crosscheck(
     return UNEXPLAINED if document["unexplained"] or stale else 0
 
 
-def report(checked: Sequence[Checked], stale: Sequence[Entry]) -> dict[str, Any]:
+def report(checked: Sequence[Checked], stale: Sequence[BaselineEntry]) -> dict[str, Any]:
     """The result as the JSON has it."""
     agreed: Counter[str] = Counter()
     differences = []

@@ -11,7 +11,7 @@ from dissect.cli.flow import NOTHING_FOUND
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
 from dissect.render.escape import visible
 
-MAX_TOLD = 20  # streams and parts of which payload was left out that are named
+MAX_REPORTED = 20  # streams and parts of which payload was left out that are named
 
 
 @click.command()
@@ -76,7 +76,7 @@ def export(
 
 def _tell(what: str, sentences: Sequence[str]) -> None:
     """Some of the sentences, and how many there are more."""
-    for sentence in sentences[:MAX_TOLD]:
+    for sentence in sentences[:MAX_REPORTED]:
         click.echo(f"dissect: {what}: {visible(sentence)}", err=True)
-    if len(sentences) > MAX_TOLD:
-        click.echo(f"dissect: {what}: {len(sentences) - MAX_TOLD} more", err=True)
+    if len(sentences) > MAX_REPORTED:
+        click.echo(f"dissect: {what}: {len(sentences) - MAX_REPORTED} more", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, Drawing, check_name
+from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, ChartDrawing, check_name
 
 if TYPE_CHECKING:
     from dissect.pipeline import Session
@@ -64,7 +64,7 @@ def flow(
         check_name(path)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize, theme, detail)
+    drawing = ChartDrawing(run, anonymize, theme, detail)
     if not charts:
         click.echo(f"dissect: no flow found: {_nothing(run)}", err=True)
         if format_ == "json":
@@ -80,15 +80,15 @@ def flow(
 
 def _nothing(run: Session) -> str:
     """What there is instead, so that the next step is clear."""
-    rows, shut = run.tls_counts
+    rows, hidden = run.tls_counts
     events = len(run.events)
-    if run.options.flows and shut:
+    if run.options.flows and hidden:
         return (
-            f"{shut} TLS connections stayed shut, and nothing of {', '.join(run.options.flows)} is "
-            "seen by names or ports; `--role ADDRESS=ACTOR` says who is who"
+            f"{hidden} TLS connections stayed shut, and nothing of {', '.join(run.options.flows)} "
+            "is seen by names or ports; `--role ADDRESS=ACTOR` says who is who"
         )
-    if rows and shut == rows:
-        which = f"all {shut} TLS connections" if shut > 1 else "the one TLS connection"
+    if rows and hidden == rows:
+        which = f"all {hidden} TLS connections" if hidden > 1 else "the one TLS connection"
         return (
             f"{which} stayed shut, and what can be seen begins no known flow; "
             "`dissect tls` says to whom and why"

@@ -15,8 +15,8 @@ from dissect.errors import UsageError
 from dissect.saving import save
 
 if TYPE_CHECKING:
-    from dissect.pipeline import Options
-    from dissect.report.folder import Run
+    from dissect.pipeline import RunOptions
+    from dissect.report.folder_index import Run
     from dissect.workers import Limits
 
 UNREAD = 2  # exit code where one was not analysed
@@ -32,14 +32,14 @@ def pages(
 ) -> int:
     """A page for each run of a folder, and the index; gives the exit code, the worst of all, or
     2 where one was not analysed. Each run is read and drawn by a worker; what goes wrong with
-    one is told in its row. `looks` are the keywords of a `Drawing`.
+    one is reported in its row. `looks` are the keywords of a `Drawing`.
 
     Raises UsageError for a folder without captures, a place that can't be written, and what
     no worker could use.
     """
     from dissect.cli.limits import too_large
     from dissect.cli.page import TASK, own, packed
-    from dissect.report.folder import runs
+    from dissect.report.folder_index import runs
     from dissect.workers import Workers, default_jobs
 
     found = runs(folder)
@@ -91,7 +91,7 @@ def _save_page(run: Run, target: Path, answer: dict[str, Any], reveal: bool) -> 
 def _finish(folder: Path, target: Path, found: Sequence[Run], reveal: bool) -> None:
     """Say which runs were not analysed, and write the index."""
     from dissect.render.escape import visible
-    from dissect.report.folder import index
+    from dissect.report.folder_index import index
 
     for run in found:
         if run.problem:
@@ -100,9 +100,9 @@ def _finish(folder: Path, target: Path, found: Sequence[Run], reveal: bool) -> N
     click.echo(f"wrote {visible(str(target / 'index.html'))}", err=True)
 
 
-def _checked(found: Sequence[Run], options: dict[str, Any]) -> Options:
+def _checked(found: Sequence[Run], options: dict[str, Any]) -> RunOptions:
     """The options for all runs together. Raises UsageError for what no worker could use, so that
-    it is said once: a key log that does not exist, a flow that can't be read."""
+    it is reported once: a key log that does not exist, a flow that can't be read."""
     from dissect.pipeline import bind_key_logs
 
     run = session([name for item in found for name in item.captures], **options)
@@ -115,15 +115,17 @@ def _checked(found: Sequence[Run], options: dict[str, Any]) -> Options:
 def _check_places(found: Sequence[Run], target: Path, options: dict[str, Any]) -> None:
     """Raises UsageError where a page, or the index, would take the place of a file that is read,
     by whichever run."""
-    from dissect import places
-    from dissect.pipeline import Options
+    from dissect import output_conflicts
+    from dissect.pipeline import RunOptions
 
     names = ("key_logs", "rsa_keys", "flows", "plugins")
     given: dict[str, Any] = {name: tuple(options.get(name, ())) for name in names}
     read: list[str] = [options["rsa_password"]] if options.get("rsa_password") else []
     for item in found:
-        read += places.files(Options(item.captures, phone_logs=item.candidates, **given))
+        read += output_conflicts.files(
+            RunOptions(item.captures, phone_logs=item.candidates, **given)
+        )
     pages = [f"{item.name}.html" for item in found]
     written = [str(target / page) for page in (*pages, "index.html")]
-    places.check_chosen(written)
-    places.check_files(read, written)
+    output_conflicts.check_chosen(written)
+    output_conflicts.check_files(read, written)

@@ -45,8 +45,8 @@ def text(found: Document) -> Iterator[str]:
     yield from _streams(found)
     for item in found["shared"]:
         number = _count(item["connections"], "connection")
-        told = _count(item["messages"], "message")
-        yield f"{item['capture']} and {item['with']} share {number}: {told} of both told once"
+        reported = _count(item["messages"], "message")
+        yield f"{item['capture']} and {item['with']} share {number}: {reported} of both told once"
     for item in found["clocks"]:
         yield item["sentence"]
     kinds = Counter(item["kind"] for item in found["anomalies"])

@@ -27,7 +27,7 @@ AGAIN = 0.1  # seconds after which a signal that was not heard is sent again
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGBREAK: Ctrl-Break on Windows
 
 _seen = False
-_said = False
+_reported = False
 _again = 0  # signals sent by `_watch` that `_strike` has not met yet
 
 
@@ -92,7 +92,7 @@ def seen() -> bool:
 def end() -> int:
     """Clear what the run left, and say why it ended. The exit code."""
     leftovers.clear()
-    _say()
+    _report()
     return CODE
 
 
@@ -127,20 +127,20 @@ def _raise() -> NoReturn:
 
 def _end_now() -> NoReturn:
     leftovers.clear()
-    _say()
+    _report()
     os._exit(CODE)
 
 
-def _say() -> None:
-    global _said
-    if not _said:
-        _said = True
+def _report() -> None:
+    global _reported
+    if not _reported:
+        _reported = True
         _write("dissect: interrupted\n")
 
 
 def _write(text: str) -> None:
     """Beneath `sys.stderr`, in which the signal may have struck."""
-    with contextlib.suppress(OSError):  # nobody there to be told: the terminal was closed
+    with contextlib.suppress(OSError):  # nobody there to be reported: the terminal was closed
         os.write(2, text.encode())
 
 

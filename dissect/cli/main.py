@@ -162,7 +162,7 @@ def _verdict(result: object) -> int:
 
 def _tell(error: BaseException) -> None:
     if isinstance(error, click.ClickException):
-        _say(error)
+        _report(error)
     elif isinstance(error, DissectError):
         _error(str(error))
     else:
@@ -177,7 +177,7 @@ def _error(text: str) -> None:
     click.echo(f"dissect: {_one_line(text)}", err=True)
 
 
-def _say(error: click.ClickException) -> None:
+def _report(error: click.ClickException) -> None:
     """A wrong use on one line, with where to read more; `dissect` alone shows its help."""
     context = getattr(error, "ctx", None)
     if context is not None and isinstance(error, click.exceptions.NoArgsIsHelpError):

@@ -99,7 +99,7 @@ _REVEAL = click.option(
 
 _SHOW_VALUE = click.option(
     "--show-value",
-    "opened",
+    "shown_names",
     multiple=True,
     metavar="NAME",
     help="Show the values of this parameter, field or key, unless they are of a known kind of "
@@ -142,7 +142,7 @@ def session(
     rsa_password: str | None = None,
     engine: Literal["embedded", "tshark"] = "embedded",
     decode_as: Sequence[str] = (),
-    opened: Sequence[str] = (),
+    shown_names: Sequence[str] = (),
     outputs: Sequence[str] = (),
     also: Sequence[str] = (),
     again: bool = False,
@@ -152,17 +152,17 @@ def session(
 
     Raises UsageError for options that can't be read, and where an output is an input.
     """
-    from dissect import places
+    from dissect import output_conflicts
     from dissect.cli.passwords import passwords
-    from dissect.pipeline import Options, Session
+    from dissect.pipeline import RunOptions, Session
 
     check_standard_input(captures)
     for item in key_logs:
         _check_binding(item, captures)
     if reveal:
         click.echo("dissect: --reveal: secrets are shown in what follows", err=True)
-    _say_opened(opened)
-    asked = Options(
+    _report_shown_names(shown_names)
+    asked = RunOptions(
         captures=tuple(captures),
         key_logs=tuple(key_logs),
         phone_logs=tuple(phone_logs),
@@ -173,32 +173,32 @@ def session(
         decode_as=tuple(decode_as),
         auto_keys=not no_auto_keys,
         reveal=reveal,
-        opened=tuple(opened),
+        shown_names=tuple(shown_names),
         again=again,
         roles=dict(_role(item) for item in roles),
         clocks=dict(_clock(item, captures) for item in clocks),
     )
-    places.check(asked, outputs, [*also, *([rsa_password] if rsa_password else [])])
+    output_conflicts.check(asked, outputs, [*also, *([rsa_password] if rsa_password else [])])
     asked = replace(asked, rsa_passwords=passwords(rsa_keys, rsa_password))
     run = Session(asked)
     _check_actors(run)
     return run
 
 
-def _say_opened(opened: Sequence[str]) -> None:
+def _report_shown_names(shown_names: Sequence[str]) -> None:
     """What --show-value opens, and what it can't, on standard error."""
-    if not opened:
+    if not shown_names:
         return
     from dissect.redaction.fields import known_kind
     from dissect.render.escape import visible
 
-    for name in dict.fromkeys(opened):
+    for name in dict.fromkeys(shown_names):
         kind = known_kind(name)
         if kind is None:
-            said = "its values are shown in what follows, unless they are of a known kind of secret"
+            text = "its values are shown in what follows, unless they are of a known kind of secret"
         else:
-            said = f"stays hidden: it names a secret ({kind}); only --reveal shows those"
-        click.echo(f"dissect: --show-value {visible(name)}: {said}", err=True)
+            text = f"stays hidden: it names a secret ({kind}); only --reveal shows those"
+        click.echo(f"dissect: --show-value {visible(name)}: {text}", err=True)
 
 
 def check_standard_input(captures: Sequence[str]) -> None:
@@ -278,7 +278,7 @@ def offset(text: str) -> int:
 
 
 def warn(run: Session) -> None:
-    """Bounds that were reached, warnings and oddities of the container on standard
+    """Bounds that were reached, warnings and anomalies of the container on standard
     error, one line each, bounded. Bugs of ours are noted for the end of the command."""
     from dissect.cli.faults import note
     from dissect.redaction.fields import known_kind
@@ -287,15 +287,15 @@ def warn(run: Session) -> None:
     note(run.faults)
     reading = run.reading
 
-    def oddities(kind: str) -> list[str]:
+    def anomalies(kind: str) -> list[str]:
         return [
-            f"{run.names[oddity.capture]}: {_where(oddity)}{oddity.sentence}"
-            for oddity in (*reading.anomalies, *run.policy.bounds.reached)
-            if oddity.kind.startswith(kind)
+            f"{run.names[anomaly.capture]}: {_where(anomaly)}{anomaly.sentence}"
+            for anomaly in (*reading.anomalies, *run.policy.bounds.reached)
+            if anomaly.kind.startswith(kind)
         ]
 
-    said = (*reading.warnings, *run.diagnostics, *run.noted)
-    lines = [*oddities("limit."), *said, *oddities("capture.")]
+    reported = (*reading.warnings, *run.diagnostics, *run.noted)
+    lines = [*anomalies("limit."), *reported, *anomalies("capture.")]
     for name in run.policy.kept:
         if known_kind(name) is None:
             typed = f"--show-value {name}: a person typed a secret there, which stays hidden"
@@ -306,9 +306,9 @@ def warn(run: Session) -> None:
         click.echo(f"dissect: warning: and {len(lines) - 20} more like these", err=True)
 
 
-def _where(oddity: Anomaly) -> str:
+def _where(anomaly: Anomaly) -> str:
     """The stream and frame of a limit that was reached; a capture's own are in its sentence."""
-    if not oddity.kind.startswith("limit."):
+    if not anomaly.kind.startswith("limit."):
         return ""
-    stream = "" if oddity.stream is None else f"stream {oddity.stream}, "
-    return f"{stream}frame {oddity.frame}: " if oddity.frame else ""
+    stream = "" if anomaly.stream is None else f"stream {anomaly.stream}, "
+    return f"{stream}frame {anomaly.frame}: " if anomaly.frame else ""

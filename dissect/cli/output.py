@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from dissect.render.escape import cell, json_text, visible
-from dissect.render.fit import cell_width
+from dissect.render.text_wrapping import cell_width
 
 Row = Mapping[str, Any]
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
 from dissect.model import Opaque
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 
 if TYPE_CHECKING:
-    from dissect.report.folder import Run
+    from dissect.report.folder_index import Run
 
 TASK = "dissect.cli.page:page"
 Json = dict[str, Any]
 
 
-def packed(options: Options) -> Json:
+def packed(options: RunOptions) -> Json:
     """Options as JSON has them; passwords go to the worker's standard input, nowhere else."""
     fields = asdict(replace(options, rsa_passwords=()))
     fields["rsa_passwords"] = [
@@ -28,7 +28,7 @@ def packed(options: Options) -> Json:
     return fields
 
 
-def unpacked(fields: Json) -> Options:
+def unpacked(fields: Json) -> RunOptions:
     """The options that were packed."""
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
@@ -36,10 +36,10 @@ def unpacked(fields: Json) -> Options:
     given["rsa_passwords"] = tuple(
         Opaque(base64.b64decode(word)) for word in fields["rsa_passwords"]
     )
-    return Options(**given)
+    return RunOptions(**given)
 
 
-def own(options: Options, run: Run) -> Options:
+def own(options: RunOptions, run: Run) -> RunOptions:
     """What of the options for all runs of a folder is this run's: its captures, their clocks, and
     of the key logs that are bound to a capture those of its own."""
     others = set(options.captures) - set(run.captures)
@@ -62,12 +62,12 @@ def page(job: Json) -> Json:
 
     Raises what the stages raise.
     """
-    from dissect.cli.writing import Drawing
-    from dissect.report.folder import flow_rows, is_phone_log, start
+    from dissect.cli.writing import ChartDrawing
+    from dissect.report.folder_index import flow_rows, is_phone_log, start
 
     logs = tuple(name for name in job["candidates"] if is_phone_log(Path(name)))
     run = Session(replace(unpacked(job["options"]), phone_logs=logs))
-    drawing = Drawing(run, job["anonymize"], detail=job["detail"])
+    drawing = ChartDrawing(run, job["anonymize"], detail=job["detail"])
     codes = [STATUS_CODES[chart.status] for chart in drawing.charts]
     content = drawing.text("html")
     return {

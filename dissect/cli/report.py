@@ -11,7 +11,7 @@ from dissect.cli.flow import NOTHING_FOUND, STATUS_CODES
 from dissect.cli.folder import pages
 from dissect.cli.limits import bounds
 from dissect.cli.options import FLOW, PHONE_LOG, inputs, session, warn
-from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, Drawing, check_name
+from dissect.cli.writing import ANONYMIZE, DETAIL, THEME, ChartDrawing, check_name
 from dissect.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def report(
     Exit code: 0 complete, 1 failed or incomplete, 2 unreadable, 3 no flow found (the page
     is written all the same).
     """
-    from dissect.places import check_chosen
+    from dissect.output_conflicts import check_chosen
 
     if len(captures) == 1 and captures[0] != "-" and Path(captures[0]).is_dir():
         if phone_logs or len(outputs) > 1:
@@ -82,7 +82,7 @@ def report(
         check_name(path)
     charts = run.charts
     warn(run)
-    drawing = Drawing(run, anonymize, theme, detail)
+    drawing = ChartDrawing(run, anonymize, theme, detail)
     for path in outputs:
         drawing.write(path)
     if not charts:

@@ -1,7 +1,7 @@
 """Standard input, output and error, whatever they are: closed, full, or a pipe nobody reads.
 
 Nothing that is done to them raises an exception in the middle of a run. What could not be
-written is told at the end; a pipe that its reader closed (`| head`) is no fault at all.
+written is reported at the end; a pipe that its reader closed (`| head`) is no fault at all.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def guard() -> Raw:
     _fill()
     output = Raw(_beneath(sys.stdout))
     sys.stdout = _text(output, sys.stdout)
-    # The result counts, not what is said of it: closed or full, standard error tells no more.
+    # The result counts, not what is reported of it: closed or full, standard error tells no more.
     sys.stderr = _text(Raw(_beneath(sys.stderr)), sys.stderr)
     return output
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 VARIABLE = "DISSECT_DEBUG"
 _PACKAGE = Path(__file__).parent.parent
-MAX_CHAIN = 20  # causes of causes that are told
+MAX_CHAIN = 20  # causes of causes that are reported
 
 
 def sentence(error: BaseException) -> str:
@@ -27,8 +27,8 @@ def sentence(error: BaseException) -> str:
         # What the system says of a file; exceptions that libraries derive have no number.
         where = f"{os.fsdecode(error.filename)}: " if _named(error.filename) else ""
         return f"{where}{error.strerror.lower()}"
-    said = f"internal error, please report: {type(error).__name__} at {_place(error)}"
-    return f"the input is nested too deeply: {said}" if isinstance(error, RecursionError) else said
+    text = f"internal error, please report: {type(error).__name__} at {_place(error)}"
+    return f"the input is nested too deeply: {text}" if isinstance(error, RecursionError) else text
 
 
 def trace(error: BaseException) -> list[str]:

@@ -52,7 +52,7 @@ def _warn(warnings: Iterable[str]) -> None:
         click.echo(f"dissect: warning: {visible(warning)}", err=True)
 
 
-class Drawing:
+class ChartDrawing:
     """The charts of a session, ready to be drawn in any format."""
 
     def __init__(
@@ -133,7 +133,7 @@ class Drawing:
 
     def write(self, path: str) -> None:
         """Write the charts to `path`, and beside it what the format's limits left out."""
-        from dissect import places
+        from dissect import output_conflicts
         from dissect.render import Options, format_of
 
         # Secrets, once revealed, are for the user's eyes alone.
@@ -159,8 +159,8 @@ class Drawing:
             for name, (_, text) in zip(names, further, strict=True)
         ]
         if whole:
-            places.check_chosen(name for name, _ in whole)
-            places.check(self.run.options, (name for name, _ in whole))
+            output_conflicts.check_chosen(name for name, _ in whole)
+            output_conflicts.check(self.run.options, (name for name, _ in whole))
         save_all([(path, content), *whole], private)
         click.echo(f"wrote {visible(path)}", err=True)
         if whole:

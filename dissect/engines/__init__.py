@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dissect.engines.duplicates import Held, Print, Shared
+from dissect.engines.duplicates import Fingerprint, HeldMessages, Shared
 from dissect.engines.traffic import Traffic
 from dissect.model import (
     Anomaly,
@@ -31,7 +31,7 @@ class CaptureInput:
 
 @dataclass(slots=True)
 class Reading:
-    """What an engine made of the captures: messages in order, oddities, and the files' facts.
+    """What an engine made of the captures: messages in order, anomalies, and the files' facts.
 
     `warnings` are sentences for the user, such as key log lines that were no use. Where
     captures share connections `messages` tells each message once, `duplicates` holds the
@@ -66,7 +66,7 @@ class Intake:
 
     def __init__(self, take: Take, several: bool) -> None:
         self._take = take
-        self._held = Held() if several else None
+        self._held = HeldMessages() if several else None
         self._kept: list[tuple[int, Message]] = []
         self._count = 0
 
@@ -80,7 +80,7 @@ class Intake:
         if kept is not None:
             self._kept.append((serial, kept))
 
-    def finish(self, reading: Reading, known: Iterable[Print]) -> None:
+    def finish(self, reading: Reading, known: Iterable[Fingerprint]) -> None:
         """All are in: `known` are the connections of several captures."""
         if self._held is not None:
             reading.left_out, reading.shared = self._held.left_out(known)

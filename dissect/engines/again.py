@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from dissect.capture import CaptureFile, Packet, open_capture
 from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput
-from dissect.engines.keys import secret_store
+from dissect.engines.key_material import secret_store
 from dissect.model import (
     Anomaly,
     Body,
@@ -35,7 +35,7 @@ from dissect.protocols.base import Layer, StreamReader
 from dissect.protocols.content import Allowance
 from dissect.protocols.sniff import Ignore, opener
 from dissect.protocols.sniff_udp import open_udp
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.transport import Assembler
 
 MAX_BYTES = 64 << 20
@@ -43,10 +43,10 @@ MAX_BYTES = 64 << 20
 
 Stream = tuple[str, int]
 """("tcp" or "udp", number)"""
-Side = tuple[Stream, tuple[int, ...], Direction]
+StreamDirection = tuple[Stream, tuple[int, ...], Direction]
 """A direction of a stream; the numbers are `Ranges.stream`."""
 
-Key = tuple[Stream, int, tuple[int, ...], tuple[Range, ...]]
+BodyKey = tuple[Stream, int, tuple[int, ...], tuple[Range, ...]]
 
 _WAYS: tuple[Direction, Direction] = (0, 1)
 
@@ -116,7 +116,7 @@ class Openers:
         deep: bool = False,
         limit: int = MAX_BYTES,
     ) -> None:
-        self.texts: dict[Side, Text] = {}
+        self.texts: dict[StreamDirection, Text] = {}
         self._plugins = plugins
         self._wanted = wanted
         self._deep = deep
@@ -145,10 +145,10 @@ class Openers:
         one, other = (
             self.texts.setdefault((stream, layer.stream, way), Text(self._limit)) for way in _WAYS
         )
-        return _Kept(parser, (one, other))
+        return _KeptStreams(parser, (one, other))
 
 
-class _Kept:
+class _KeptStreams:
     """A parser; what it is given is kept as well."""
 
     def __init__(self, parser: StreamParser, texts: tuple[Text, Text]) -> None:
@@ -171,7 +171,7 @@ class Again:
     """What a second look at some streams of one capture gave."""
 
     messages: list[Message]
-    texts: dict[Side, Text]
+    texts: dict[StreamDirection, Text]
 
     def read(self, place: Place, wanted: Iterable[Range]) -> bytes | None:
         """The bytes of some ranges of a message, joined; None if they are not all here."""
@@ -217,17 +217,17 @@ def bodies(
     places: Iterable[Place],
     plugins: Sequence[StreamReader] = (),
     spool: Spool | None = None,
-) -> dict[Key, Body]:
+) -> dict[BodyKey, Body]:
     """The bodies of messages at some places, decoded as when they were first read, by `key`.
     A message whose ranges are not told has none here.
 
     Raises CaptureError, UsageError as reading did.
     """
-    wanted: dict[int, set[Key]] = {}
+    wanted: dict[int, set[BodyKey]] = {}
     for place in places:
         if place.ranges is not None:
-            wanted.setdefault(place.connection.capture, set()).add(key(place))
-    found: dict[Key, Body] = {}
+            wanted.setdefault(place.connection.capture, set()).add(body_key(place))
+    found: dict[BodyKey, Body] = {}
     for index, keys in wanted.items():
         _collect(inputs[index], index, keys, found, plugins, spool)
     return found
@@ -236,8 +236,8 @@ def bodies(
 def _collect(
     item: CaptureInput,
     index: int,
-    keys: set[Key],
-    found: dict[Key, Body],
+    keys: set[BodyKey],
+    found: dict[BodyKey, Body],
     plugins: Sequence[StreamReader],
     spool: Spool | None,
 ) -> None:
@@ -245,7 +245,7 @@ def _collect(
 
     def emit(output: Message | Anomaly) -> None:
         if isinstance(output, HttpRequest | HttpResponse | SipMessage):
-            which = key(output.place)
+            which = body_key(output.place)
             if which in keys:
                 found[which] = output.body
 
@@ -256,7 +256,7 @@ def _collect(
         parsed(index, openers, emit, capture.packets())
 
 
-def key(place: Place) -> Key:
+def body_key(place: Place) -> BodyKey:
     """What tells a message from all others: its capture, its stream, its bytes."""
     connection, ranges = place.connection, place.ranges
     stream = connection.transport, connection.stream

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dissect.engines import CaptureInput, declared, embedded, tshark
+from dissect.engines import CaptureInput, embedded, plugin_comparison, tshark
+from dissect.engines.baseline import Baseline
 from dissect.engines.crosscheck import Comparison, Difference, compare
-from dissect.engines.known import Known
 from dissect.engines.reasons import explain
-from dissect.engines.tshark.declared import read as read_declared
+from dissect.engines.tshark.plugin_fields import read as read_declared
 from dissect.errors import INTERNAL, CaptureError
 from dissect.protocols.record import Protocol
 
@@ -28,7 +28,7 @@ class Checked:
 def check(
     item: CaptureInput,
     decode_as: Sequence[str] = (),
-    known: Known | None = None,
+    known: Baseline | None = None,
     protocols: Sequence[Protocol] = (),
 ) -> Checked:
     """Compare the engines on one capture; with `known` only its entries explain. `protocols` are
@@ -39,9 +39,9 @@ def check(
     """
     ours = embedded.read([item], plugins=[protocol.reader for protocol in protocols])
     faults = tuple(
-        f"{item.name} frame {oddity.frame}: {oddity.sentence}"
-        for oddity in ours.anomalies
-        if oddity.kind == INTERNAL
+        f"{item.name} frame {anomaly.frame}: {anomaly.sentence}"
+        for anomaly in ours.anomalies
+        if anomaly.kind == INTERNAL
     )
     try:
         theirs = tshark.read([item], decode_as, detected=ours)
@@ -57,8 +57,8 @@ def check(
     result = compare(ours, theirs, [item.name])
     for protocol in protocols:
         if protocol.wireshark:
-            told = read_declared(item, protocol, decode_as)
-            result.join(declared.compare(ours, protocol, told, item.name))
+            reported = read_declared(item, protocol, decode_as)
+            result.join(plugin_comparison.compare(ours, protocol, reported, item.name))
     if known is None:
         explain(result, ours, theirs)
     else:

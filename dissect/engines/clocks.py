@@ -24,7 +24,9 @@ def _moved(message: Message, shift: int) -> Message:
     place = message.place
     changed: dict[str, Any] = {"place": replace(place, span=_span(place.span, shift))}
     if isinstance(message, TlsConnection):
-        changed["shapes"] = tuple(replace(s, time_ns=s.time_ns + shift) for s in message.shapes)
+        changed["record_sizes"] = tuple(
+            replace(s, time_ns=s.time_ns + shift) for s in message.record_sizes
+        )
         changed["alerts"] = tuple(replace(a, time_ns=a.time_ns + shift) for a in message.alerts)
     return replace(message, **changed)
 

@@ -4,7 +4,7 @@ Messages are aligned by stream, frame and kind; the frame is that of the last by
 HTTP/2 that of the header block, as tshark names them. Then their fields are compared.
 
 Tolerances, and nothing beyond them: blanks around a header's value; a TLS connection's
-frames and the reason why it stayed shut, which tshark does not tell; the text of a body's
+frames and the reason why it stayed undecrypted, which tshark does not tell; the text of a body's
 problem, and a body that one side calls incomplete; the exchange numbers themselves (which
 request belongs to which response is compared); the data of DNS records that tshark shows
 in several fields of its own.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dissect.engines import Reading
-from dissect.engines.fields import fields_of, same, shown
+from dissect.engines.compared_fields import fields_of, same, shown
 from dissect.model import (
     UNKNOWN_QUIC,
     DnsMessage,
@@ -32,7 +32,7 @@ from dissect.model import (
 
 Engine = Literal["embedded", "tshark"]
 Right = Literal["embedded", "tshark", "both", "neither"]
-Key = tuple[object, ...]
+MatchKey = tuple[object, ...]
 Pair = tuple[Message | None, Message | None]
 # What each engine reads by itself. DHCP and NTP have one parser for both.
 COMPARED = (HttpRequest, HttpResponse, SipMessage, DnsMessage, TlsConnection, TcpConnection)
@@ -114,7 +114,7 @@ class _Exchanges:
     """Which messages each engine puts into one exchange, by number of their pair."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
-        self._members: tuple[dict[Key, list[int]], dict[Key, list[int]]] = ({}, {})
+        self._members: tuple[dict[MatchKey, list[int]], dict[MatchKey, list[int]]] = ({}, {})
         self._frames: list[int] = []
         self._whole: list[bool] = []
         for number, pair in enumerate(pairs):
@@ -139,7 +139,7 @@ class _Exchanges:
         return found[0], found[1]
 
 
-def _exchange(message: HttpRequest | HttpResponse) -> Key:
+def _exchange(message: HttpRequest | HttpResponse) -> MatchKey:
     return message.place.connection, message.exchange
 
 
@@ -178,12 +178,12 @@ def what_of(message: Message) -> str:
 # ------------------------------------------------------------------ alignment
 
 
-def _stream(message: Message) -> Key:
+def _stream(message: Message) -> MatchKey:
     connection = message.place.connection
     return connection.capture, connection.transport, connection.stream, protocol_of(message)
 
 
-def _exact(message: Message) -> Key:
+def _exact(message: Message) -> MatchKey:
     if isinstance(message, TlsConnection) and (message.inside or message.quic):
         return *_stream(message), message.inside, message.quic is not None, frame_of(message)
     if isinstance(message, TlsConnection | TcpConnection):
@@ -197,7 +197,7 @@ def _exact(message: Message) -> Key:
     return *_stream(message), frame_of(message), answers, number
 
 
-def _loose(message: Message) -> Key:
+def _loose(message: Message) -> MatchKey:
     """What a message is known by when the engines name different frames."""
     number = getattr(message, "h2_stream", None)
     if number is not None:
@@ -215,9 +215,9 @@ def _aligned(ours: Sequence[Message], theirs: Sequence[Message]) -> Iterator[Pai
 
 
 def _matched(
-    ours: Sequence[Message], theirs: Sequence[Message], key: Callable[[Message], Key]
+    ours: Sequence[Message], theirs: Sequence[Message], key: Callable[[Message], MatchKey]
 ) -> tuple[list[tuple[Message, Message]], list[Message], list[Message]]:
-    waiting: dict[Key, list[Message]] = defaultdict(list)
+    waiting: dict[MatchKey, list[Message]] = defaultdict(list)
     for item in theirs:
         waiting[key(item)].append(item)
     pairs, alone = [], []

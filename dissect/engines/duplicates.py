@@ -1,12 +1,12 @@
-"""The same packets in two captures: each message is told once.
+"""The same packets in two captures: each message is reported once.
 
 Phone and proxy, two mirror ports, both ends of a line: captures often share connections.
 Two TCP connections are the same if they join the same endpoints and have the same initial
 sequence numbers, or, where a SYN was not captured, bytes with the same sequence numbers.
-MAC addresses, TTL, tags, tunnels and clocks don't matter. Of such twins the one that tells
-most is kept (decrypted before shut, whole before broken, then the first capture), and of
+MAC addresses, TTL, tags, tunnels and clocks don't matter. Of such duplicates the one that tells
+most is kept (decrypted before undecrypted, whole before broken, then the first capture), and of
 the others only messages that it lacks. Address translation makes another connection: the
-two sides of it are no twins.
+two sides of it are no duplicates.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from dissect.model import Endpoint, Message, TcpConnection, TlsConnection
 from dissect.transport import Assembler
 
 _MASK = 0xFFFFFFFF
-_HALF = 1 << 31
+_HALF_RANGE = 1 << 31
 
-Key = tuple[int, str, int]
+ConnectionKey = tuple[int, str, int]
 """(capture, transport, stream)"""
 
 
-class Side(NamedTuple):
+class SequenceRange(NamedTuple):
     """One direction: sequence number of its SYN if captured, of its first byte, length."""
 
     syn: int | None
@@ -35,49 +35,51 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
+class Fingerprint:
     """What a connection is known by; `sides` is empty for UDP."""
 
-    key: Key
+    key: ConnectionKey
     ends: frozenset[Endpoint]
     first_ns: int
-    sides: dict[Endpoint, Side] = field(default_factory=dict)
+    directions: dict[Endpoint, SequenceRange] = field(default_factory=dict)
     lost: int = 0
 
     @property
     def length(self) -> int:
-        return sum(side.length for side in self.sides.values())
+        return sum(side.length for side in self.directions.values())
 
 
-def prints(assembler: Assembler) -> list[Print]:
+def fingerprints(assembler: Assembler) -> list[Fingerprint]:
     """Those of a capture that was read."""
     capture = assembler.capture
     found = []
     for flow in assembler.flows:
-        sides = {
-            half.sender: Side(
-                half.base if half.syn else None, (half.next - half.offset) & _MASK, half.offset
+        directions = {
+            state.sender: SequenceRange(
+                state.base if state.syn else None, (state.next - state.offset) & _MASK, state.offset
             )
-            for half in flow.halves
-            if half.started or half.syn
+            for state in flow.states
+            if state.started or state.syn
         }
-        lost = sum(half.lost for half in flow.halves)
-        ends = frozenset(half.sender for half in flow.halves)
-        found.append(Print((capture, "tcp", flow.stream), ends, flow.first[1], sides, lost))
+        lost = sum(state.lost for state in flow.states)
+        ends = frozenset(state.sender for state in flow.states)
+        found.append(
+            Fingerprint((capture, "tcp", flow.stream), ends, flow.first[1], directions, lost)
+        )
     for pair in assembler.pairs:
         where = pair.connection
         ends = frozenset((where.client, where.server))
-        found.append(Print((capture, "udp", where.stream), ends, pair.last_ns))
+        found.append(Fingerprint((capture, "udp", where.stream), ends, pair.last_ns))
     return found
 
 
-def same(first: Print, second: Print) -> bool:
+def same(first: Fingerprint, second: Fingerprint) -> bool:
     """Whether two connections of different captures are one."""
     if first.key[1] == "udp":
         return True  # the endpoints are equal; its messages are compared one by one
     proof = False
-    for end, mine in first.sides.items():
-        theirs = second.sides.get(end)
+    for end, mine in first.directions.items():
+        theirs = second.directions.get(end)
         if theirs is None:
             continue
         if mine.syn is not None and theirs.syn is not None:
@@ -85,25 +87,25 @@ def same(first: Print, second: Print) -> bool:
                 return False
             proof = True
         elif mine.length and theirs.length:
-            ahead = (theirs.start - mine.start + _HALF & _MASK) - _HALF
+            ahead = (theirs.start - mine.start + _HALF_RANGE & _MASK) - _HALF_RANGE
             proof = proof or -theirs.length < ahead < mine.length
     return proof
 
 
-def covers(whole: Print, part: Print) -> bool:
+def covers(whole: Fingerprint, part: Fingerprint) -> bool:
     """Whether all bytes of `part` are in `whole`, and none are lacking there."""
     if whole.lost:
         return False
-    for end, side in part.sides.items():
+    for end, side in part.directions.items():
         if not side.length:
             continue
-        mine = whole.sides.get(end)
+        mine = whole.directions.get(end)
         if mine is None:
             return False
-        ahead = (side.start - mine.start + _HALF & _MASK) - _HALF
+        ahead = (side.start - mine.start + _HALF_RANGE & _MASK) - _HALF_RANGE
         if ahead < 0 or ahead + side.length > mine.length:
             return False
-    return bool(whole.sides)
+    return bool(whole.directions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,32 +120,32 @@ class Shared:
     ahead_ns: int | None
 
 
-class _Held(NamedTuple):
+class _HeldMessage(NamedTuple):
     """What is compared of a message: its serial number, what it says, whether it is a
-    connection's row, and how much of TLS stayed shut (None: it is no row of TLS)."""
+    connection's row, and how much of TLS stayed undecrypted (None: it is no row of TLS)."""
 
     serial: int
     content: int
     row: bool
-    shut: int | None
+    undecrypted: int | None
 
 
-class Held:
+class HeldMessages:
     """What several captures hold, noted as it is read; no message is kept."""
 
     def __init__(self) -> None:
-        self._by_key: dict[Key, list[_Held]] = defaultdict(list)
+        self._by_key: dict[ConnectionKey, list[_HeldMessage]] = defaultdict(list)
 
     def add(self, message: Message, serial: int) -> None:
         """Note a message by its number."""
-        shut = None
+        undecrypted = None
         if isinstance(message, TlsConnection) and message.inside is None:
-            shut = _SHUT[message.decrypted]
+            undecrypted = _UNDECRYPTED[message.decrypted]
         row = isinstance(message, TcpConnection | TlsConnection)
-        item = _Held(serial, hash(_content(message)), row, shut)
+        item = _HeldMessage(serial, hash(_content(message)), row, undecrypted)
         self._by_key[_key(message)].append(item)
 
-    def left_out(self, known: Iterable[Print]) -> tuple[dict[int, None], list[Shared]]:
+    def left_out(self, known: Iterable[Fingerprint]) -> tuple[dict[int, None], list[Shared]]:
         """(serial numbers of messages that another capture tells, which captures share what)."""
         groups = [group for group in _groups(known) if len(group) > 1]
         if not groups:
@@ -177,20 +179,20 @@ class Held:
         return left_out, shared
 
 
-_SHUT = {"full": 0, "partial": 1, "none": 2}
+_UNDECRYPTED = {"full": 0, "partial": 1, "none": 2}
 
 
 def without_duplicates(
-    messages: Sequence[Message], known: Iterable[Print]
+    messages: Sequence[Message], known: Iterable[Fingerprint]
 ) -> tuple[list[Message], list[Message], list[Shared]]:
-    """(messages told once, those left out, which captures share what)."""
-    prints = list(known)
-    if not prints:
+    """(messages reported once, those left out, which captures share what)."""
+    fingerprints = list(known)
+    if not fingerprints:
         return list(messages), [], []
-    held = Held()
+    held = HeldMessages()
     for serial, message in enumerate(messages):
         held.add(message, serial)
-    left_out, shared = held.left_out(prints)
+    left_out, shared = held.left_out(fingerprints)
     kept = [message for serial, message in enumerate(messages) if serial not in left_out]
     return kept, [messages[serial] for serial in left_out], shared
 
@@ -202,9 +204,9 @@ class _Pair:
     ahead: list[int] = field(default_factory=list)
 
 
-def _groups(known: Iterable[Print]) -> list[list[Print]]:
+def _groups(known: Iterable[Fingerprint]) -> list[list[Fingerprint]]:
     """Connections that are one, a member a capture."""
-    by_ends: dict[tuple[str, frozenset[Endpoint]], list[list[Print]]] = defaultdict(list)
+    by_ends: dict[tuple[str, frozenset[Endpoint]], list[list[Fingerprint]]] = defaultdict(list)
     for item in known:
         there = by_ends[item.key[1], item.ends]
         for group in there:
@@ -216,27 +218,29 @@ def _groups(known: Iterable[Print]) -> list[list[Print]]:
     return [group for there in by_ends.values() for group in there]
 
 
-def _key(message: Message) -> Key:
+def _key(message: Message) -> ConnectionKey:
     where = message.place.connection
     return where.capture, where.transport, where.stream
 
 
-def _rank(item: Print, held: Sequence[_Held]) -> tuple[int, int, int, int]:
-    """Orders twins: the one that tells most comes first."""
-    shut = [message.shut for message in held if message.shut is not None]
-    return max(shut, default=0), item.lost, -item.length, item.key[0]
+def _rank(item: Fingerprint, held: Sequence[_HeldMessage]) -> tuple[int, int, int, int]:
+    """Orders duplicates: the one that tells most comes first."""
+    undecrypted = [message.undecrypted for message in held if message.undecrypted is not None]
+    return max(undecrypted, default=0), item.lost, -item.length, item.key[0]
 
 
-def _both_began(first: Print, second: Print) -> bool:
+def _both_began(first: Fingerprint, second: Fingerprint) -> bool:
     return any(
         side.syn is not None and other is not None and other.syn is not None
-        for end, side in first.sides.items()
-        for other in (second.sides.get(end),)
+        for end, side in first.directions.items()
+        for other in (second.directions.get(end),)
     )
 
 
-def _repeated(best: Print, other: Print, by_key: Mapping[Key, Sequence[_Held]]) -> list[int]:
-    """The messages of `other` that `best` has as well. Of each connection one row is told."""
+def _repeated(
+    best: Fingerprint, other: Fingerprint, by_key: Mapping[ConnectionKey, Sequence[_HeldMessage]]
+) -> list[int]:
+    """The messages of `other` that `best` has as well. Of each connection one row is reported."""
     if covers(best, other):
         return [message.serial for message in by_key[other.key]]
     there = Counter(message.content for message in by_key[best.key])
@@ -248,7 +252,7 @@ def _repeated(best: Print, other: Print, by_key: Mapping[Key, Sequence[_Held]]) 
     return gone
 
 
-_NOT_SAID = frozenset(
+_NOT_COMPARED = frozenset(
     {
         "place",
         "exchange",
@@ -267,5 +271,7 @@ def _content(message: Message) -> Hashable:
     kind, way = type(message), message.place.sender
     if isinstance(message, TcpConnection | TlsConnection):
         return kind, way, getattr(message, "inside", None)
-    said = (getattr(message, item.name) for item in fields(message) if item.name not in _NOT_SAID)
-    return kind, way, *(tuple(sorted(v.items())) if isinstance(v, Mapping) else v for v in said)
+    reported = (
+        getattr(message, item.name) for item in fields(message) if item.name not in _NOT_COMPARED
+    )
+    return kind, way, *(tuple(sorted(v.items())) if isinstance(v, Mapping) else v for v in reported)

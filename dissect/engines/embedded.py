@@ -9,8 +9,8 @@ from dataclasses import replace
 from dissect.capture import CaptureFile, Packet, link_name, open_capture
 from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput, Intake, Reading, Take, whole
-from dissect.engines.duplicates import Print, prints
-from dissect.engines.keys import secret_store
+from dissect.engines.duplicates import Fingerprint, fingerprints
+from dissect.engines.key_material import secret_store
 from dissect.engines.traffic import traffic
 from dissect.model import (
     Anomaly,
@@ -25,7 +25,7 @@ from dissect.protocols.base import Layer, StreamReader
 from dissect.protocols.content import Allowance
 from dissect.protocols.sniff import opener
 from dissect.protocols.sniff_udp import open_udp
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.transport import Assembler
 
 
@@ -36,7 +36,7 @@ def read(
     take: Take = whole,
     spool: Spool | None = None,
 ) -> Reading:
-    """The messages of all captures on one time line, each told once; `plugins` are parsers
+    """The messages of all captures on one time line, each reported once; `plugins` are parsers
     that plugins add. `take` gets each message as it is complete, those of one capture after
     those of the one before. With a `spool` standard input can be read again.
 
@@ -44,7 +44,7 @@ def read(
     """
     reading = Reading()
     names: dict[str, str] = {}
-    known: list[Print] = []
+    known: list[Fingerprint] = []
     intake = Intake(take, len(inputs) > 1)
     for index, item in enumerate(inputs):
         with _opened(item, index, spool) as capture:
@@ -52,7 +52,7 @@ def read(
             reading.captures.append(info)
             reading.traffic.append(traffic(assembler))
             if len(inputs) > 1:
-                known += prints(assembler)
+                known += fingerprints(assembler)
             names.update(capture.names)
     reading.names = names
     intake.finish(reading, known)
@@ -102,7 +102,7 @@ def _read_one(
         packets = _learning(packets, capture, store, reading)
     assembler.feed(_shifted(packets, item.offset_ns) if item.offset_ns else packets)
     assembler.finish()
-    for row in _told_late(waiting, store.too_late):
+    for row in _reported_late(waiting, store.too_late):
         intake.add(row)
     if len(capture.secrets) > known:
         reading.warnings.append(
@@ -141,8 +141,10 @@ def _learn(known: int, capture: CaptureFile, store: SecretStore, reading: Readin
 _WITHOUT_KEY: TlsReason = "no_secret_for_random"
 
 
-def _told_late(rows: Sequence[TlsConnection], streams: frozenset[int]) -> Iterator[TlsConnection]:
-    from dissect.protocols.tls.verdict import came_late
+def _reported_late(
+    rows: Sequence[TlsConnection], streams: frozenset[int]
+) -> Iterator[TlsConnection]:
+    from dissect.protocols.tls.connection_row import came_late
 
     for row in rows:
         yield came_late(row) if row.place.connection.stream in streams else row

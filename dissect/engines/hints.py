@@ -97,7 +97,7 @@ def decode_as(messages: Iterable[Message]) -> tuple[list[str], list[str]]:
 
 
 def _selector(message: Message) -> tuple[str, str] | None:
-    """The port and the protocol that tshark must be told of for this message."""
+    """The port and the protocol that tshark must be reported for this message."""
     connection = message.place.connection
     ports = client, server = connection.client.port, connection.server.port
     if isinstance(message, SipMessage):

@@ -68,8 +68,8 @@ def read(files: Sequence[LogFile], year: int) -> Iterable[Message | Anomaly]:
     aligns them. Of a syslog of several phones the first one's lines are read."""
     bare, others = _without_syslog(files)
     if others:
-        said = f"lines of other phones are left out ({others}): one log is one phone's, divide it"
-        yield Anomaly("log.phones", said, files[0].capture, 1)
+        text = f"lines of other phones are left out ({others}): one log is one phone's, divide it"
+        yield Anomaly("log.phones", text, files[0].capture, 1)
     yield from _messages(_lines(bare, _year(bare) or year))
 
 
@@ -79,8 +79,8 @@ def _without_syslog(files: Sequence[LogFile]) -> tuple[list[LogFile], int]:
 
     def own(match: re.Match[str]) -> str:
         nonlocal first, others
-        told = _DEVICE.search(match[1])
-        device = told[1].lower() if told else ""
+        reported = _DEVICE.search(match[1])
+        device = reported[1].lower() if reported else ""
         first = first or device
         if device and device != first:
             others += 1

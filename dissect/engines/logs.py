@@ -45,7 +45,7 @@ class LogReader:
 def guarded(
     capture: int, line: int, make: Callable[[], Iterable[Message]]
 ) -> Iterator[Message | Anomaly]:
-    """The messages of one entry of a log; a bug of ours costs this entry alone, and is told."""
+    """The messages of one entry of a log; a bug of ours costs this entry alone, and is reported."""
     try:
         yield from make()
     except PASSED:

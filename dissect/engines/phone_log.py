@@ -19,7 +19,7 @@ from dissect.engines.logs import LogFile, LogReader
 from dissect.errors import UsageError
 from dissect.model import Anomaly, Message
 
-MAX_ANOMALIES = 100  # of one log that are told
+MAX_ANOMALIES = 100  # of one log that are reported
 LOG_LIMIT = 256 << 20  # bytes of a file, unpacked
 # A log of lines that differ in little packs to a thirtieth; what packs better is no log.
 LOG_RATIO = 50  # bytes that one packed byte may become
@@ -130,11 +130,11 @@ def _unpacked(packed: bytes) -> tuple[bytes, str]:
             while piece := file.read1(1 << 16):
                 found += piece
                 if len(found) > limit:
-                    said = f"it unpacks to more than {limit >> 20} MB; only these are read"
-                    return bytes(found[:limit]), said
+                    text = f"it unpacks to more than {limit >> 20} MB; only these are read"
+                    return bytes(found[:limit]), text
         except EOFError:
             return bytes(found), f"the gzip file is cut; read to byte {len(found)} of its content"
         except (OSError, zlib.error):
-            said = f"the gzip file is damaged; read to byte {len(found)} of its content"
-            return bytes(found), said
+            text = f"the gzip file is damaged; read to byte {len(found)} of its content"
+            return bytes(found), text
     return bytes(found), ""

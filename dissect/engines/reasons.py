@@ -21,8 +21,8 @@ from dissect.model import (
     TlsConnection,
 )
 
-# What a TLS row tells only where records could be opened.
-_TOLD_BY_RECORDS = frozenset(
+# What a TLS row tells only where records could be decrypted.
+_KNOWN_FROM_RECORDS = frozenset(
     (
         "alerts",
         "alpn",
@@ -51,7 +51,7 @@ class Reason:
 
 
 @dataclass(slots=True)
-class Rows:
+class TlsRows:
     """The rows of connections, by stream: how they were decrypted and what was lost."""
 
     ours: dict[Stream, TlsConnection]
@@ -59,7 +59,7 @@ class Rows:
     tcp: dict[Stream, TcpConnection]
 
     @classmethod
-    def of(cls, embedded: Reading, tshark: Reading) -> Rows:
+    def of(cls, embedded: Reading, tshark: Reading) -> TlsRows:
         tcp = {_stream(m): m for m in embedded.messages if isinstance(m, TcpConnection)}
         return cls(_tls(embedded), _tls(tshark), tcp)
 
@@ -82,7 +82,7 @@ def _tls(reading: Reading) -> dict[Stream, TlsConnection]:
     }
 
 
-Fits = Callable[[Difference, Rows], bool]
+Explains = Callable[[Difference, TlsRows], bool]
 
 
 def _only_embedded(item: Difference) -> Message | None:
@@ -96,16 +96,16 @@ def _problem(message: Message | None) -> str:
     return ""
 
 
-def _body_unfinished(item: Difference, rows: Rows) -> bool:
+def _body_unfinished(item: Difference, rows: TlsRows) -> bool:
     problem = _problem(_only_embedded(item))
     return bool(problem) and "header section" not in problem
 
 
-def _head_unfinished(item: Difference, rows: Rows) -> bool:
+def _head_unfinished(item: Difference, rows: TlsRows) -> bool:
     return "header section" in _problem(_only_embedded(item))
 
 
-def _until_close(item: Difference, rows: Rows) -> bool:
+def _until_close(item: Difference, rows: TlsRows) -> bool:
     message = _only_embedded(item)
     if not isinstance(message, HttpResponse) or message.version == "2":
         return False
@@ -113,7 +113,7 @@ def _until_close(item: Difference, rows: Rows) -> bool:
     return message.place.encrypted and not framed and message.body.problem is None
 
 
-def _header_fragment(item: Difference, rows: Rows) -> bool:
+def _header_fragment(item: Difference, rows: TlsRows) -> bool:
     one, other = item.pair
     if item.name != "head_frame" or not isinstance(one, HttpRequest | HttpResponse):
         return False
@@ -121,7 +121,7 @@ def _header_fragment(item: Difference, rows: Rows) -> bool:
     return one.version == "2" and one.head_frame > other.head_frame
 
 
-def _blank_in_target(item: Difference, rows: Rows) -> bool:
+def _blank_in_target(item: Difference, rows: TlsRows) -> bool:
     one, other = item.pair
     if item.name != "target" or not isinstance(one, HttpRequest):
         return False
@@ -129,19 +129,19 @@ def _blank_in_target(item: Difference, rows: Rows) -> bool:
     return bytes(one.target).startswith(bytes(other.target) + b" ")
 
 
-def _half_line(item: Difference, rows: Rows) -> bool:
+def _partial_line(item: Difference, rows: TlsRows) -> bool:
     half = "header section" in _problem(item.pair[0])
     return item.name == "headers" and item.embedded == "-" and half
 
 
-def _after_loss(item: Difference, rows: Rows) -> bool:
+def _after_loss(item: Difference, rows: TlsRows) -> bool:
     message = _only_embedded(item)
     if not isinstance(message, HttpRequest | HttpResponse | SipMessage):
         return False
     return not message.body.problem and rows.lost(message) > 0
 
 
-def _cut_hello(item: Difference, rows: Rows) -> bool:
+def _cut_hello(item: Difference, rows: TlsRows) -> bool:
     one, other = item.pair
     if item.name != "server_name" or not isinstance(one, TlsConnection):
         return False
@@ -149,42 +149,44 @@ def _cut_hello(item: Difference, rows: Rows) -> bool:
     return other.server_name is None and rows.lost(one) > 0
 
 
-def _shut_here(item: Difference, rows: Rows) -> bool:
-    """A message that tshark alone has, of a connection that stayed shut to us."""
-    return _shut(item, item.pair[1], rows.ours)
+def _undecrypted_here(item: Difference, rows: TlsRows) -> bool:
+    """A message that tshark alone has, of a connection that stayed undecrypted to us."""
+    return _undecrypted(item, item.pair[1], rows.ours)
 
 
-def _shut_there(item: Difference, rows: Rows) -> bool:
-    return _shut(item, item.pair[0], rows.theirs)
+def _undecrypted_there(item: Difference, rows: TlsRows) -> bool:
+    return _undecrypted(item, item.pair[0], rows.theirs)
 
 
-def _shut(item: Difference, message: Message | None, rows: dict[Stream, TlsConnection]) -> bool:
+def _undecrypted(
+    item: Difference, message: Message | None, rows: dict[Stream, TlsConnection]
+) -> bool:
     if item.name != ABSENT or message is None or not message.place.encrypted:
         return False
     row = rows.get(_stream(message))
     return row is not None and row.decrypted != "full" and row.reason is not None
 
 
-def _row_after_loss(item: Difference, rows: Rows) -> bool:
-    """Of a connection joined late or with a hole dissect opens what tshark leaves shut."""
+def _row_after_loss(item: Difference, rows: TlsRows) -> bool:
+    """Of a connection joined late or with a hole dissect opens what tshark leaves undecrypted."""
     one, other = item.pair
     if not isinstance(one, TlsConnection) or not isinstance(other, TlsConnection):
         return False
     tcp = rows.tcp.get(_stream(one))
     broken = tcp is not None and (any(tcp.lost) or not tcp.handshake_seen)
     more = ("none", "partial", "full")
-    opened = more.index(one.decrypted) > more.index(other.decrypted)
-    return broken and opened and item.name in _TOLD_BY_RECORDS
+    decrypted = more.index(one.decrypted) > more.index(other.decrypted)
+    return broken and decrypted and item.name in _KNOWN_FROM_RECORDS
 
 
-def _cipher(item: Difference, rows: Rows) -> bool:
+def _cipher(item: Difference, rows: TlsRows) -> bool:
     one, other = item.pair
     if item.name != "decrypted" or not isinstance(one, TlsConnection):
         return False
     return one.reason == "cipher_unsupported" and getattr(other, "decrypted", "") == "full"
 
 
-RULES: tuple[tuple[Reason, Fits], ...] = (
+RULES: tuple[tuple[Reason, Explains], ...] = (
     (
         Reason(
             "body_unfinished",
@@ -249,7 +251,7 @@ RULES: tuple[tuple[Reason, Fits], ...] = (
             "the header section breaks off inside a line: tshark shows the half as a field",
             "https://www.wireshark.org/docs/dfref/h/http.html",
         ),
-        _half_line,
+        _partial_line,
     ),
     (
         Reason(
@@ -277,7 +279,7 @@ RULES: tuple[tuple[Reason, Fits], ...] = (
             "dissect could not decrypt this connection, tshark could",
             _TLS,
         ),
-        _shut_here,
+        _undecrypted_here,
     ),
     (
         Reason(
@@ -286,7 +288,7 @@ RULES: tuple[tuple[Reason, Fits], ...] = (
             "tshark could not decrypt this connection, dissect could",
             _TLS,
         ),
-        _shut_there,
+        _undecrypted_there,
     ),
     (
         Reason("cipher", "tshark", "dissect does not know this cipher suite, tshark does", _TLS),
@@ -297,7 +299,7 @@ RULES: tuple[tuple[Reason, Fits], ...] = (
 
 def explain(comparison: Comparison, embedded: Reading, tshark: Reading) -> None:
     """Give each difference that a rule fits its reason."""
-    rows = Rows.of(embedded, tshark)
+    rows = TlsRows.of(embedded, tshark)
     for item in comparison.differences:
         for reason, fits in RULES:
             if fits(item, rows):

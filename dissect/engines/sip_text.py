@@ -133,8 +133,8 @@ def _length(head: str) -> int:
 
 
 def _body(headers: Headers, rest: str) -> Body:
-    told = headers.get("content-length") or headers.get("l") or ""
-    length = int(told) if told.isdecimal() and len(told) < 10 else 0
+    reported = headers.get("content-length") or headers.get("l") or ""
+    length = int(reported) if reported.isdecimal() and len(reported) < 10 else 0
     data = rest.encode()[:length]
     problem = f"the log has {len(data)} of its {length} bytes" if len(data) < length else None
     return Body(Opaque(data), len(data), problem)

@@ -43,16 +43,16 @@ def traffic(assembler: Assembler) -> Traffic:
     totals = assembler.totals
     addresses: Counter[str] = Counter()
     for flow in assembler.flows:
-        addresses.update(half.sender.address for half in flow.halves)
+        addresses.update(state.sender.address for state in flow.states)
     for pair in assembler.pairs:
         addresses.update((pair.connection.client.address, pair.connection.server.address))
     one_way = joined_late = 0
     for flow in assembler.flows:
-        first, second = flow.halves
+        first, second = flow.states
         payload = first.payload + second.payload
         one_way += payload > 0 and not (first.frames and second.frames)
         joined_late += payload > 0 and not (first.syn or second.syn)
-    ports = {half.sender.port for flow in assembler.flows for half in flow.halves}
+    ports = {state.sender.port for flow in assembler.flows for state in flow.states}
     for pair in assembler.pairs:
         ports |= {pair.connection.client.port, pair.connection.server.port}
     tcp, udp = assembler.stream_counts

@@ -1,4 +1,4 @@
-"""What to change in the frames of a capture so that they can leave, and what is to be said."""
+"""What to change in the frames of a capture so that they can leave, and what is to be reported."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from dissect.capture import Packet
 from dissect.engines.again import Stream
-from dissect.export.headers import Heads, rewritten
-from dissect.export.segments import Segment
+from dissect.export.packet_headers import Heads, rewritten
+from dissect.export.segments import ExportedSegment
 
 
-class Part(NamedTuple):
+class ChangedPart(NamedTuple):
     """Bytes of a stream (None: frames of none) that are not in the file as they were: how
     many, from which frame on, and why."""
 
@@ -33,12 +33,12 @@ class Masked:
     heads: dict[int, Heads]
     values: int = 0
     left_out: dict[Stream, str] = field(default_factory=dict)
-    _parts: dict[tuple[Stream | None, str], Part] = field(default_factory=dict)
+    _parts: dict[tuple[Stream | None, str], ChangedPart] = field(default_factory=dict)
     _changes: dict[int, list[tuple[int, bytes]]] = field(default_factory=dict)
     _cuts: dict[int, int] = field(default_factory=dict)
     _first: dict[Stream, int] = field(default_factory=dict)
 
-    def overwrite(self, segment: Segment, start: int, end: int, value: bytes) -> None:
+    def overwrite(self, segment: ExportedSegment, start: int, end: int, value: bytes) -> None:
         """Bytes of a segment's payload, with `value` each."""
         change = segment.start + start, value * (end - start)
         self._changes.setdefault(segment.frame, []).append(change)
@@ -46,7 +46,7 @@ class Masked:
     def cut(self, frame: int, offset: int) -> None:
         self._cuts[frame] = min(offset, self._cuts.get(frame, offset))
 
-    def leave_out(self, stream: Stream, segments: Iterable[Segment]) -> None:
+    def leave_out(self, stream: Stream, segments: Iterable[ExportedSegment]) -> None:
         """End all frames of a stream behind their headers."""
         for segment in segments:
             self.cut(segment.frame, segment.start)
@@ -55,9 +55,9 @@ class Masked:
 
     def tell(self, stream: Stream | None, reason: str, frame: int, size: int) -> None:
         """Note what does not leave of a stream that does."""
-        known = self._parts.get((stream, reason), Part(stream, reason, frame, 0))
+        known = self._parts.get((stream, reason), ChangedPart(stream, reason, frame, 0))
         first = min(frame, known.frame)
-        self._parts[stream, reason] = Part(stream, reason, first, known.size + size)
+        self._parts[stream, reason] = ChangedPart(stream, reason, first, known.size + size)
 
     def apply(self, frame: int, data: bytes, whole: bool) -> bytes:
         """The bytes of a frame as they may leave; `whole`: it was captured to its end."""
@@ -68,12 +68,12 @@ class Masked:
         cut = min(cuts) if cuts else None
         return rewritten(data, heads, self._changes.get(frame, ()), cut, whole)
 
-    def told(self) -> Iterator[tuple[str, int, str]]:
+    def reported(self) -> Iterator[tuple[str, int, str]]:
         """Transport, first frame and reason for each stream that is left out."""
         for (transport, number), reason in self.left_out.items():
             yield transport.upper(), self._first.get((transport, number), 0), reason
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[ChangedPart]:
         """What is left out of streams that are not left out as a whole."""
         return (part for part in self._parts.values() if part.stream not in self.left_out)
 

@@ -1,6 +1,6 @@
 """Secrets in messages that were sent without TLS: where their bytes are.
 
-As in reports, a secret is told by the name and place of a value, by what other messages
+As in reports, a secret is recognised by the name and place of a value, by what other messages
 tell to be one, and by its looks; a body of which reports show only a part is one as a whole.
 """
 
@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-from dissect.export.headers import Span
+from dissect.export.packet_headers import Span
 from dissect.model import (
     UNKNOWN,
     Body,
@@ -86,7 +86,7 @@ def published(policy: Policy, texts: bytes) -> bool:
 
 def in_body(policy: Policy, message: Message, content: bytes, masks: Masks) -> list[Span]:
     """Where the secrets of a message's body are in `content`, the body as it was sent; the
-    whole of it where it can't be told. `masks` are those of all secrets that are `known`.
+    whole of it where it can't be determined. `masks` are those of all secrets that are `known`.
     Raises NotMaskable if what was sent is not what was read."""
     body, kind = _body(message)
     if body.data != content:
@@ -163,12 +163,12 @@ def _fields(policy: Policy, message: Message) -> Iterator[tuple[bytes, bytes, Te
             text = wire_text(value)
             # What is beyond the bound nobody looks at.
             sip = isinstance(message, SipMessage)
-            told = (
+            reported = (
                 Text((Secret("opaque_value", text),))
                 if len(text) > MAX_VALUE
                 else policy.header(wire_text(name), text, sip)
             )
-            yield name, value, told
+            yield name, value, reported
     elif isinstance(message, DhcpMessage):
         for place, value in message.provisioning:
             text = value.decode("latin-1")

@@ -13,13 +13,13 @@ from dissect.model import Anomaly, Connection, Message, StreamParser
 from dissect.protocols.sniff import Ignore
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
+from dissect.transport.fragments import FragmentKey as FragmentKey
 from dissect.transport.fragments import Fragments
-from dissect.transport.fragments import Key as FragmentKey
 from dissect.transport.ip import IpPacket
 from dissect.transport.streams import Streams
 
 
-def _deaf(connection: Connection) -> StreamParser:
+def _null_sink(connection: Connection) -> StreamParser:
     return Ignore()
 
 
@@ -59,7 +59,7 @@ class Locator(Decapsulator):
         self.frames: set[int] = set()
         self._wanted = wanted
         self._noted = self._fragments = Noted()
-        self._streams = Streams(capture, _deaf, _deaf, _ignore)
+        self._streams = Streams(capture, _null_sink, _null_sink, _ignore)
 
     def feed(self, packets: Iterable[Packet]) -> None:
         """Walk the packets of the capture."""
@@ -81,8 +81,8 @@ class Locator(Decapsulator):
         seq = int.from_bytes(buf[start + 4 : start + 8])
         ack = int.from_bytes(buf[start + 8 : start + 12])
         bits = int.from_bytes(buf[start + 12 : start + 14])
-        half = self._streams.half(key, (frame, ns), seq, ack, bits)
-        self._take(frame, ("tcp", half.flow.stream))
+        state = self._streams.state(key, (frame, ns), seq, ack, bits)
+        self._take(frame, ("tcp", state.flow.stream))
 
     def _udp(
         self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int
@@ -110,9 +110,9 @@ class Locator(Decapsulator):
             self._take(frame, ("udp", pair.connection.stream))
         elif packet.protocol == 6 and start + 16 <= captured:
             key = addresses + buf[start : start + 4]
-            half = self._streams.halves.get(key)
-            if half is None:
+            state = self._streams.states.get(key)
+            if state is None:
                 seq = int.from_bytes(buf[start + 4 : start + 8])
                 bits = int.from_bytes(buf[start + 12 : start + 14]) & ~0x10
-                half = self._streams.half(key, (frame, ns), seq, 0, bits)
-            self._take(frame, ("tcp", half.flow.stream))
+                state = self._streams.state(key, (frame, ns), seq, 0, bits)
+            self._take(frame, ("tcp", state.flow.stream))

@@ -3,7 +3,7 @@
 Only what is accounted for stays: bytes of messages that parsers have declared as understood,
 TLS records, headers. Secrets and all other bytes are overwritten, so that lengths, sequence
 numbers and framing stay; where nothing can be read, or the messages read back differ, the frames
-are cut behind their headers. Both is said.
+are cut behind their headers. Both is reported.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dissect.capture import Packet
 from dissect.engines.again import Openers, Stream, overlapping
 from dissect.export import clear, segments
 from dissect.export.changes import Masked
-from dissect.export.headers import FILLER, Span
-from dissect.export.parsed import Told, read, switched
-from dissect.export.segments import Payload, Segment, Segments
+from dissect.export.packet_headers import FILLER, Span
+from dissect.export.parsed import ParsedMessages, read, switched
+from dissect.export.segments import ExportedSegment, Payload, Segments
 from dissect.export.units import (
     BLANKS,
     NOTHING,
@@ -41,7 +41,7 @@ from dissect.model import (
     SipMessage,
 )
 from dissect.protocols.base import StreamReader
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.redaction.masking import SHORTEST, Masks
 from dissect.redaction.policy import Policy
 
@@ -67,7 +67,7 @@ def masked(
     knows the secrets of all messages, encrypted ones too; `readers` are plugins' parsers.
     """
     openers = Openers(SecretStore(), readers, limit=segments.MAX_TEXT)
-    before = Told()
+    before = ParsedMessages()
     places = Segments(index, openers, before.take)
     places.feed(packets())
     values = {s for s in before.secrets(policy) if len(s.value) >= SHORTEST}
@@ -97,7 +97,9 @@ def masked(
 class _Work:
     """Goes through the streams of one capture."""
 
-    def __init__(self, places: Segments, before: Told, masks: Masks, policy: Policy) -> None:
+    def __init__(
+        self, places: Segments, before: ParsedMessages, masks: Masks, policy: Policy
+    ) -> None:
         self.result = Masked(places.heads)
         self._before = before
         self._masks = masks
@@ -126,20 +128,20 @@ class _Work:
             why = "the protocol that it switched to is not known"
         for direction, payload in sides.items():
             here = [m for m in messages if m.place.direction == direction]
-            sealed = merged(_of(direction, (r for row in tls for r in row.understood)))
+            understood = merged(_of(direction, (r for row in tls for r in row.understood)))
             if stream[0] == "tcp":
-                self._overwrite(stream, payload, self._tcp(stream, here, payload, sealed), why)
+                self._overwrite(stream, payload, self._tcp(stream, here, payload, understood), why)
             else:
                 unsure = merged(_of(direction, (r for row in tls for r in row.body)))
-                fills = self._udp(stream, here, payload, sealed, unsure)
+                fills = self._udp(stream, here, payload, understood, unsure)
                 self._overwrite(stream, payload, fills, why)
 
     # ------------------------------------------------------------ bytes to fills
 
     def _tcp(
-        self, stream: Stream, here: Iterable[Message], payload: Payload, sealed: list[Span]
+        self, stream: Stream, here: Iterable[Message], payload: Payload, understood: list[Span]
     ) -> Iterator[Fill]:
-        parts = list(sealed)
+        parts = list(understood)
         for message in here:
             yield from self._message(stream, message, payload)
             parts += _whole(message)
@@ -170,12 +172,12 @@ class _Work:
         stream: Stream,
         here: Sequence[Message],
         payload: Payload,
-        sealed: list[Span],
+        understood: list[Span],
         unsure: list[Span],
     ) -> Iterator[Fill]:
         """Datagrams of which nothing is known are cut."""
         wholes = sorted((span, n) for n, message in enumerate(here) for span in _whole(message))
-        placed: dict[Span, list[Segment]] = {}
+        placed: dict[Span, list[ExportedSegment]] = {}
         for segment in payload.segments:
             start = segment.position
             placed.setdefault((start, start + segment.end - segment.start), []).append(segment)
@@ -187,7 +189,7 @@ class _Work:
             number = bisect_left(wholes, ((at, 0), 0))
             inside = [item for item in wholes[number : number + _MAX_INSIDE] if item[0][0] < stop]
             parts = [span for span, _ in inside]
-            parts += _clipped(sealed, at, stop)
+            parts += _clipped(understood, at, stop)
             # Headers that tell nothing: what reads as text is no packet.
             parts += (
                 (a, b)
@@ -217,9 +219,9 @@ class _Work:
             first = bisect_left(starts, fill.start - longest)
             last = bisect_left(starts, fill.stop)
             touched = [s for s in placed[first:last] if s.position + s.end - s.start > fill.start]
-            said = self._explained(fill, touched, why)
+            reported = self._explained(fill, touched, why)
             for number, segment in enumerate(touched):
-                self._fill(stream, segment, said.moved(-segment.position), number > 0)
+                self._fill(stream, segment, reported.moved(-segment.position), number > 0)
         datagrams = stream[0] == "udp"
         for segment, start, stop, differs in payload.strange:
             if datagrams and not differs:
@@ -230,17 +232,19 @@ class _Work:
             self._fill(stream, segment, Fill(start, stop, NOTHING, reason))
         self._beyond(stream, payload)
 
-    def _explained(self, fill: Fill, touched: Iterable[Segment], why: str) -> Fill:
+    def _explained(self, fill: Fill, touched: Iterable[ExportedSegment], why: str) -> Fill:
         """With what a parser said of those bytes."""
         if fill.reason != UNREAD or fill.value == FILLER:
             return fill
-        odd = next(filter(None, (self._before.odd.get(s.frame) for s in touched)), "")
-        return fill._replace(reason=f"it could not be read ({odd})" if odd else why)
+        anomaly = next(filter(None, (self._before.anomaly.get(s.frame) for s in touched)), "")
+        return fill._replace(reason=f"it could not be read ({anomaly})" if anomaly else why)
 
-    def _fill(self, stream: Stream, segment: Segment, fill: Fill, told: bool = False) -> None:
+    def _fill(
+        self, stream: Stream, segment: ExportedSegment, fill: Fill, reported: bool = False
+    ) -> None:
         first, last = max(fill.start, 0), min(fill.stop, segment.end - segment.start)
         self.result.overwrite(segment, first, last, fill.value)
-        if fill.reason and not told:
+        if fill.reason and not reported:
             self.result.tell(stream, fill.reason, segment.frame, fill.stop - fill.start)
 
     def _beyond(self, stream: Stream, payload: Payload) -> None:
@@ -253,7 +257,7 @@ class _Work:
 
     # ------------------------------------------------------------ read again
 
-    def same(self, stream: Stream, after: Told, hidden: set[str]) -> bool:
+    def same(self, stream: Stream, after: ParsedMessages, hidden: set[str]) -> bool:
         """Whether what was kept is read as before, and no secret is."""
         new = after.clear.get(stream, [])
         for secret in (

@@ -17,25 +17,25 @@ from dissect.model import (
     TlsConnection,
 )
 from dissect.protocols.base import StreamReader
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.redaction.policy import Policy
 
 _OF_TRANSPORT = ("tcp.", "capture.", "limit.")
 
 
-class Told:
+class ParsedMessages:
     """`clear` are the messages outside of TLS that tell their bytes, `tls` the rows of TLS and
-    QUIC, `odd` the kind of what parsers found odd by its frame."""
+    QUIC, `malformed` the kind of what parsers found odd by its frame."""
 
     def __init__(self) -> None:
         self.clear: dict[Stream, list[Message]] = {}
         self.tls: dict[Stream, list[TlsConnection]] = {}
-        self.odd: dict[int, str] = {}
+        self.anomaly: dict[int, str] = {}
 
     def take(self, output: Message | Anomaly) -> None:
         if isinstance(output, Anomaly):
             if output.frame is not None and not output.kind.startswith(_OF_TRANSPORT):
-                self.odd.setdefault(output.frame, output.kind)
+                self.anomaly.setdefault(output.frame, output.kind)
             return
         connection = output.place.connection
         stream = connection.transport, connection.stream
@@ -53,11 +53,11 @@ class Told:
                 yield from clear.secrets_of(policy, message)
 
 
-def read(index: int, packets: Iterable[Packet], readers: Sequence[StreamReader]) -> Told:
+def read(index: int, packets: Iterable[Packet], readers: Sequence[StreamReader]) -> ParsedMessages:
     """What some packets tell; nothing is kept of their bytes."""
-    told = Told()
-    parsed(index, Openers(SecretStore(), readers, limit=0), told.take, packets)
-    return told
+    reported = ParsedMessages()
+    parsed(index, Openers(SecretStore(), readers, limit=0), reported.take, packets)
+    return reported
 
 
 def switched(messages: list[Message]) -> bool:

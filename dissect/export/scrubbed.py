@@ -1,7 +1,7 @@
 """Decrypted messages without their secrets, as Wireshark's exported PDUs.
 
 To put other values into TLS records would take payloads of the same length, but HTTP/2 field
-blocks and compressed bodies have none to spare. So the records stay shut, and each message
+blocks and compressed bodies have none to spare. So the records stay undecrypted, and each message
 follows them once more as a frame of its own: link type 252, whose tags name the dissector,
 the ends and the frame that it was read from (Wireshark's wsutil/exported_pdu_tlvs.h).
 """
@@ -30,8 +30,8 @@ from dissect.model import (
 )
 from dissect.pipeline import Session
 from dissect.render.escape import visible
-from dissect.report.bodies import with_bodies
-from dissect.report.shown import Shown
+from dissect.report.reread_bodies import with_bodies
+from dissect.report.session_texts import SessionTexts
 
 LINK_TYPE = 252  # LINKTYPE_WIRESHARK_UPPER_PDU
 
@@ -57,7 +57,7 @@ class Pdu(NamedTuple):
 
 def pdus(run: Session, streams: dict[int, frozenset[Stream]]) -> list[Pdu]:
     """The decrypted HTTP and SIP messages of some streams, in the order of their frames."""
-    shown = Shown(run)
+    shown = SessionTexts(run)
     found: list[tuple[Place, str, list[str]]] = []
     behind: dict[tuple[int, Stream], int] = {}
     chosen = [m for m in run.messages if _stream(m) in streams.get(_capture(m), ())]
@@ -142,7 +142,7 @@ def _address(end: Endpoint, which: int) -> Iterator[tuple[int, bytes]]:
 # ------------------------------------------------------------------ as lines, the body last
 
 
-def _http(shown: Shown, message: HttpRequest | HttpResponse) -> Iterator[str]:
+def _http(shown: SessionTexts, message: HttpRequest | HttpResponse) -> Iterator[str]:
     """As HTTP/1.1, whatever version it was."""
     version = message.version if message.version != "2" else "1.1"
     if isinstance(message, HttpRequest):
@@ -157,7 +157,7 @@ def _http(shown: Shown, message: HttpRequest | HttpResponse) -> Iterator[str]:
     yield from _rest(shown, message, kind)
 
 
-def _sip(shown: Shown, message: SipMessage) -> Iterator[str]:
+def _sip(shown: SessionTexts, message: SipMessage) -> Iterator[str]:
     if message.kind == "request":
         uri = shown.show(shown.policy.uri(wire_text(message.uri)))
         yield f"{visible(message.method)} {visible(uri)} SIP/2.0"
@@ -167,7 +167,7 @@ def _sip(shown: Shown, message: SipMessage) -> Iterator[str]:
 
 
 def _rest(
-    shown: Shown, message: HttpRequest | HttpResponse | SipMessage, kind: str | None
+    shown: SessionTexts, message: HttpRequest | HttpResponse | SipMessage, kind: str | None
 ) -> Iterator[str]:
     sip = isinstance(message, SipMessage)
     for name, value in shown.policy.fields(message.headers, sip):
@@ -183,9 +183,9 @@ def _rest(
 
 
 def _content(
-    shown: Shown, message: HttpRequest | HttpResponse | SipMessage, kind: str | None
+    shown: SessionTexts, message: HttpRequest | HttpResponse | SipMessage, kind: str | None
 ) -> tuple[str, str]:
-    """The body as far as it may be shown, and what is to be said of it."""
+    """The body as far as it may be shown, and what is to be reported of it."""
     body, posted = message.body, isinstance(message, HttpRequest)
     if not body.data:
         return "", ""
@@ -201,7 +201,7 @@ def _content(
     return "\n".join(map(visible, shown.show(text).split("\n"))), ""
 
 
-def _url(shown: Shown, text: Text) -> str:
+def _url(shown: SessionTexts, text: Text) -> str:
     """A target whose secrets' labels hold no space."""
     parts = (
         quote(shown.show(Text((part,))), safe="")

@@ -11,25 +11,25 @@ from dataclasses import dataclass, field
 
 from dissect.capture import Packet
 from dissect.engines.again import Openers, Stream, overlapping
-from dissect.export.frames import account
-from dissect.export.headers import Heads, options
 from dissect.export.locate import Noted
+from dissect.export.other_frames import account
+from dissect.export.packet_headers import Heads, options
 from dissect.export.units import BLANKS, merged
 from dissect.model import Anomaly, Direction, Message
 from dissect.transport import Assembler
-from dissect.transport.half import ahead
-from dissect.transport.headers import IPV4
 from dissect.transport.ip import TCP, UDP, IpPacket, ipv4, ipv6
-from dissect.transport.tcp import SYN, FlowHalf
+from dissect.transport.link_headers import IPV4
+from dissect.transport.tcp import SYN, FlowDirection
+from dissect.transport.tcp_direction import ahead
 
 MAX_TEXT = 32 << 20  # bytes of one direction that are kept and looked at
 MAX_WAITING = 2048  # fragments whose datagram is not whole yet
 
-_Key = FlowHalf | tuple[Stream, Direction]
+_Key = FlowDirection | tuple[Stream, Direction]
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class ExportedSegment:
     """Payload in a frame, from `start` to `end`, which count from the first byte of the frame.
     `position` is the offset of its first byte in the stream."""
 
@@ -40,7 +40,7 @@ class Segment:
 
 
 @dataclass(slots=True)
-class Piece:
+class SegmentPiece:
     """A frame of which some bytes are payload in no place of their own, and why. `start` is
     the first byte behind the headers."""
 
@@ -62,13 +62,13 @@ class Payload:
     text: bytearray = field(default_factory=bytearray)
     long: bool = False
     end: int = 0
-    segments: list[Segment] = field(default_factory=list)
-    strange: list[tuple[Segment, int, int, bool]] = field(default_factory=list)
+    segments: list[ExportedSegment] = field(default_factory=list)
+    strange: list[tuple[ExportedSegment, int, int, bool]] = field(default_factory=list)
     conflicts: list[tuple[int, int]] = field(default_factory=list)
     torn: list[tuple[int, int]] = field(default_factory=list)
-    _open: list[tuple[Segment, bytes]] = field(default_factory=list)
+    _open: list[tuple[ExportedSegment, bytes]] = field(default_factory=list)
 
-    def put(self, segment: Segment, data: bytes) -> None:
+    def put(self, segment: ExportedSegment, data: bytes) -> None:
         """A segment, when what it brought may have been read; if not, `settle` looks again."""
         self.segments.append(segment)
         if self.text[segment.position : segment.position + len(data)] != data:
@@ -108,7 +108,7 @@ class Segments(Assembler):
     ) -> None:
         super().__init__(capture, openers.tcp, openers.udp, emit)
         self.payloads: dict[tuple[Stream, Direction], Payload] = {}
-        self.pieces: list[Piece] = []
+        self.pieces: list[SegmentPiece] = []
         self.heads: dict[int, Heads] = {}
         self._openers = openers
         self._noted = self._fragments = Noted()
@@ -131,7 +131,9 @@ class Segments(Assembler):
                 account(self.heads[frame], bytes(buf[start : start + caplen]))
         self.finish()
         for key, payload in self._noted_payloads.items():
-            side = (("tcp", key.flow.stream), key.direction) if isinstance(key, FlowHalf) else key
+            side = (
+                (("tcp", key.flow.stream), key.direction) if isinstance(key, FlowDirection) else key
+            )
             self.payloads[side] = payload
             kept = self._openers.texts.get((side[0], (), side[1]))
             if kept is not None:
@@ -157,16 +159,16 @@ class Segments(Assembler):
         if joined:
             payload.torn.append((position, position + end - start))
             self.pieces += [
-                Piece(part, stream, place, "it came in IP fragments")
+                SegmentPiece(part, stream, place, "it came in IP fragments")
                 for part, place in self._waiting
                 if part in self._noted.joined
             ]
             return
-        direction = key.direction if isinstance(key, FlowHalf) else key[1]
+        direction = key.direction if isinstance(key, FlowDirection) else key[1]
         kept = self._openers.texts.get((stream, (), direction))
         if kept is not None:
             payload.text = kept.data
-        segment = Segment(frame, position, start - first, end - first)
+        segment = ExportedSegment(frame, position, start - first, end - first)
         payload.put(segment, bytes(buf[start:end]))
 
     def _ip(
@@ -193,10 +195,10 @@ class Segments(Assembler):
         super()._tcp(frame, ns, packet, buf, captured)
         if packet.start + 16 > captured:
             return
-        half = self._streams.halves.get(packet.addresses + buf[packet.start : packet.start + 4])
+        state = self._streams.states.get(packet.addresses + buf[packet.start : packet.start + 4])
         size = (buf[packet.start + 12] >> 4) * 4
         start = packet.start + size
-        if half is None or size < 20 or start > packet.end:
+        if state is None or size < 20 or start > packet.end:
             return  # a header of an impossible length: the frame ends before it
         if buf is self._at[0]:
             first = self._at[1]
@@ -206,9 +208,9 @@ class Segments(Assembler):
         seq = int.from_bytes(buf[packet.start + 4 : packet.start + 8])
         seq += 1 if buf[packet.start + 13] & SYN else 0
         # Both count on together, so how far they are apart tells the place of any number.
-        position = half.offset + ahead(seq, half.next) if half.started else -1
-        stream = "tcp", half.flow.stream
-        self._note(half, stream, position, packet, buf, start, captured, packet.end)
+        position = state.offset + ahead(seq, state.next) if state.started else -1
+        stream = "tcp", state.flow.stream
+        self._note(state, stream, position, packet, buf, start, captured, packet.end)
 
     def _udp(
         self, frame: int, ns: int, packet: IpPacket, buf: bytes, captured: int, depth: int

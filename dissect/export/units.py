@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dissect.export import clear
-from dissect.export.headers import FILLER, Span
+from dissect.export.packet_headers import FILLER, Span
 from dissect.model import (
     DnsMessage,
     HttpRequest,
@@ -29,7 +29,7 @@ BLANKS = b"\r\n\0 \t"  # keep-alives (RFC 5626 §3.5.1) and line ends tell nothi
 
 
 class Fill(NamedTuple):
-    """Bytes to overwrite, with which one; `reason` where that is to be told."""
+    """Bytes to overwrite, with which one; `reason` where that is to be reported."""
 
     start: int
     stop: int

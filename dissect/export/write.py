@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 
 import dissect
-from dissect import places
+from dissect import output_conflicts
 from dissect.capture import CaptureFile, Packet
 from dissect.engines.again import Stream, reopened
 from dissect.errors import UsageError
-from dissect.export.changes import Masked, Part
+from dissect.export.changes import ChangedPart, Masked
+from dissect.export.key_log import key_log
 from dissect.export.locate import Locator
 from dissect.export.masked import masked
-from dissect.export.pcapng import Writer
+from dissect.export.pcapng_writer import Writer
 from dissect.export.scrubbed import LINK_TYPE, Pdu, pdus
-from dissect.export.secrets import key_log
 from dissect.model import DnsMessage, SequenceChart, Source, TlsConnection
 from dissect.pipeline import Session, bind_key_logs
 from dissect.render import words
@@ -52,7 +52,7 @@ class Exported:
         """Say what of a capture is not in the file as it was sent."""
         self.left_out += [
             f"{capture}, {transport} stream from frame {first} on: {reason}"
-            for transport, first, reason in change.told()
+            for transport, first, reason in change.reported()
         ]
         self.partly += [_partly(capture, part) for part in change.parts()]
 
@@ -73,7 +73,7 @@ def export(run: Session, path: str, with_secrets: bool = False, scrub: bool = Fa
     if not any(streams.values()) and not single:
         raise UsageError("no packets to export: the flow was seen in logs only")
     inputs = bind_key_logs(run.options)
-    places.check(run.options, [path])
+    output_conflicts.check(run.options, [path])
     opened = [partial(reopened, item, index, run.spool) for index, item in enumerate(inputs)]
     frames = {
         index: _frames(opened[index], index, streams.get(index, frozenset()))
@@ -123,7 +123,7 @@ def _write(
     changes: Mapping[int, Masked],
     comments: Mapping[tuple[int, int], Sequence[str]],
 ) -> None:
-    """All packets with what they may show and what is said of them, by capture and frame."""
+    """All packets with what they may show and what is reported of them, by capture and frame."""
     for index, packet in packets:
         if isinstance(packet, Pdu):
             writer.packet(
@@ -146,7 +146,7 @@ def _shown(run: Session, capture: str) -> str:
     return visible(run.policy.scrub(Path(capture).name))
 
 
-def _partly(capture: str, part: Part) -> str:
+def _partly(capture: str, part: ChangedPart) -> str:
     """What does not leave of a stream, or of frames of none, in words."""
     what = f"{part.stream[0].upper()} stream, " if part.stream else ""
     size = f"{part.size} bytes " if part.size else ""

@@ -20,8 +20,8 @@ import msgspec
 
 from dissect.errors import DefinitionError
 from dissect.flow.failures import CauseDef
-from dissect.flow.places import Path, Places, closest
 from dissect.flow.schema import FACT
+from dissect.flow.source_locations import KeyPath, SourceLocations, closest
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
 _NEARLY = 0.9  # of a code is like that of another: a typing error
@@ -92,18 +92,18 @@ class Causes:
         return {**given, **{name: getattr(cause, name) for name in lacking}}
 
 
-def complete(raw: Mapping[str, Any], places: Places) -> dict[str, Any]:
+def complete(raw: Mapping[str, Any], locations: SourceLocations) -> dict[str, Any]:
     """A definition's tables, which fit the schema, with the texts of the causes in their failures.
 
     Raises DefinitionError, with its place, for a cause that is not declared, or not for the event;
     whoever gives a failure its own text and remedy declares its code by that."""
     causes = Causes(msgspec.convert(raw.get("cause", ()), tuple[CauseDef, ...]))
 
-    def entry(given: Mapping[str, Any], event: str, path: Path) -> dict[str, Any]:
+    def entry(given: Mapping[str, Any], event: str, path: KeyPath) -> dict[str, Any]:
         if not (given.get("text") and given.get("remedy")):
             problem = causes.problem(given["code"], event)
             if problem:
-                raise DefinitionError(f"{places.place([*path, ('code', 0)])}: {problem}")
+                raise DefinitionError(f"{locations.describe([*path, ('code', 0)])}: {problem}")
         return causes.completed(given)
 
     made, events = dict(raw), dict[str, str]()

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from dissect.flow.candidates import Candidate
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, StepDef
-from dissect.flow.groups import Candidate
-from dissect.flow.headline import conclusion
+from dissect.flow.key_arrows import key_arrows
+from dissect.flow.outcome import conclusion
 from dissect.flow.schema import GESTURE
 from dissect.flow.states import Show, StepState, words
-from dissect.flow.summary import key_arrows
 from dissect.flow.texts import fill, names
 from dissect.flow.verdict import Verdict
 from dissect.model import Actor, Arrow, ArrowStatus, Event, SequenceChart, Source, Step
@@ -65,7 +65,7 @@ def draw(
         steps=steps,
         diagnostics=tuple(diagnostics),
         captures=tuple(dict.fromkeys(item.event.source.capture for item in members)),
-        subject=_told(definition.subject, members, show),
+        subject=_filled_text(definition.subject, members, show),
         headline=headline,
         advice=advice,
         device=_device(definition, members, show),
@@ -111,8 +111,8 @@ def _step(
             continue  # drawn below, in the step that it fails
         if item.arrow.key.startswith(HIDDEN):
             if state.status != "hidden":
-                continue  # the step is known from elsewhere: shut connections add nothing
-            _add(drawn, item.arrow.key, _shut(item, show), "shut " + str(item.event.host))
+                continue  # the step is known from elsewhere: undecrypted connections add nothing
+            _add(drawn, item.arrow.key, _undecrypted(item, show), "shut " + str(item.event.host))
         else:
             _add(drawn, item.arrow.key, _arrow(item, show), _fold_key(item, show))
     for trouble, item in state.trouble:
@@ -190,13 +190,13 @@ def _arrow(item: Candidate, show: Show) -> Arrow:
     )
     note = fill(definition.note, item.event, show)
     if note and arrow.label.endswith(note):
-        note = ""  # said once is enough
+        note = ""  # reported once is enough
     if item.event.after_ns >= item.event.time_ns:
         note = f"{note}; {CORRECTED}" if note else CORRECTED
     return replace(arrow, note=note or None)
 
 
-def _shut(item: Candidate, show: Show) -> Arrow:
+def _undecrypted(item: Candidate, show: Show) -> Arrow:
     event = item.event
     up, down = (show(event.facts.get(name)) for name in ("records_up", "records_down"))
     label = f"TLS to {show(event.host) or show(event.facts.get('server'))}, not decrypted"
@@ -229,7 +229,8 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
             continue  # a name that could not be resolved has no address
         for ident, address in ((item.arrow.from_, event.sender), (item.arrow.to, event.receiver)):
             if item.arrow.key.startswith((HIDDEN, TROUBLE)):
-                # A shut connection is one row: its sender is the client, whoever sent first.
+                # An undecrypted connection is one row: its sender is the client, whoever sent
+                # first.
                 end = event.client if kinds[ident] == "client" else event.server
                 address = end.address if end else address
             if address not in NOBODY:
@@ -252,7 +253,7 @@ def _actors(definition: Definition, members: Sequence[Candidate], show: Show) ->
     )
 
 
-def _told(texts: Sequence[str], members: Sequence[Candidate], show: Show) -> str | None:
+def _filled_text(texts: Sequence[str], members: Sequence[Candidate], show: Show) -> str | None:
     """The first of `texts` (facts, or texts with facts) that an event fills."""
     for text in texts:
         for item in members:
@@ -266,4 +267,4 @@ def _device(definition: Definition, members: Sequence[Candidate], show: Show) ->
     """What the flow's first client is, by its own word."""
     client = next((actor.id for actor in definition.actor if actor.kind == "client"), None)
     own = [item for item in members if item.arrow.from_ == client]
-    return _told(definition.device, own, show)
+    return _filled_text(definition.device, own, show)

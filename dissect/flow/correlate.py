@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from dissect.flow.assignment import assign, by_address, could_join
+from dissect.flow.candidates import NEAR_NS, Candidate, CandidateGroup, differ, has, unread
 from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, TROUBLE, ArrowDef, Definition, StepDef
-from dissect.flow.groups import NEAR_NS, Candidate, Group, differ, has, unread
-from dissect.flow.placing import by_address, could_join, place
 from dissect.flow.roles import Roles
 from dissect.model import Event, Secret, Text
 
@@ -32,9 +32,9 @@ def candidates(definition: Definition, events: Sequence[Event], roles: Roles) ->
     found = []
     for index, event in enumerate(events):
         if event.name == HIDDEN_EVENT:
-            shut = _hidden(definition, event, roles)
-            if shut is not None:
-                found.append(Candidate(index, event, *shut))
+            undecrypted = _hidden(definition, event, roles)
+            if undecrypted is not None:
+                found.append(Candidate(index, event, *undecrypted))
             continue
         wrong = _trouble(definition, event, roles)
         if wrong is not None:
@@ -44,7 +44,7 @@ def candidates(definition: Definition, events: Sequence[Event], roles: Roles) ->
             if (
                 arrow.matches(event)
                 and (not arrow.at or roles.is_server(arrow.at, event))
-                and (not arrow.inferred or roles.shut_client(event) == arrow.from_)
+                and (not arrow.inferred or roles.undecrypted_client(event) == arrow.from_)
             ):
                 found.append(Candidate(index, event, step, arrow))
                 break
@@ -52,7 +52,7 @@ def candidates(definition: Definition, events: Sequence[Event], roles: Roles) ->
 
 
 def _hidden(definition: Definition, event: Event, roles: Roles) -> tuple[StepDef, ArrowDef] | None:
-    """A shut connection as an arrow of the first step between its ends, if there is one."""
+    """An undecrypted connection as an arrow of the first step between its ends, if there is one."""
     return _between(definition, event, roles, HIDDEN, "")
 
 
@@ -67,7 +67,7 @@ def _trouble(definition: Definition, event: Event, roles: Roles) -> tuple[StepDe
 def _between(
     definition: Definition, event: Event, roles: Roles, prefix: str, label: str
 ) -> tuple[StepDef, ArrowDef] | None:
-    client = roles.shut_client(event)
+    client = roles.undecrypted_client(event)
     for step in definition.step:
         if client is not None and step.between[:1] == (client,):
             server = roles.server_of(event, step.between[1:])
@@ -78,17 +78,17 @@ def _between(
 
 def instances(
     definition: Definition, items: Sequence[Candidate], roles: Roles, named: bool = False
-) -> tuple[list[Group], list[Group]]:
+) -> tuple[list[CandidateGroup], list[CandidateGroup]]:
     """The sign-ins among the candidates, by start; and what could not be placed. Where the
-    user `named` the flow, shut traffic between its actors is enough to be one."""
-    groups = sorted(_tied(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
+    user `named` the flow, undecrypted traffic between its actors is enough to be one."""
+    groups = sorted(_grouped(definition, items, roles), key=lambda g: (g.start, g.members[0].index))
     anchored = [group for group in groups if has(group, definition.instance.anchors)]
     found = _join_tries(anchored, groups, definition)
     fallback = definition.instance.fallback
     if named:
         servers = dict.fromkeys(ident for step in definition.step for ident in step.between[1:])
         fallback += tuple(prefix + ident for prefix in (HIDDEN, TROUBLE) for ident in servers)
-    loose = place([group for group in groups if group not in anchored], found, definition.instance)
+    loose = assign([group for group in groups if group not in anchored], found, definition.instance)
     # What fits no sign-in may be one that came to nothing, or can't be read.
     lone = {id(g): g for g in loose if not any(_may_be(g, other) for other in found)}
     for key in fallback:
@@ -97,7 +97,7 @@ def instances(
                 continue  # it could be a part of one that was begun just now
             loose.remove(begun)
             begun.guessed = all(map(unread, begun.members))
-            loose = place(loose, [begun], definition.instance)
+            loose = assign(loose, [begun], definition.instance)
             found.append(begun)
             left = {id(group) for group in loose}
             lone = {i: g for i, g in lone.items() if i in left and not _may_be(g, begun)}
@@ -106,9 +106,9 @@ def instances(
     return found, loose if found else []
 
 
-def _begins(group: Group, key: str, roles: Roles) -> bool:
+def _begins(group: CandidateGroup, key: str, roles: Roles) -> bool:
     """Whether a group may be a sign-in by an arrow of it. That the same host serves another
-    sign-in, too, is no reason to take what is shut for this one."""
+    sign-in, too, is no reason to take what is undecrypted for this one."""
     return any(
         item.arrow.key == key
         and (not key.startswith((HIDDEN, TROUBLE)) or roles.is_known(item.arrow.to, item.event))
@@ -116,14 +116,16 @@ def _begins(group: Group, key: str, roles: Roles) -> bool:
     )
 
 
-def _may_be(group: Group, instance: Group) -> bool:
+def _may_be(group: CandidateGroup, instance: CandidateGroup) -> bool:
     """Whether a group could be a part of a sign-in that is known, so that it is none itself."""
     if all(map(unread, group.members)):
         return could_join(group, instance)
     return by_address(group, instance)
 
 
-def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> list[Group]:
+def _grouped(
+    definition: Definition, items: Sequence[Candidate], roles: Roles
+) -> list[CandidateGroup]:
     parent = list(range(len(items)))
 
     def root(index: int) -> int:
@@ -134,10 +136,10 @@ def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> l
 
     first: dict[object, int] = {}
     for position, item in enumerate(items):
-        for tie in _ties(definition, item.event):
+        for tie in _values_in_common(definition, item.event):
             other = first.setdefault(tie, position)
             parent[root(position)] = root(other)
-    groups: dict[int, Group] = defaultdict(Group)
+    groups: dict[int, CandidateGroup] = defaultdict(CandidateGroup)
     for position, item in enumerate(items):
         group = groups[root(position)]
         group.members.append(item)
@@ -152,7 +154,7 @@ def _tied(definition: Definition, items: Sequence[Candidate], roles: Roles) -> l
     return list(groups.values())
 
 
-def _ties(definition: Definition, event: Event) -> Iterable[object]:
+def _values_in_common(definition: Definition, event: Event) -> Iterable[object]:
     source = event.source
     if source.stream is not None:
         yield ("stream", source.capture, source.transport, source.stream)
@@ -174,8 +176,8 @@ def _values(event: Event, name: str) -> Iterable[str]:
 
 
 def _join_tries(
-    anchored: list[Group], groups: Sequence[Group], definition: Definition
-) -> list[Group]:
+    anchored: list[CandidateGroup], groups: Sequence[CandidateGroup], definition: Definition
+) -> list[CandidateGroup]:
     """Tries of one device, soon after one another, are one story, unless they are for different
     users or the one before had come to its end; so are groups of one client and one user that
     have different anchors, its parts."""
@@ -189,7 +191,7 @@ def _join_tries(
         if item.arrow.key in settling
     ]
 
-    def ended(one: Group, before: Group) -> bool:
+    def ended(one: CandidateGroup, before: CandidateGroup) -> bool:
         """The end may be in a group that is not placed yet."""
         return any(
             one.start <= at <= before.start
@@ -197,7 +199,7 @@ def _join_tries(
             for at, by in ends
         )
 
-    found: list[Group] = []
+    found: list[CandidateGroup] = []
     for group in anchored:
         same = [
             other
@@ -216,7 +218,7 @@ def _join_tries(
     return found
 
 
-def _parts_of_one(group: Group, other: Group, anchors: tuple[str, ...]) -> bool:
+def _parts_of_one(group: CandidateGroup, other: CandidateGroup, anchors: tuple[str, ...]) -> bool:
     own, theirs = (
         {item.arrow.key for item in each.members if item.arrow.key in anchors}
         for each in (group, other)

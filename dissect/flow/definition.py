@@ -19,8 +19,7 @@ from dissect.flow import toml
 from dissect.flow.causes import complete
 from dissect.flow.failures import CauseDef, Failure, Trouble, Unfinished
 from dissect.flow.fitting import Value
-from dissect.flow.parts import expand
-from dissect.flow.places import Places, Source
+from dissect.flow.includes import expand
 from dissect.flow.reading import SUFFIX, File, tables
 from dissect.flow.references import check
 from dissect.flow.schema import (
@@ -36,13 +35,14 @@ from dissect.flow.schema import (
     Gesture,
     IncludedArrows,
     Instance,
+    LocatedMatch,
     Match,
     Part,
-    PlacedMatch,
     StepDef,
     Within,
     Written,
 )
+from dissect.flow.source_locations import SourceFile, SourceLocations
 
 __all__ = [
     "HIDDEN",
@@ -56,8 +56,8 @@ __all__ = [
     "Failure",
     "Gesture",
     "Instance",
+    "LocatedMatch",
     "Match",
-    "PlacedMatch",
     "StepDef",
     "Trouble",
     "Unfinished",
@@ -76,16 +76,16 @@ def parse(text: str, origin: str, folder: Path | None = None) -> Definition:
 
     Raises DefinitionError with origin, line and key for anything that does not fit.
     """
-    source = Source(origin, text)
-    raw, places = expand(tables(source, Definition), File(source, folder, folder))
-    definition = msgspec.convert(complete(raw, places), Definition)
-    check(definition, places)
-    placed = _placed(definition, places)
+    source = SourceFile(origin, text)
+    raw, locations = expand(tables(source, Definition), File(source, folder, folder))
+    definition = msgspec.convert(complete(raw, locations), Definition)
+    check(definition, locations)
+    placed = _located(definition, locations)
     given = {name: getattr(placed, name) for name in placed.__struct_fields__}
-    return Written(**given, places=places)
+    return Written(**given, locations=locations)
 
 
-def _placed(definition: Definition, places: Places) -> Definition:
+def _located(definition: Definition, locations: SourceLocations) -> Definition:
     """With the event's name and the place in the file for each arrow that tshark finds."""
     if not definition.matched:
         return definition
@@ -95,10 +95,10 @@ def _placed(definition: Definition, places: Places) -> Definition:
         for index, arrow in enumerate(step.arrow):
             path = [("step", number), ("arrow", index)]
             if (arrow.match is None) == (arrow.event == ""):
-                place = f"{places.place(path)}: step {step.number}"
+                place = f"{locations.describe(path)}: step {step.number}"
                 raise DefinitionError(f"{place}: an arrow has either `event` or `match`")
             if arrow.match is not None:
-                place = f"{places.place([*path, ('match', 0)])}: step {step.number}"
+                place = f"{locations.describe([*path, ('match', 0)])}: step {step.number}"
                 arrow = _found_by_tshark(definition.name, arrow, arrow.match, place)
             arrows.append(arrow)
         steps.append(msgspec.structs.replace(step, arrow=tuple(arrows)))
@@ -120,7 +120,7 @@ def _found_by_tshark(flow: str, arrow: ArrowDef, match: Match, place: str) -> Ar
     return msgspec.structs.replace(
         arrow,
         event=f"tshark.{flow}.{arrow.id}",
-        match=PlacedMatch(match.tshark, match.ports, place),
+        match=LocatedMatch(match.tshark, match.ports, place),
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from dissect.flow.assignment import could_join
+from dissect.flow.candidates import Candidate, CandidateGroup, acts, unread, who
 from dissect.flow.chart import draw
 from dissect.flow.correlate import candidates, instances
 from dissect.flow.definition import Definition
-from dissect.flow.groups import Candidate, Group, acts, unread, who
-from dissect.flow.lacking import Spans, point_out
-from dissect.flow.placing import could_join
+from dissect.flow.missing_steps import Spans, point_out
 from dissect.flow.roles import Roles
 from dissect.flow.states import Show
 from dissect.flow.verdict import judge
@@ -21,13 +21,13 @@ from dissect.model import Event, SequenceChart
 NAMED = 5  # servers by name in a sentence
 
 
-class _Found(NamedTuple):
+class _FoundChart(NamedTuple):
     """A sign-in: the events it is made of, and those that its flow found no place for."""
 
     rank: int
     start: int
     indexes: frozenset[int]
-    loose: Sequence[Group]
+    loose: Sequence[CandidateGroup]
     chart: SequenceChart
 
 
@@ -43,11 +43,11 @@ def match(
 
     `events` may come in any order; `show` turns a fact into text without secrets; `roles` are
     actors that the user set for addresses; `spans` tell when each capture begins and ends;
-    `named` are definitions that the user asked for: shut traffic is charted as theirs.
+    `named` are definitions that the user asked for: undecrypted traffic is charted as theirs.
     A sign-in whose events lie wholly inside a more specific one is not listed.
     """
     events = sorted(events, key=_order)
-    found: list[_Found] = []
+    found: list[_FoundChart] = []
     taken: dict[int, set[int]] = {}  # specificity → events of its flows, and what it can't place
     for definition in sorted(definitions, key=lambda item: -item.specificity):
         if definition.last_resort and found and not named:
@@ -65,7 +65,7 @@ def match(
     return [_with_left_out(item, listed) for item in found]
 
 
-def _with_left_out(found: _Found, listed: Collection[int]) -> SequenceChart:
+def _with_left_out(found: _FoundChart, listed: Collection[int]) -> SequenceChart:
     """The chart, saying which events of its flow no listed chart shows."""
     chart = found.chart
     proven = {(actor.ident, address) for actor in chart.actors for address in actor.addresses}
@@ -84,16 +84,18 @@ def _with_left_out(found: _Found, listed: Collection[int]) -> SequenceChart:
 
 
 def _grounds(members: Sequence[Candidate], show: Show) -> str:
-    """Why shut traffic is taken for this sign-in."""
-    shut = [item for item in members if unread(item)]
+    """Why undecrypted traffic is taken for this sign-in."""
+    undecrypted = [item for item in members if unread(item)]
     whom = list(
         dict.fromkeys(
             show(item.event.host or item.event.facts.get("name") or str(item.event.server))
-            for item in shut
+            for item in undecrypted
         )
     )
     named = ", ".join(whom[:NAMED]) + (f" and {len(whom) - NAMED} more" if whom[NAMED:] else "")
-    polls = " and by the shape of its polls" if any(item.arrow.inferred for item in shut) else ""
+    polls = (
+        " and by the shape of its polls" if any(item.arrow.inferred for item in undecrypted) else ""
+    )
     return (
         "nothing that could be read says which sign-in this is: it is told by the names and "
         f"ports that the client asked for ({named}){polls}"
@@ -111,7 +113,7 @@ def _charts(
     given: Mapping[str, str],
     spans: Spans,
     named: bool,
-) -> tuple[list[_Found], set[int]]:
+) -> tuple[list[_FoundChart], set[int]]:
     """Each sign-in with the events it is made of; and the events of the same clients that
     fit more than one of them."""
     roles = Roles(definition, events, given)
@@ -132,7 +134,7 @@ def _charts(
             grounds.append("if you know which sign-in it was, `--flow NAME` charts it as that")
         chart = draw(definition, verdict, members, show, [*grounds, *group.notes])
         indexes = frozenset(item.index for item in members)
-        charts.append(_Found(-definition.specificity, group.start, indexes, loose, chart))
+        charts.append(_FoundChart(-definition.specificity, group.start, indexes, loose, chart))
     clients = {client for group in groups for client in group.clients}
     placed = {item.index for group in groups for item in group.members}
     unplaced = {

@@ -15,9 +15,9 @@ import msgspec
 
 from dissect.errors import DefinitionError
 from dissect.flow import toml
-from dissect.flow.places import Path as KeyPath
-from dissect.flow.places import Source, closest, told
 from dissect.flow.schema import IncludedArrows, Part
+from dissect.flow.source_locations import KeyPath as KeyPath
+from dissect.flow.source_locations import SourceFile, closest, explain_error
 
 SUFFIX = ".toml"
 MAX_BYTES = 64 * 1024  # of a part
@@ -32,15 +32,15 @@ class File(msgspec.Struct, frozen=True):
     """A file, the folder of those that it may include, and the folder that none may leave;
     neither where a definition is text alone, or shipped."""
 
-    source: Source
+    source: SourceFile
     folder: Path | None = None
     root: Path | None = None
 
     def error(self, path: KeyPath, problem: str) -> DefinitionError:
-        return DefinitionError(f"{self.source.place(path)}: {problem}")
+        return DefinitionError(f"{self.source.describe(path)}: {problem}")
 
 
-def tables(source: Source, root: type) -> dict[str, Any]:
+def tables(source: SourceFile, root: type) -> dict[str, Any]:
     """The tables of a file that fit the schema of `root`, a `Definition` or a `Part`.
 
     Raises DefinitionError with file, line and key for anything that does not fit.
@@ -57,12 +57,12 @@ def tables(source: Source, root: type) -> dict[str, Any]:
     try:
         msgspec.convert(alone, root)
     except msgspec.ValidationError as error:
-        sentence, path = told(error, alone, root, _INCLUDING)
-        raise DefinitionError(f"{source.place(path)}: {sentence}") from None
+        sentence, path = explain_error(error, alone, root, _INCLUDING)
+        raise DefinitionError(f"{source.describe(path)}: {sentence}") from None
     return raw
 
 
-def _without(table: Any, path: KeyPath, source: Source) -> Any:
+def _without(table: Any, path: KeyPath, source: SourceFile) -> Any:
     """A table with an empty arrow where it includes some; those entries have a schema of their
     own, which they are held against here."""
     if not isinstance(table, dict) or not isinstance(table.get("arrow"), list):
@@ -73,8 +73,8 @@ def _without(table: Any, path: KeyPath, source: Source) -> Any:
             try:
                 msgspec.convert(entry, IncludedArrows)
             except msgspec.ValidationError as error:
-                sentence, below = told(error, entry, IncludedArrows, _INCLUDING)
-                place = source.place([*path, ("arrow", index), *below])
+                sentence, below = explain_error(error, entry, IncludedArrows, _INCLUDING)
+                place = source.describe([*path, ("arrow", index), *below])
                 raise DefinitionError(f"{place}: {sentence}") from None
             entry = _ARROW
         arrows.append(entry)
@@ -91,8 +91,8 @@ def open_part(name: str, by: File, path: KeyPath) -> tuple[File, Raw]:
         return _beside(name, by, path)
     if name not in _shipped_names():
         close = closest(name, _shipped_names())
-        said = f'is it "{close}"?' if close else f"there are {', '.join(_shipped_names())}"
-        raise by.error(path, f'no part is called "{name}": {said}')
+        text = f'is it "{close}"?' if close else f"there are {', '.join(_shipped_names())}"
+        raise by.error(path, f'no part is called "{name}": {text}')
     return _shipped(name)
 
 
@@ -106,7 +106,7 @@ def _shipped_names() -> tuple[str, ...]:
 @lru_cache
 def _shipped(name: str) -> tuple[File, Raw]:
     entry = files("dissect.flow") / "definitions" / "parts" / f"{name}{SUFFIX}"
-    source = Source(f"parts/{entry.name}", entry.read_text("utf-8"))
+    source = SourceFile(f"parts/{entry.name}", entry.read_text("utf-8"))
     return File(source), tables(source, Part)
 
 
@@ -127,12 +127,12 @@ def _beside(name: str, by: File, path: KeyPath) -> tuple[File, Raw]:
         with real.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError until 3.13
-        said = error.strerror if isinstance(error, OSError) else None
-        raise by.error(path, f"{shown}: {(said or str(error)).lower()}") from None
+        reported = error.strerror if isinstance(error, OSError) else None
+        raise by.error(path, f"{shown}: {(reported or str(error)).lower()}") from None
     if len(data) > MAX_BYTES:
         raise by.error(path, f"{shown} has more than {MAX_BYTES // 1024} KiB")
     try:
-        source = Source(shown, data.decode("utf-8"))
+        source = SourceFile(shown, data.decode("utf-8"))
     except UnicodeDecodeError:
         raise by.error(path, f"{shown}: a part is UTF-8 text") from None
     return File(source, real.parent, by.root), tables(source, Part)

@@ -6,26 +6,26 @@ from collections.abc import Container, Iterator
 from itertools import pairwise
 
 from dissect.errors import DefinitionError
-from dissect.flow.places import Path as KeyPath
-from dissect.flow.places import Places
 from dissect.flow.schema import GESTURE, HIDDEN, TROUBLE, Definition, StepDef
+from dissect.flow.source_locations import KeyPath as KeyPath
+from dissect.flow.source_locations import SourceLocations
 
 
-def check(definition: Definition, places: Places) -> None:
+def check(definition: Definition, locations: SourceLocations) -> None:
     """Raises DefinitionError, with its place, for the first that does not hold."""
     actors = {actor.id for actor in definition.actor}
     keys = {arrow.key for _, arrow in definition.arrows}
     keys |= {prefix + actor for prefix in (HIDDEN, TROUBLE) for actor in actors}
 
     def wrong(path: KeyPath, problem: str) -> DefinitionError:
-        return DefinitionError(f"{places.place(path)}: {problem}")
+        return DefinitionError(f"{locations.describe(path)}: {problem}")
 
     for index, (before, step) in enumerate(pairwise(definition.step), 1):
         if step.number <= before.number:
             raise wrong([("step", index), ("number", 0)], "step numbers must rise, each once")
     if not definition.step or not definition.instance.anchors:
         raise wrong([], "a flow has at least one step and one anchor")
-    _each_once(definition, places)
+    _each_once(definition, locations)
     for index, step in enumerate(definition.step):
         for problem, below in _wrong_in(step, actors, keys):
             raise wrong([("step", index), *below], f"step {step.number}: {problem}")
@@ -35,8 +35,8 @@ def check(definition: Definition, places: Places) -> None:
     for index, actor in enumerate(definition.actor):
         for ident in actor.known_by:
             if ident not in actors and ident not in keys and "." not in ident:
-                said = f'actor {actor.id}: "{ident}" is no actor, arrow or host name'
-                raise wrong([("actor", index), ("known_by", 0)], said)
+                text = f'actor {actor.id}: "{ident}" is no actor, arrow or host name'
+                raise wrong([("actor", index), ("known_by", 0)], text)
 
 
 def _wrong_in(
@@ -101,23 +101,25 @@ def _arrows_named(step: StepDef) -> Iterator[tuple[str, KeyPath]]:
         yield entry.seen, [("explain", index), ("seen", 0)]
 
 
-def _each_once(definition: Definition, places: Places) -> None:
+def _each_once(definition: Definition, locations: SourceLocations) -> None:
     """Raises DefinitionError for an id that two actors or two arrows have."""
     first: dict[tuple[str, str], KeyPath] = {}
 
     def once(kind: str, ident: str, path: KeyPath) -> None:
         if (other := first.setdefault((kind, ident), path)) is path:
             return
-        said = f'two {kind}s are called "{ident}"'
-        (here, below), (there, above) = (places.find([*each, ("id", 0)]) for each in (path, other))
+        text = f'two {kind}s are called "{ident}"'
+        (here, below), (there, above) = (
+            locations.find([*each, ("id", 0)]) for each in (path, other)
+        )
         if here == there and below == above:
-            source, including = places.included[tuple(path)]
+            source, including = locations.included[tuple(path)]
             hint = "its part is included twice: give one of them a `prefix`"
-            at = source.place([*including, ("include", 0)])
-            raise DefinitionError(f"{at}: {said}; {hint}")
+            at = source.describe([*including, ("include", 0)])
+            raise DefinitionError(f"{at}: {text}; {hint}")
         line = there.line(above)
         second = f"line {line}" if here == there else f"{there.name}:{line}"
-        raise DefinitionError(f"{here.place(below)}: {said}, the other in {second}")
+        raise DefinitionError(f"{here.describe(below)}: {text}, the other in {second}")
 
     for number, actor in enumerate(definition.actor):
         once("actor", actor.id, [("actor", number)])
@@ -125,6 +127,8 @@ def _each_once(definition: Definition, places: Places) -> None:
         for index, arrow in enumerate(step.arrow):
             path = [("step", number), ("arrow", index)]
             if arrow.match is not None and not arrow.id:
-                raise DefinitionError(f"{places.place(path)}: an arrow with `match` needs an `id`")
+                raise DefinitionError(
+                    f"{locations.describe(path)}: an arrow with `match` needs an `id`"
+                )
             if arrow.id:
                 once("arrow", arrow.id, path)

@@ -28,12 +28,12 @@ class Roles:
         }
         self._kinds = {actor.id: actor.kind for actor in definition.actor}
         self._hosts: dict[str, set[str]] = defaultdict(set)
-        self._told: dict[str, set[str]] = defaultdict(set)
+        self._reported: dict[str, set[str]] = defaultdict(set)
         self._by_name: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             self._by_name[event.name].append(event)
         self._learn(events)
-        self._clients = self._shut_clients(events)
+        self._clients = self._undecrypted_clients(events)
         self._pairs = self._udp_pairs(events)
 
     def _learn(self, events: Sequence[Event]) -> None:
@@ -52,7 +52,7 @@ class Roles:
                 for host in value if isinstance(value, tuple) else (value,):
                     if isinstance(host, str) and host:
                         self._hosts[ident].add(host.lower())
-                        self._told[ident].add(host.lower())
+                        self._reported[ident].add(host.lower())
             if event.host:
                 for arrow in ends.get(event.name, ()):
                     if not arrow.matches(event):
@@ -65,7 +65,7 @@ class Roles:
                             self._hosts[ident].add(event.host)
                     break
 
-    def _shut_clients(self, events: Sequence[Event]) -> dict[str, str]:
+    def _undecrypted_clients(self, events: Sequence[Event]) -> dict[str, str]:
         """Address → actor: by the arrows it was the client of, else by its servers."""
         found = {a: i for a, i in self._given.items() if self._kinds[i] == "client"}
         named = {name for actor in self._definition.actor for name in actor.known_by}
@@ -106,12 +106,12 @@ class Roles:
         return self.is_known(ident, event)
 
     def is_known(self, ident: str, event: Event) -> bool:
-        """Whether that is told by the user, by `hosts`, `ports` or `learn`, and not only by
+        """Whether that is recognised by the user, by `hosts`, `ports` or `learn`, and not only by
         arrows between the same hosts."""
         host, actor, server = _host_of(event), self._definition.actor_def(ident), event.server
         if server is not None and self._given.get(server.address) == ident:
             return True
-        if host is not None and host in self._told.get(ident, ()):
+        if host is not None and host in self._reported.get(ident, ()):
             return True
         if host is not None and any(fnmatchcase(host, pattern) for pattern in actor.hosts):
             return True
@@ -126,8 +126,8 @@ class Roles:
                 return ident, event.client.address
         return None
 
-    def shut_client(self, event: Event) -> str | None:
-        """The actor whose address a shut connection comes from, if it can be told."""
+    def undecrypted_client(self, event: Event) -> str | None:
+        """The actor whose address an undecrypted connection comes from, if it can be determined."""
         return self._clients.get(event.client.address) if event.client else None
 
     def server_of(self, event: Event, idents: Sequence[str]) -> str | None:

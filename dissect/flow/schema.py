@@ -12,7 +12,7 @@ import msgspec
 
 from dissect.flow.failures import CauseDef, Failure, Trouble, Unfinished
 from dissect.flow.fitting import Value, fits
-from dissect.flow.places import Places
+from dissect.flow.source_locations import SourceLocations
 from dissect.model import Event
 
 FACT = re.compile(r"\{([^{}]*)\}")
@@ -69,7 +69,7 @@ class Match(_Strict, frozen=True):
     ports: tuple[int, ...] = ()
 
 
-class PlacedMatch(Match, frozen=True):
+class LocatedMatch(Match, frozen=True):
     """A `Match` that remembers where it was written (`file:line`), for errors."""
 
     place: str = ""
@@ -283,4 +283,4 @@ class Part(_Strict, frozen=True):
 class Written(Definition, frozen=True):
     """A `Definition` that remembers where each of its tables is written, for warnings."""
 
-    places: Places | None = None
+    locations: SourceLocations | None = None

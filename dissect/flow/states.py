@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dissect.flow.candidates import Candidate
 from dissect.flow.definition import Definition, Failure, StepDef, Trouble
-from dissect.flow.groups import Candidate
 from dissect.flow.texts import fill, main_clause
 from dissect.model import Cause, Event, Fact, Source, StepStatus
 

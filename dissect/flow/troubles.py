@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from dissect.flow.candidates import Candidate, unread
 from dissect.flow.definition import HIDDEN, TROUBLE, Definition, Failure
-from dissect.flow.groups import Candidate, unread
-from dissect.flow.lacking import Spans
+from dissect.flow.missing_steps import Spans
 from dissect.flow.states import Show, StepState, cause_of
 from dissect.model import Event
 
@@ -47,7 +47,7 @@ def apply(
         failure = Failure(trouble.code, trouble.text, trouble.remedy, trouble.headline)
         cause, state = cause_of(failure, event, definition, show), open_[0]
         if len(open_) > 1 and (
-            history.shut(state, event) or not history.led_to(client, state, event)
+            history.undecrypted(state, event) or not history.led_to(client, state, event)
         ):
             state.perhaps = cause  # the first may have been done in what can't be read
             continue
@@ -60,7 +60,8 @@ class _History:
 
     def __init__(self, members: Sequence[Candidate], states: Mapping[int, StepState]) -> None:
         broken = {_connection(item) for item in members if item.arrow.key.startswith(TROUBLE)}
-        # When the last shut connection between two actors began that nothing went wrong with.
+        # When the last undecrypted connection between two actors began that nothing went wrong
+        # with.
         self.went_on: dict[tuple[str, str], int] = {}
         # Of each client, when it was first seen in a step that is done, or in what can be read.
         self._done: dict[str, dict[int, int]] = defaultdict(dict)
@@ -75,20 +76,21 @@ class _History:
             if not unread(item):
                 for ident in (arrow.from_, arrow.to):
                     _first(self._read[ident], step.number, at)
-        self._shut: dict[int, int] = {}
+        self._undecrypted: dict[int, int] = {}
         for number, state in states.items():
             for item in state.hidden_by:
                 if _connection(item) not in broken:
-                    _first(self._shut, number, item.event.order_ns)
+                    _first(self._undecrypted, number, item.event.order_ns)
 
     def passed(self, client: str, event: Event) -> int:
         """The highest of a client's steps that are done and had begun before an event."""
         begun = (n for n, at in self._done[client].items() if at < event.order_ns)
         return max(begun, default=0)
 
-    def shut(self, state: StepState, event: Event) -> bool:
-        """Whether a shut connection came before that could be of a step, and all was well."""
-        return self._shut.get(state.step.number, event.order_ns) < event.order_ns
+    def undecrypted(self, state: StepState, event: Event) -> bool:
+        """Whether an undecrypted connection came before that could be of a step, and all was
+        well."""
+        return self._undecrypted.get(state.step.number, event.order_ns) < event.order_ns
 
     def led_to(self, client: str, state: StepState, event: Event) -> bool:
         """Whether the client was seen on its way to a step: a capture begun late shows nothing."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dissect.flow import troubles
+from dissect.flow.candidates import Candidate
 from dissect.flow.definition import HIDDEN, TROUBLE, ArrowDef, Definition, Failure
-from dissect.flow.groups import Candidate
-from dissect.flow.lacking import Evidence, Spans
+from dissect.flow.missing_steps import MissingSteps, Spans
 from dissect.flow.states import Show, StepState, cause_of, words
 from dissect.flow.texts import fill
 from dissect.model import Cause, Event
@@ -48,7 +48,7 @@ def judge(
     _settle_rest(members, states)
     troubles.apply(definition, members, states, show, spans)
     failed = next((n for n, state in states.items() if state.status == "failed"), None)
-    evidence = Evidence(definition, members, spans, failed, elsewhere)
+    evidence = MissingSteps(definition, members, spans, failed, elsewhere)
     _explain(evidence, states, show)
     ordered = tuple(states[step.number] for step in definition.step)
     return _conclude(definition, ordered, members, show)
@@ -119,9 +119,10 @@ def _passed_on(item: Candidate, cause: Cause, state: StepState, definition: Defi
     before = state.failed_by
     if before is None or state.cause is None or before.arrow.key == item.arrow.key:
         return False
-    told, again = before.event.facts, item.event.facts
+    reported, again = before.event.facts, item.event.facts
     same = any(
-        told.get(key) and told.get(key) == again.get(key) for key in definition.instance.keys
+        reported.get(key) and reported.get(key) == again.get(key)
+        for key in definition.instance.keys
     )
     return same and state.cause.code == cause.code
 
@@ -194,7 +195,7 @@ def _settle_rest(members: Sequence[Candidate], states: Mapping[int, StepState]) 
             state.status = "hidden"
 
 
-def _explain(evidence: Evidence, states: Mapping[int, StepState], show: Show) -> None:
+def _explain(evidence: MissingSteps, states: Mapping[int, StepState], show: Show) -> None:
     members = evidence.members
     present = {item.arrow.key: item.event for item in members}
     inferred = {item.arrow.key for item in members if item.arrow.inferred}
@@ -212,18 +213,20 @@ def _explain(evidence: Evidence, states: Mapping[int, StepState], show: Show) ->
                 f"traffic with {', '.join(hosts)} is there but could not be decrypted: "
                 f"{'; '.join(filter(None, sentences)) or 'no reason known'}"
             )
-            told = next((e for e in state.step.explain if e.seen in inferred), None)
-            if told is not None:
-                state.explanation += f"; {fill(told.text, present[told.seen], show)}"
+            reported = next((e for e in state.step.explain if e.seen in inferred), None)
+            if reported is not None:
+                state.explanation += f"; {fill(reported.text, present[reported.seen], show)}"
             if state.perhaps is not None:
                 state.explanation += (
                     f"; then {state.perhaps.text} ({words(state.perhaps.evidence[0])}): here or "
                     "in a later step"
                 )
         elif state.status == "missing":
-            told = next((e for e in state.step.explain if e.seen in present), None)
+            reported = next((e for e in state.step.explain if e.seen in present), None)
             state.explanation = (
-                fill(told.text, present[told.seen], show) if told else evidence.lacking(state.step)
+                fill(reported.text, present[reported.seen], show)
+                if reported
+                else evidence.missing_reason(state.step)
             )
 
 

@@ -36,7 +36,7 @@ from dissect.model.tls import (
     UNKNOWN_QUIC,
     Alert,
     Certificate,
-    RecordShape,
+    RecordSize,
     TlsConnection,
     TlsReason,
 )
@@ -93,7 +93,7 @@ __all__ = [
     "ProxyHeader",
     "Range",
     "Ranges",
-    "RecordShape",
+    "RecordSize",
     "Secret",
     "SequenceChart",
     "SipMessage",

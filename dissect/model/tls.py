@@ -54,8 +54,9 @@ TlsReason = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class RecordShape:
-    """One application data record of a connection that stayed shut: when, which way, size."""
+class RecordSize:
+    """One application data record of a connection that stayed undecrypted: when, which way,
+    size."""
 
     time_ns: int
     direction: Direction
@@ -68,7 +69,7 @@ class TlsConnection:
     """What is known of a TLS connection when it ends or the capture does.
 
     `place.span` runs from the first to the last frame with TLS data. `sentence` explains
-    `reason` and what to do about it. `shapes` (bounded) is kept only where `decrypted`
+    `reason` and what to do about it. `record_sizes` (bounded) is kept only where `decrypted`
     is not "full". `transport` parsers inside (TLS-DSK) set `inside` to "sip".
     `group` is that of the key exchange, `groups` and `alpn_offered` are what the client
     offered. `ech` tells that the client hello is the outer one of Encrypted Client Hello, or
@@ -92,7 +93,7 @@ class TlsConnection:
     certificates: tuple[Certificate, ...] = ()
     client_certificates: tuple[Certificate, ...] = ()
     alerts: tuple[Alert, ...] = ()
-    shapes: tuple[RecordShape, ...] = ()
+    record_sizes: tuple[RecordSize, ...] = ()
     bytes_decrypted: int = 0
     inside: str | None = None
     group: str | None = None

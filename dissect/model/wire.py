@@ -105,7 +105,7 @@ class Ranges(NamedTuple):
     value that the parser names), one after the other, in the direction of the message.
 
     Not `verbatim`: the message is not in these bytes as it reads, they are compressed or masked
-    (HPACK, permessage-deflate); then only `whole` and maybe `body` are told.
+    (HPACK, permessage-deflate); then only `whole` and maybe `body` are reported.
     """
 
     whole: tuple[Range, ...]
@@ -144,7 +144,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """Something odd, as data: a stable kind, the frame, and one sentence without secrets."""
+    """An anomaly, as data: a stable kind, the frame, and one sentence without secrets."""
 
     kind: str
     sentence: str

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from dissect.model import Connection, Direction, Place, Ranges, Span, StreamParser
 from dissect.protocols.content import Allowance
-from dissect.protocols.heads import Index
+from dissect.protocols.header_sections import Index
 
 
 @dataclass(frozen=True, slots=True)

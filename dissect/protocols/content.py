@@ -34,7 +34,7 @@ Decoded = tuple[bytes, str | None]
 
 class Allowance:
     """What is left of MAX_UNPACKED for the bodies of one capture; `reached` when one was
-    cut, until that is told."""
+    cut, until that is reported."""
 
     __slots__ = ("_fields", "_left", "reached")
 
@@ -116,7 +116,7 @@ class BodyCollector:
         elif cut:
             problem = join(f"only the first {MAX_BODY} of {self.wire_size} bytes are kept", problem)
         data, trouble = decode(bytes(self._kept), codings, allowance)
-        # An early end is what a hole looks like to the decoder: said once is enough.
+        # An early end is what a hole looks like to the decoder: reported once is enough.
         if trouble and not (problem and trouble.endswith("ends early")):
             problem = join(problem, trouble)
         return Body(Opaque(data), self.wire_size, problem)

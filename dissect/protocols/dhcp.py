@@ -53,9 +53,9 @@ def parse(data: bytes, place: Place, at: int = 0) -> DhcpMessage:
     kind = options.get(KIND, b"\0")
     number = kind[0] if kind else 0
     given = _address(data[16:20]) or _address(options.get(REQUESTED, b"")) or _address(data[12:16])
-    told = list(_provisioning(found))
+    statement = list(_provisioning(found))
     named = [found.get(code, _NONE).trimmed() for code in (HOST_NAME, VENDOR_CLASS)]
-    values = [*(value for _, value, _ in told), *named]
+    values = [*(value for _, value, _ in statement), *named]
     where = ranges(data, place.direction, at, areas, texts, values)
     return DhcpMessage(
         place=replace(place, ranges=where),
@@ -70,7 +70,7 @@ def parse(data: bytes, place: Place, at: int = 0) -> DhcpMessage:
         name_servers=_addresses(options.get(NAME_SERVERS, b"")),
         time_servers=_addresses(options.get(TIME_SERVERS, b"")),
         sip_servers=_sip_servers(options.get(SIP_SERVERS, b"")),
-        provisioning=tuple((place, Opaque(said)) for place, _, said in told),
+        provisioning=tuple((place, Opaque(reported)) for place, _, reported in statement),
     )
 
 
@@ -206,7 +206,7 @@ class DhcpParser:
             if sentence := _too_many(data):
                 self._out.limit("limit.dhcp_options", sentence, span.last_frame)
         except ProtocolError as error:
-            self._out.odd(error.kind, str(error), span.last_frame)
+            self._out.anomaly(error.kind, str(error), span.last_frame)
         return self._out.flush()
 
     def gap(self, direction: Direction, length: int, span: Span) -> list[Message | Anomaly]:

@@ -19,7 +19,7 @@ FILE, SERVER_NAME = (108, 236), (44, 108)
 
 _HARDWARE = 28
 _CLIENT, _SEARCH, _SIP_SERVERS, _TFTP_ADDRESSES = 61, 119, 120, 150
-# Addresses, times, names and numbers (RFC 2132, 3361, 3397, 3442), and what phones are told.
+# Addresses, times, names and numbers (RFC 2132, 3361, 3397, 3442), and what phones are reported.
 _KNOWN = frozenset(
     {1, 3, 4, 6, 12, 15, 28, 42, 43, 50, 51, 52, 53, 54, 55, 57, 58, 59, 60, 61, 66, 67, 116, 119,
      120, 121, 150, 156, 159, 160, 161, 242}

@@ -258,10 +258,10 @@ class DnsParser:
         try:
             parsed = parse_message(data)
         except ProtocolError as error:
-            self._out.odd(error.kind, str(error), span.last_frame)
+            self._out.anomaly(error.kind, str(error), span.last_frame)
             return False
         if parsed.problem is not None:
-            self._out.odd("dns.incomplete", parsed.problem, span.last_frame)
+            self._out.anomaly("dns.incomplete", parsed.problem, span.last_frame)
         if len(parsed.answers) == MAX_RECORDS < int.from_bytes(data[6:8]):
             sentence = f"a DNS message with more than {MAX_RECORDS} answers: the rest is left out"
             self._out.limit("limit.dns_answers", sentence, span.last_frame)

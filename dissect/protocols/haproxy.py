@@ -81,7 +81,7 @@ class ProxyParser:
             ranges = Ranges(((direction, at, size),), understood=known)
             who = f"the client is {client}" if client else "the proxy speaks for itself"
             text = f"a PROXY header says that {who}"
-            self._out.odd("proxy_protocol.header", text, span.last_frame)
+            self._out.anomaly("proxy_protocol.header", text, span.last_frame)
             if client is not None:
                 place = self._layer.place(direction, span, ranges)
                 self._out.add(ProxyHeader(place, client, server))

@@ -1,7 +1,7 @@
 """HTTP/1.0 and HTTP/1.1 as a passive observer sees them (RFC 9110, RFC 9112).
 
 Each direction is read by a small state machine, a reader function a state; whether it
-carries requests or responses is told by each start line, not by ports. A queue pairs
+carries requests or responses is recognised by each start line, not by ports. A queue pairs
 responses with requests. After lost bytes whose place in the framing is not known the
 direction looks for the next thing that can only be a start line.
 """
@@ -14,20 +14,20 @@ from dissect.model import Anomaly, Direction, Message, Span, StreamParser
 from dissect.protocols import http1_bodies as bodies
 from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
-from dissect.protocols.heads import Index, index, tail_of_start
+from dissect.protocols.header_sections import Index, index, tail_of_start
 from dissect.protocols.http.messages import Request, Response, is_interim
 from dissect.protocols.http.pairing import MAX_PENDING, Pairing, Pending
 from dissect.protocols.http.switch import through_proxy, upgraded, upgrades
-from dissect.protocols.http1_bodies import Step
+from dissect.protocols.http1_bodies import BodyStep
 from dissect.protocols.http1_heads import Head, NoHead, take_cut_head, take_head
-from dissect.protocols.http1_reading import Side, State
+from dissect.protocols.http1_reading import HttpDirection, State
 from dissect.protocols.outbox import Outbox
 
 MAX_HELD = 64 * 1024  # bytes that follow CONNECT or Upgrade before its answer
 
 
 class Http1Parser:
-    """A `StreamParser` for HTTP/1.x; raises nothing, oddities come as `Anomaly`.
+    """A `StreamParser` for HTTP/1.x; raises nothing, anomalies come as `Anomaly`.
 
     `upgrades` opens what a 101 switched to, by the token of the Upgrade field; what is not
     in it is left to the layer's sniffer.
@@ -36,7 +36,7 @@ class Http1Parser:
     def __init__(self, layer: Layer, upgrades: Mapping[str, OpenUpgrade] | None = None) -> None:
         self._layer = layer
         self._upgrades = upgrades or {}
-        self._sides = (Side(0), Side(1))
+        self._sides = (HttpDirection(0), HttpDirection(1))
         self._pairing = Pairing(layer.exchanges)
         self._child: StreamParser | None = None
         self._out = Outbox(layer)
@@ -87,11 +87,11 @@ class Http1Parser:
 
     # ------------------------------------------------------------ the readers
 
-    def _run(self, side: Side) -> None:
+    def _run(self, side: HttpDirection) -> None:
         while side.buffer.data and _READERS[side.state](self, side):
             continue
 
-    def _read_head(self, side: Side) -> bool:
+    def _read_head(self, side: HttpDirection) -> bool:
         buffer, data = side.buffer, side.buffer.data
         if data[0] in b"\r\n":  # empty lines before a start line (RFC 9112 §2.2)
             buffer.drop(len(data) - len(data.lstrip(b"\r\n")))
@@ -101,34 +101,36 @@ class Http1Parser:
         if head is None:
             return False
         if isinstance(head, NoHead):
-            self._out.odd(head.kind, head.sentence, buffer.span(1).first_frame)
+            self._out.anomaly(head.kind, head.sentence, buffer.span(1).first_frame)
             buffer.drop(1)
             self._look_for_start(side)
             return True
-        if head.odd:
-            self._odd_fields(head.odd, head.span)
+        if head.malformed:
+            self._malformed_fields(head.malformed, head.span)
         side.begun = True
         self._begin(side, head)
         return True
 
-    def _read_body(self, side: Side) -> bool:
+    def _read_body(self, side: HttpDirection) -> bool:
         step = bodies.READERS[side.state](side)
-        if step is Step.END:
-            if side.odd_lines and side.message is not None:
-                self._odd_fields(side.odd_lines, side.message.span)
-                side.odd_lines = 0
+        if step is BodyStep.END:
+            if side.malformed_lines and side.message is not None:
+                self._malformed_fields(side.malformed_lines, side.message.span)
+                side.malformed_lines = 0
             self._finish(side)
-        elif step is Step.ABSENT:
+        elif step is BodyStep.ABSENT:
             self._finish(side, None if side.answers else "it was not sent, the answer came first")
-        elif step is Step.BAD:
+        elif step is BodyStep.BAD:
             frame = side.buffer.span(1).first_frame
-            self._out.odd("http.bad_chunk", "a chunk of the body has no valid size or end", frame)
+            self._out.anomaly(
+                "http.bad_chunk", "a chunk of the body has no valid size or end", frame
+            )
             self._finish(side, "its chunks are damaged")
             if side.state is State.HEAD:
                 self._look_for_start(side)
-        return step is not Step.MORE
+        return step is not BodyStep.MORE
 
-    def _read_held(self, side: Side) -> bool:
+    def _read_held(self, side: HttpDirection) -> bool:
         """Bytes after CONNECT or Upgrade whose answer was not seen yet."""
         data, asked = side.buffer.data, self._pairing.latest
         if asked is None:
@@ -143,7 +145,7 @@ class Http1Parser:
             return False
         return True
 
-    def _read_lost(self, side: Side) -> bool:
+    def _read_lost(self, side: HttpDirection) -> bool:
         data = side.buffer.data
         match = framing.find_start(data)
         if match is None:
@@ -154,12 +156,12 @@ class Http1Parser:
         side.state = State.HEAD
         return True
 
-    def _stay(self, side: Side) -> bool:
+    def _stay(self, side: HttpDirection) -> bool:
         return False
 
     # ------------------------------------------------------------ messages begin
 
-    def _begin(self, side: Side, head: Head) -> None:
+    def _begin(self, side: HttpDirection, head: Head) -> None:
         """Begin a message, and end it at once if it has no body or its head is cut."""
         start, span, fields = head.start, head.span, index(head.fields)
         control: Request | Response
@@ -182,7 +184,7 @@ class Http1Parser:
             verdict = framing.response_framing(start.status, pending.method, fields)
         side.message = head.begun(side.direction, control, fields, pending)
         for problem in verdict.problems:
-            self._out.odd("http.framing", problem, span.last_frame)
+            self._out.anomaly("http.framing", problem, span.last_frame)
         length, chunked = verdict.framing
         side.remaining = length or 0
         if head.cut or length == 0:
@@ -194,7 +196,7 @@ class Http1Parser:
 
     # ------------------------------------------------------------ messages end
 
-    def _finish(self, side: Side, problem: str | None = None) -> None:
+    def _finish(self, side: HttpDirection, problem: str | None = None) -> None:
         """Give the message; then the next one begins, or what was switched to."""
         message = side.message
         if message is None:
@@ -217,18 +219,18 @@ class Http1Parser:
         elif pending.switches and not is_interim(control.status):
             self._resume(self._sides[_other(side.direction)])
 
-    def _cut_head(self, side: Side) -> None:
+    def _cut_head(self, side: HttpDirection) -> None:
         """A header section that breaks off: an anomaly, and the message as far as it is known."""
         found = take_cut_head(side) if side.state is State.HEAD else None
         if found is not None:
-            head, said, span = found
-            self._out.odd(said.kind, said.sentence, span.last_frame)
+            head, reported, span = found
+            self._out.anomaly(reported.kind, reported.sentence, span.last_frame)
             if head is not None:
                 self._begin(side, head)
 
     # ------------------------------------------------------------ loss
 
-    def _gap(self, side: Side, length: int) -> None:
+    def _gap(self, side: HttpDirection, length: int) -> None:
         if side.state in (State.LENGTH, State.CLOSE):
             bodies.take(side)
         message = side.message
@@ -251,7 +253,7 @@ class Http1Parser:
             return
         self._look_for_start(side)
 
-    def _look_for_start(self, side: Side) -> None:
+    def _look_for_start(self, side: HttpDirection) -> None:
         side.state = State.LOST
         side.scanned = 0
         if side.answers or (not side.begun and side.direction == 1):
@@ -260,12 +262,12 @@ class Http1Parser:
             if other.state is State.HELD and asked is not None and asked.upgrade:
                 self._resume(other)
 
-    def _odd_fields(self, count: int, span: Span) -> None:
-        self._out.odd("http.bad_header", f"{count} header lines are no fields", span.last_frame)
+    def _malformed_fields(self, count: int, span: Span) -> None:
+        self._out.anomaly("http.bad_header", f"{count} header lines are no fields", span.last_frame)
 
     # ------------------------------------------------------------ CONNECT and Upgrade
 
-    def _resume(self, side: Side) -> None:
+    def _resume(self, side: HttpDirection) -> None:
         """The switch did not happen: what was held is HTTP."""
         if side.state is State.HELD:
             side.state = State.HEAD
@@ -289,7 +291,7 @@ class Http1Parser:
             if side.message is None and side.state is not State.IGNORE:
                 self._enter_tunnel(side)
 
-    def _enter_tunnel(self, side: Side) -> None:
+    def _enter_tunnel(self, side: HttpDirection) -> None:
         if self._child is not None:
             side.state = State.TUNNEL
             for piece, span in side.buffer.pieces():
@@ -301,7 +303,7 @@ def _other(direction: Direction) -> Direction:
     return 0 if direction else 1
 
 
-_READERS: dict[State, Callable[[Http1Parser, Side], bool]] = {
+_READERS: dict[State, Callable[[Http1Parser, HttpDirection], bool]] = {
     State.HEAD: Http1Parser._read_head,
     State.LENGTH: Http1Parser._read_body,
     State.CLOSE: Http1Parser._read_body,

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from dissect.protocols import http1_framing as framing
-from dissect.protocols.heads import HEAD_END, MAX_HEAD, between, read_section
+from dissect.protocols.header_sections import HEAD_END, MAX_HEAD, between, read_section
 from dissect.protocols.http.messages import Response
-from dissect.protocols.http1_reading import Side, State
+from dissect.protocols.http1_reading import HttpDirection, State
 
 MAX_LINE = 16 * 1024  # of a chunk size with its extensions
 
 
-class Step(Enum):
+class BodyStep(Enum):
     """What came of one step."""
 
     MORE = auto()  # more bytes are needed
@@ -23,27 +23,27 @@ class Step(Enum):
     ABSENT = auto()  # the body was never sent, another message begins in its place
 
 
-def read_length(side: Side) -> Step:
+def read_length(side: HttpDirection) -> BodyStep:
     absent = body_absent(side)
     if absent is None and len(side.buffer) < side.remaining:
-        return Step.MORE
+        return BodyStep.MORE
     if absent:
-        return Step.ABSENT
+        return BodyStep.ABSENT
     take(side)
-    return Step.GO if side.remaining else Step.END
+    return BodyStep.GO if side.remaining else BodyStep.END
 
 
-def read_close(side: Side) -> Step:
+def read_close(side: HttpDirection) -> BodyStep:
     absent = body_absent(side)
     if absent is None:
-        return Step.MORE
+        return BodyStep.MORE
     if absent:
-        return Step.ABSENT
+        return BodyStep.ABSENT
     take(side)
-    return Step.GO
+    return BodyStep.GO
 
 
-def take(side: Side) -> None:
+def take(side: HttpDirection) -> None:
     """Take what the buffer holds of a body that a length or the end of the stream ends."""
     taken = len(side.buffer)
     if side.state is State.LENGTH:
@@ -53,7 +53,7 @@ def take(side: Side) -> None:
         side.collect(taken)
 
 
-def body_absent(side: Side) -> bool | None:
+def body_absent(side: HttpDirection) -> bool | None:
     """Whether the announced body was never sent: another message begins in its place.
 
     So it is where a final answer came before the body of `Expect: 100-continue`, and
@@ -68,15 +68,15 @@ def body_absent(side: Side) -> bool | None:
     return framing.begins_message(bytes(side.buffer.data), response)
 
 
-def read_chunk_size(side: Side) -> Step:
+def read_chunk_size(side: HttpDirection) -> BodyStep:
     data = side.buffer.data
     newline = data.find(b"\n", 0, MAX_LINE)
     if newline < 0:
-        return Step.BAD if len(data) >= MAX_LINE else Step.MORE
+        return BodyStep.BAD if len(data) >= MAX_LINE else BodyStep.MORE
     line = bytes(data[:newline])
     size = framing.chunk_size(line)
     if size is None:
-        return Step.BAD
+        return BodyStep.BAD
     # An extension (RFC 9112 §7.1.1) is nothing that anybody reads.
     semicolon = line.find(b";") + 1
     end = len(line) - line.endswith(b"\r")
@@ -88,34 +88,34 @@ def read_chunk_size(side: Side) -> Step:
     side.consume(newline + 1)
     side.remaining = size
     side.state = State.CHUNK_DATA if size else State.TRAILERS
-    return Step.GO
+    return BodyStep.GO
 
 
-def read_chunk_data(side: Side) -> Step:
+def read_chunk_data(side: HttpDirection) -> BodyStep:
     if side.remaining:
         taken = min(side.remaining, len(side.buffer))
         side.remaining -= taken
         side.collect(taken)
-        return Step.GO
+        return BodyStep.GO
     line_end = framing.line_end(side.buffer.data)
     if not line_end:
-        return Step.MORE if line_end is None else Step.BAD
+        return BodyStep.MORE if line_end is None else BodyStep.BAD
     side.frame(line_end)
     side.consume(line_end)
     side.state = State.CHUNK_SIZE
-    return Step.GO
+    return BodyStep.GO
 
 
-def read_trailers(side: Side) -> Step:
+def read_trailers(side: HttpDirection) -> BodyStep:
     data = side.buffer.data
     end = framing.line_end(data)
     if not end:
         match = HEAD_END.search(data, max(0, side.scanned - 3))
         side.scanned = len(data)
         if match is None:
-            return Step.BAD if len(data) > MAX_HEAD else Step.MORE
+            return BodyStep.BAD if len(data) > MAX_HEAD else BodyStep.MORE
         found = read_section(bytes(data[: match.start()]), side.buffer.at)
-        side.odd_lines, end = found.odd, match.end()
+        side.malformed_lines, end = found.malformed, match.end()
         if side.message is not None:
             side.message.fields += found.fields
             extent, at = side.message.extent, side.buffer.at
@@ -124,10 +124,10 @@ def read_trailers(side: Side) -> Step:
     else:
         side.frame(end)
     side.consume(end)
-    return Step.END
+    return BodyStep.END
 
 
-READERS: dict[State, Callable[[Side], Step]] = {
+READERS: dict[State, Callable[[HttpDirection], BodyStep]] = {
     State.LENGTH: read_length,
     State.CLOSE: read_close,
     State.CHUNK_SIZE: read_chunk_size,

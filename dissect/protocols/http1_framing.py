@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from dissect.protocols.heads import Index, content_lengths, tokens, values
+from dissect.protocols.header_sections import Index, content_lengths, tokens, values
 from dissect.protocols.http.messages import content_codings
 
 Version = Literal["1.0", "1.1"]
@@ -87,31 +87,31 @@ CHUNKED = Framing(None, True)
 
 
 @dataclass(slots=True)
-class Verdict:
+class FramingVerdict:
     """A framing, and in sentences what in the head contradicts itself."""
 
     framing: Framing
     problems: list[str] = field(default_factory=list)
 
 
-def request_framing(fields: Index) -> Verdict:
+def request_framing(fields: Index) -> FramingVerdict:
     """RFC 9112 §6.3 for a request: chunked, a length, else no body."""
     return _framing(fields, NO_BODY)
 
 
-def response_framing(status: int, method: str, fields: Index) -> Verdict:
+def response_framing(status: int, method: str, fields: Index) -> FramingVerdict:
     """RFC 9112 §6.3 for a response to `method` ("" if the request is not known)."""
     if method == "HEAD" or status < 200 or status in (204, 304):
-        return Verdict(NO_BODY)
+        return FramingVerdict(NO_BODY)
     if method == "CONNECT" and status < 300:
-        return Verdict(NO_BODY)
+        return FramingVerdict(NO_BODY)
     return _framing(fields, UNTIL_CLOSE)
 
 
-def _framing(fields: Index, without: Framing) -> Verdict:
+def _framing(fields: Index, without: Framing) -> FramingVerdict:
     transfer = tokens(fields, b"transfer-encoding")
     lengths = values(fields, b"content-length")
-    verdict = Verdict(without)
+    verdict = FramingVerdict(without)
     if transfer:
         if lengths:
             verdict.problems.append("both Transfer-Encoding and Content-Length, the first counts")
@@ -152,7 +152,7 @@ def codings(fields: Index) -> list[str]:
 
 
 def find_start(data: bytes | bytearray) -> re.Match[bytes] | None:
-    """The first message start in `data`; most data is told by one fast look for a word."""
+    """The first message start in `data`; most data is recognised by one fast look for a word."""
     return START_ANYWHERE.search(data) if b"HTTP/1." in data else None
 
 

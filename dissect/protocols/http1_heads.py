@@ -6,28 +6,28 @@ from typing import NamedTuple
 
 from dissect.model import Direction, Span
 from dissect.protocols import http1_framing as framing
-from dissect.protocols.heads import HEAD_END, MAX_HEAD, Field, Index, read_section
+from dissect.protocols.header_sections import HEAD_END, MAX_HEAD, Field, Index, read_section
 from dissect.protocols.http.messages import Request, Response
 from dissect.protocols.http.pairing import Pending
-from dissect.protocols.http1_reading import Extent, Reading, Side, extent
+from dissect.protocols.http1_reading import Extent, HttpDirection, MessageInProgress, extent
 
 
 class Head(NamedTuple):
-    """The start line and fields of a message; `odd` lines are no fields. `cut` says in a sentence
-    how it breaks off, if it does."""
+    """The start line and fields of a message; `malformed` lines are no fields. `cut` says in a
+    sentence how it breaks off, if it does."""
 
     start: framing.RequestLine | framing.StatusLine
     fields: list[Field]
-    odd: int
+    malformed: int
     span: Span
     extent: Extent
     cut: str | None = None
 
     def begun(
         self, direction: Direction, control: Request | Response, index: Index, pending: Pending
-    ) -> Reading:
+    ) -> MessageInProgress:
         """The message that begins here."""
-        return Reading(
+        return MessageInProgress(
             self.start.version,
             direction,
             control,
@@ -41,13 +41,13 @@ class Head(NamedTuple):
 
 
 class NoHead(NamedTuple):
-    """Bytes that begin no message that can be read: what is said of them."""
+    """Bytes that begin no message that can be read: what is reported of them."""
 
     kind: str
     sentence: str
 
 
-def take_head(side: Side) -> Head | NoHead | None:
+def take_head(side: HttpDirection) -> Head | NoHead | None:
     """The header section that the buffer begins with, taken from it; None if more is needed."""
     buffer, data = side.buffer, side.buffer.data
     match = HEAD_END.search(data, max(0, side.scanned - 3))
@@ -71,12 +71,12 @@ def take_head(side: Side) -> Head | NoHead | None:
     found = read_section(section, buffer.at + line_end + 1)
     ranges = extent(side, line, start, found, size)
     side.consume(size)
-    return Head(start, found.fields, found.odd, span, ranges)
+    return Head(start, found.fields, found.malformed, span, ranges)
 
 
-def take_cut_head(side: Side) -> tuple[Head | None, NoHead, Span] | None:
+def take_cut_head(side: HttpDirection) -> tuple[Head | None, NoHead, Span] | None:
     """What the buffer holds of a header section that breaks off, if anything: the message as far
-    as it is known, what is said of it, and where."""
+    as it is known, what is reported of it, and where."""
     buffer = side.buffer
     data = bytes(buffer.data.lstrip(b"\r\n"))
     if not data:
@@ -89,11 +89,11 @@ def take_cut_head(side: Side) -> tuple[Head | None, NoHead, Span] | None:
         sentence = f"{len(data)} bytes that begin no HTTP message"
         return None, NoHead("http.bad_start_line", sentence), span
     problem = f"the header section breaks off after {len(data)} bytes"
-    said = NoHead("http.incomplete", f"HTTP: {problem}")
+    reported = NoHead("http.incomplete", f"HTTP: {problem}")
     if start is None:
-        return None, said, span
+        return None, reported, span
     found = read_section(rest.rpartition(b"\n")[0], buffer.at + len(first) + 1)
-    # Nobody knows what its last line was going to say: only where it is, is told.
+    # Nobody knows what its last line was going to say: only where it is, is reported.
     ranges = Extent(buffer.at, buffer.at + len(data), (), None, [])
     buffer.clear()
-    return Head(start, found.fields, 0, span, ranges, problem), said, span
+    return Head(start, found.fields, 0, span, ranges, problem), reported, span

@@ -9,7 +9,7 @@ from dissect.model import Direction, HttpRequest, HttpResponse, Range, Ranges
 from dissect.protocols import http1_framing as framing
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
-from dissect.protocols.heads import Section, between
+from dissect.protocols.header_sections import Section, between
 from dissect.protocols.http.messages import Message
 from dissect.protocols.http.pairing import Pending
 from dissect.protocols.track import Track, new_ranges
@@ -58,7 +58,7 @@ class Extent:
 
 
 @dataclass(slots=True)
-class Reading(Message):
+class MessageInProgress(Message):
     """The message whose body is being read."""
 
     pending: Pending
@@ -72,7 +72,7 @@ class Reading(Message):
 
 
 @dataclass(slots=True)
-class Side:
+class HttpDirection:
     """One direction: its state, its bytes, the message it is in."""
 
     direction: Direction
@@ -80,10 +80,10 @@ class Side:
     buffer: SpanBuffer = field(default_factory=SpanBuffer)
     scanned: int = 0
     remaining: int = 0
-    message: Reading | None = None
+    message: MessageInProgress | None = None
     begun: bool = False
     answers: bool = False  # the last message was a response
-    odd_lines: int = 0  # of a trailer section, not reported yet
+    malformed_lines: int = 0  # of a trailer section, not reported yet
 
     def consume(self, length: int) -> None:
         """Take `length` bytes that belong to the message but not to its body."""
@@ -117,7 +117,7 @@ class Side:
 
 
 def extent(
-    side: Side,
+    side: HttpDirection,
     line: bytes,
     start: framing.RequestLine | framing.StatusLine,
     section: Section,

@@ -18,14 +18,14 @@ from dissect.protocols.content import MAX_FIELDS_UNPACKED, UNPACKED_RATIO
 from dissect.protocols.http.exchanges import Exchange, Exchanges
 from dissect.protocols.http.pseudo import UNKNOWN
 from dissect.protocols.http2_frames import FrameHead, FrameType
-from dissect.protocols.http2_headers import HeaderBlocks, Side
+from dissect.protocols.http2_headers import HeaderBlocks, Http2Direction
 from dissect.protocols.outbox import Outbox
 
 MAX_PSEUDO = 4096  # bytes of a pseudo-header field that is kept when all others are left out
 
 
 class Http2Parser:
-    """A `StreamParser` for HTTP/2; raises nothing, oddities come as `Anomaly`.
+    """A `StreamParser` for HTTP/2; raises nothing, anomalies come as `Anomaly`.
 
     `upgraded` is (exchange, HTTP2-Settings value) of the HTTP/1.1 request that stream 1
     answers after an upgrade to h2c (RFC 7540 §3.2). `upgrades` opens what a stream of an
@@ -39,8 +39,8 @@ class Http2Parser:
         upgrades: Mapping[str, OpenUpgrade] | None = None,
     ) -> None:
         self._sides = (
-            Side(HeaderBlocks(complete=True)),
-            Side(HeaderBlocks(complete=True)),
+            Http2Direction(HeaderBlocks(complete=True)),
+            Http2Direction(HeaderBlocks(complete=True)),
         )
         self._layer = layer
         self._out = Outbox(layer)
@@ -74,7 +74,9 @@ class Http2Parser:
         if not side.ended:
             side.ended = True
             if side.buffer.data or side.head is not None or side.joining is not None:
-                self._out.odd("http2.incomplete", "the last frame is not whole", span.last_frame)
+                self._out.anomaly(
+                    "http2.incomplete", "the last frame is not whole", span.last_frame
+                )
             for exchange in self._exchanges:
                 problem = "the stream's end was not captured"
                 self._exchanges.close(exchange, direction, problem, span)
@@ -83,7 +85,7 @@ class Http2Parser:
 
     # ------------------------------------------------------------ frames
 
-    def _run(self, side: Side, direction: Direction) -> None:
+    def _run(self, side: Http2Direction, direction: Direction) -> None:
         if not side.begun and not self._begin(side, direction):
             return
         buffer = side.buffer
@@ -101,7 +103,7 @@ class Http2Parser:
             if head.length > limit or (head.kind <= 9 and not head.plausible(limit)):
                 span = buffer.span(1)
                 sentence = "bytes that are no HTTP/2 frame"
-                self._out.odd("http2.framing", sentence, span.first_frame)
+                self._out.anomaly("http2.framing", sentence, span.first_frame)
                 self._lose_sync(side, direction, span)
                 return
             size = frames.FRAME_HEADER + head.length
@@ -116,7 +118,7 @@ class Http2Parser:
                 buffer.drop(size)
                 self._frame(side, direction, head, payload, span)
 
-    def _begin(self, side: Side, direction: Direction) -> bool:
+    def _begin(self, side: Http2Direction, direction: Direction) -> bool:
         """The start of a direction: the client's preface or the server's SETTINGS."""
         data = side.buffer.data
         if data.startswith(frames.PREFACE):
@@ -128,7 +130,7 @@ class Http2Parser:
             return False
         elif data[3] != FrameType.SETTINGS or data[4] & frames.ACK:
             side.blocks.lose()
-            self._out.odd_once(
+            self._out.anomaly_once(
                 "http2.began_inside",
                 "the connection's start is not in the capture: header fields that were sent "
                 f"before are shown as {UNKNOWN}",
@@ -137,7 +139,7 @@ class Http2Parser:
         side.begun = True
         return True
 
-    def _open_payload(self, side: Side, head: FrameHead, direction: Direction) -> bool:
+    def _open_payload(self, side: Http2Direction, head: FrameHead, direction: Direction) -> bool:
         """Begin a frame that is read as it comes; False if its pad length is not here yet."""
         taken = frames.FRAME_HEADER
         side.padding = 0
@@ -160,7 +162,7 @@ class Http2Parser:
                 message.track.add(side.buffer.at - taken, taken)
         return True
 
-    def _read_payload(self, side: Side, head: FrameHead, direction: Direction) -> None:
+    def _read_payload(self, side: Http2Direction, head: FrameHead, direction: Direction) -> None:
         taken = min(side.left, len(side.buffer))
         if taken:
             span = side.buffer.span(taken)
@@ -178,7 +180,12 @@ class Http2Parser:
                 self._exchanges.end(head.stream, direction, side.last)
 
     def _frame(
-        self, side: Side, direction: Direction, head: FrameHead, payload: bytes, span: Span
+        self,
+        side: Http2Direction,
+        direction: Direction,
+        head: FrameHead,
+        payload: bytes,
+        span: Span,
     ) -> None:
         continues = head.kind == FrameType.CONTINUATION
         if side.joining is not None and not continues:
@@ -200,7 +207,7 @@ class Http2Parser:
             if code:
                 who = self._name(direction)
                 sentence = f"{who} gave up: {frames.error_name(code)}"
-                self._out.odd("http2.goaway", sentence, span.last_frame)
+                self._out.anomaly("http2.goaway", sentence, span.last_frame)
 
     def _settings(self, payload: bytes, direction: Direction) -> None:
         """What a side announces binds what the other one sends."""
@@ -215,7 +222,7 @@ class Http2Parser:
         try:
             payload = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
         except (binascii.Error, ValueError):
-            self._out.odd("http2.settings", "HTTP2-Settings can't be decoded", None)
+            self._out.anomaly("http2.settings", "HTTP2-Settings can't be decoded", None)
             return
         self._settings(payload, 0)
 
@@ -225,7 +232,7 @@ class Http2Parser:
         known = self._exchanges.reset(number, f"the stream was reset by {who}: {name}", span)
         if known and code:
             sentence = f"stream {number} was reset by {who}: {name}"
-            self._out.odd("http2.reset", sentence, span.last_frame)
+            self._out.anomaly("http2.reset", sentence, span.last_frame)
 
     def _name(self, direction: Direction) -> str:
         return "the client" if direction == (self._exchanges.client or 0) else "the server"
@@ -234,16 +241,16 @@ class Http2Parser:
 
     def _block_lost(self, span: Span) -> None:
         sentence = "a header block is not whole, its fields are lost"
-        self._out.odd("http2.header_block", sentence, span.last_frame)
+        self._out.anomaly("http2.header_block", sentence, span.last_frame)
 
-    def _end_block(self, side: Side, direction: Direction) -> None:
+    def _end_block(self, side: Http2Direction, direction: Direction) -> None:
         joined, side.joining = side.joining, None
         if joined is None:
             return
         head, span, track = joined.head, joined.span, joined.track
         fields, problem = side.blocks.decode(bytes(joined.block))
         if problem:
-            self._out.odd("http2.header_block", problem, span.last_frame)
+            self._out.anomaly("http2.header_block", problem, span.last_frame)
         size = sum(len(name) + len(value) for name, value in fields)
         if not self._layer.allowance.fields(len(joined.block), size):
             fields = [item for item in fields if item[0][:1] == b":" and len(item[1]) <= MAX_PSEUDO]
@@ -263,7 +270,7 @@ class Http2Parser:
 
     # ------------------------------------------------------------ loss
 
-    def _gap(self, side: Side, direction: Direction, length: int, span: Span) -> None:
+    def _gap(self, side: Http2Direction, direction: Direction, length: int, span: Span) -> None:
         data = side.buffer.data
         if side.head is None and length and len(data) >= frames.FRAME_HEADER:
             # The rest of a frame whose size is known: only this frame is lost.
@@ -288,7 +295,7 @@ class Http2Parser:
             return
         self._lose_sync(side, direction, span)
 
-    def _lose_sync(self, side: Side, direction: Direction, span: Span) -> None:
+    def _lose_sync(self, side: Http2Direction, direction: Direction, span: Span) -> None:
         """Nothing is known of what follows until a chunk begins with frames again."""
         side.buffer.clear()
         side.head, side.left = None, 0

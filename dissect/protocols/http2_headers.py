@@ -16,7 +16,7 @@ from hpack.table import HeaderTable
 
 from dissect.model import Span
 from dissect.protocols.buffer import SpanBuffer
-from dissect.protocols.heads import Field
+from dissect.protocols.header_sections import Field
 from dissect.protocols.http.pseudo import UNKNOWN_BYTES
 from dissect.protocols.http2_frames import (
     DEFAULT_FRAME_SIZE,
@@ -102,7 +102,7 @@ NO_SPAN = Span(0, 0, 0, 0)
 
 
 @dataclass(slots=True)
-class Side:
+class Http2Direction:
     """One direction: unread bytes, the frame being read, the header block being joined."""
 
     blocks: HeaderBlocks

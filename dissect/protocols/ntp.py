@@ -90,7 +90,7 @@ class NtpParser:
             ranges = Ranges(((*at, len(data)),), understood=((*at, min(_SIZE, len(data))),))
             message = parse(data, self._layer.place(direction, span, ranges))
         except ProtocolError as error:
-            self._out.odd(error.kind, str(error), span.last_frame)
+            self._out.anomaly(error.kind, str(error), span.last_frame)
             return self._out.flush()
         if message is None:
             return []

@@ -12,19 +12,19 @@ MAX_ANOMALIES = 100  # of one parser; hostile bytes must not fill the report
 class Outbox:
     """Collects the output of one call; a parser flushes it at the end of each verb."""
 
-    __slots__ = ("_anomalies", "_connection", "_items", "_told")
+    __slots__ = ("_anomalies", "_connection", "_items", "_reported")
 
     def __init__(self, layer: Layer) -> None:
         self._connection = layer.connection
         self._items: list[Message | Anomaly] = []
         self._anomalies = 0
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def add(self, item: Message | Anomaly) -> None:
         self._items.append(item)
 
-    def odd(self, kind: str, sentence: str, frame: int | None) -> None:
-        """Report an oddity; the sentence must hold no bytes of the capture but names."""
+    def anomaly(self, kind: str, sentence: str, frame: int | None) -> None:
+        """Report an anomaly; the sentence must hold no bytes of the capture but names."""
         self._anomalies += 1
         if self._anomalies > MAX_ANOMALIES:
             return
@@ -33,16 +33,16 @@ class Outbox:
         connection = self._connection
         self._items.append(Anomaly(kind, sentence, connection.capture, frame, connection.stream))
 
-    def odd_once(self, kind: str, sentence: str, frame: int) -> None:
-        """Report the first oddity of a kind only."""
-        if kind not in self._told:
-            self._told.add(kind)
-            self.odd(kind, sentence, frame)
+    def anomaly_once(self, kind: str, sentence: str, frame: int) -> None:
+        """Report the first anomaly of a kind only."""
+        if kind not in self._reported:
+            self._reported.add(kind)
+            self.anomaly(kind, sentence, frame)
 
     def limit(self, kind: str, sentence: str, frame: int) -> None:
-        """Report that a bound was reached, once a kind, however many oddities there were."""
-        if kind not in self._told:
-            self._told.add(kind)
+        """Report that a bound was reached, once a kind, however many anomalies there were."""
+        if kind not in self._reported:
+            self._reported.add(kind)
             where = self._connection
             self._items.append(Anomaly(kind, sentence, where.capture, frame, where.stream))
 

@@ -15,7 +15,7 @@ from dissect.model import (
     Message,
     Output,
     Ranges,
-    RecordShape,
+    RecordSize,
     Span,
     TlsConnection,
     TlsReason,
@@ -23,21 +23,21 @@ from dissect.model import (
 from dissect.protocols import quic_packets as wire
 from dissect.protocols.base import Layer
 from dissect.protocols.quic_frames import Close, Crypto, CryptoStream, frames
-from dissect.protocols.tls import groups, words
-from dissect.protocols.tls.facts import Facts
+from dissect.protocols.tls import code_points, named_groups
+from dissect.protocols.tls.connection_row import hello_fields
 from dissect.protocols.tls.handshake import (
     PRE_SHARED_KEY,
     ClientHello,
     parse_client_hello,
     parse_server_hello,
 )
-from dissect.protocols.tls.messages import MessageReader
+from dissect.protocols.tls.handshake_facts import Facts
+from dissect.protocols.tls.handshake_messages import MessageReader
 from dissect.protocols.tls.suites import suite
 from dissect.protocols.tls.timing import RoundTrips
-from dissect.protocols.tls.verdict import hello_fields
 from dissect.protocols.track import Track
 
-MAX_SHAPES = 4096  # datagrams whose size is kept
+MAX_RECORD_SIZES = 4096  # datagrams whose size is kept
 MAX_ANOMALIES = 20  # of one pair of endpoints
 
 _CRYPTO_ERROR = 0x0100  # and the number of the alert (RFC 9001 §4.8)
@@ -107,18 +107,18 @@ class _Connection:
         self._messages = (MessageReader(), MessageReader())
         self._trips = RoundTrips()
         self._alerts: list[Alert] = []
-        self._shapes: list[RecordShape] = []
+        self._record_sizes: list[RecordSize] = []
         self._retried = False  # by a Retry, or by a HelloRetryRequest
         self._refused: tuple[int, ...] = ()  # the versions that the server has instead
         self._answered = False
-        self._sealed = Track(), Track()  # by direction
+        self._understood = Track(), Track()  # by direction
         self._unsure = Track(), Track()
 
     def note(self, packet: wire.Packet, direction: Direction, at: int) -> None:
         """Note where a packet is: is its form certain, or does its header tell nothing that
         could be checked?"""
         sure = packet.version is not None and packet.kind != wire.RETRY
-        tracks = self._sealed if sure else self._unsure
+        tracks = self._understood if sure else self._unsure
         if sure or len(packet.raw) >= wire.SMALLEST_SHORT:
             tracks[direction].add(at, len(packet.raw))
 
@@ -146,9 +146,12 @@ class _Connection:
             self._retry(packet, direction, span)
         elif packet.kind == wire.INITIAL and packet.version is not None:
             self._initial(packet, packet.version, direction, span)
-        elif packet.kind in (wire.ZERO_RTT, wire.SHORT) and len(self._shapes) < MAX_SHAPES:
-            self._shapes.append(
-                RecordShape(span.first_ns, direction, len(packet.raw), span.first_frame)
+        elif (
+            packet.kind in (wire.ZERO_RTT, wire.SHORT)
+            and len(self._record_sizes) < MAX_RECORD_SIZES
+        ):
+            self._record_sizes.append(
+                RecordSize(span.first_ns, direction, len(packet.raw), span.first_frame)
             )
         if self._original is None or direction != self._client:
             self._answered |= packet.kind in (wire.HANDSHAKE, wire.SHORT)
@@ -205,14 +208,14 @@ class _Connection:
         facts = self.facts
         while (message := reader.take()) is not None:
             kind, body = message
-            if kind == words.CLIENT_HELLO and role == 0:
+            if kind == code_points.CLIENT_HELLO and role == 0:
                 hello = parse_client_hello(body)
                 facts.client = facts.client or hello
                 facts.server_name = hello.server_name or facts.server_name
-            elif kind == words.SERVER_HELLO and role == 1:
+            elif kind == code_points.SERVER_HELLO and role == 1:
                 answer = parse_server_hello(body)
                 facts.version, facts.suite = answer.version, suite(answer.suite)
-                facts.group = groups.of_server_hello(answer)
+                facts.group = named_groups.of_server_hello(answer)
                 facts.resumed = PRE_SHARED_KEY in answer.extensions
                 if answer.retry:
                     self._retried = True
@@ -221,7 +224,7 @@ class _Connection:
 
     def _close(self, frame: Close, direction: Direction, span: Span) -> None:
         if _CRYPTO_ERROR <= frame.code < 2 * _CRYPTO_ERROR and not self._alerts:
-            name = words.alert_name(frame.code - _CRYPTO_ERROR)
+            name = code_points.alert_name(frame.code - _CRYPTO_ERROR)
             self._alerts.append(Alert(direction, "fatal", name, span.first_frame, span.first_ns))
 
     # ------------------------------------------------------------- the row
@@ -230,23 +233,23 @@ class _Connection:
         facts, first = self.facts, self.first or self._last
         reason, sentence = self._why()
         offered = _protocols(facts.client)
-        sealed, unsure = (
+        understood, unsure = (
             tuple(item for way in _WAYS for item in tracks[way].ranges(way))
-            for tracks in (self._sealed, self._unsure)
+            for tracks in (self._understood, self._unsure)
         )
-        ranges = Ranges((*sealed, *unsure), body=unsure, understood=sealed, verbatim=False)
+        ranges = Ranges((*understood, *unsure), body=unsure, understood=understood, verbatim=False)
         return TlsConnection(
             place=layer.place(0, first.to(self._last), ranges),
             server_name=facts.server_name,
             # The server must take one of them or close (RFC 9001 §8.1).
             alpn=offered[0] if facts.server is not None and len(offered) == 1 else None,
-            version=None if facts.version is None else words.version_name(facts.version),
+            version=None if facts.version is None else code_points.version_name(facts.version),
             cipher_suite=facts.suite.name if facts.suite else None,
             resumed=facts.resumed,
             reason=reason,
             sentence=sentence,
             alerts=tuple(self._alerts),
-            shapes=tuple(self._shapes),
+            record_sizes=tuple(self._record_sizes),
             quic=self._version.name if self._version else UNKNOWN_QUIC,
             retried=self._retried,
             round_trips_ns=tuple(self._trips.found_ns),

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from dissect.errors import ProtocolError
-from dissect.protocols.tls.keys import expand_label
+from dissect.protocols.tls.key_schedule import expand_label
 
 MAX_CID = 20  # bytes of a connection id (RFC 9000 §17.2)
 TAG = 16  # bytes of an AEAD's tag

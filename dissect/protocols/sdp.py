@@ -1,6 +1,6 @@
 """What an SDP body says of a call: media, codecs, addresses (RFC 8866, RFC 3264).
 
-Keys in it (a=crypto, a=ice-pwd, k=) are told of, never read.
+Keys in it (a=crypto, a=ice-pwd, k=) are reported, never read.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def descriptions(content_type: str | None, body: str) -> list[Description]:
         if named.partition(";")[0].strip().lower() == "application/sdp"
     ]
     if multipart.more(content_type, body):
-        said = f"a body of more than {multipart.MAX_PARTS} parts: the others are not read"
-        found.append(Description(problem=said))
+        text = f"a body of more than {multipart.MAX_PARTS} parts: the others are not read"
+        found.append(Description(problem=text))
     return found
 
 

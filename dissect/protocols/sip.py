@@ -13,18 +13,18 @@ from dissect.model import Anomaly, Direction, Message, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.buffer import SpanBuffer
 from dissect.protocols.content import join
-from dissect.protocols.heads import HEAD_END, MAX_HEAD, tail_of_start, values
+from dissect.protocols.header_sections import HEAD_END, MAX_HEAD, tail_of_start, values
 from dissect.protocols.sip_lines import describe, find_start, start_line
 from dissect.protocols.sip_messages import Head, Maker, Transport
 
 if TYPE_CHECKING:
-    from dissect.protocols.tls.secrets import SecretStore
+    from dissect.protocols.tls.secret_store import SecretStore
 
 MAX_START = 8 * 1024  # kept while the next start line is looked for
 
 
 @dataclass(slots=True)
-class _Side:
+class _SipDirection:
     buffer: SpanBuffer = field(default_factory=SpanBuffer)
     scanned: int = 0
     head: Head | None = None
@@ -38,7 +38,7 @@ class SipParser:
 
     def __init__(self, layer: Layer, secrets: SecretStore | None = None) -> None:
         self._maker = Maker(layer, "tls" if layer.encrypted else "tcp", secrets)
-        self._sides = (_Side(), _Side())
+        self._sides = (_SipDirection(), _SipDirection())
 
     def data(
         self, direction: Direction, view: bytes | memoryview, span: Span
@@ -73,7 +73,7 @@ class SipParser:
 
     # ------------------------------------------------------------ steps
 
-    def _step(self, side: _Side, direction: Direction) -> bool:
+    def _step(self, side: _SipDirection, direction: Direction) -> bool:
         """One step of reading; False when more bytes are needed."""
         if side.head is not None:
             taken = min(side.remaining, len(side.buffer))
@@ -104,33 +104,35 @@ class SipParser:
         length = self._maker.length(head)
         if length is None and not values(head.index, b"content-length", b"l"):
             sentence = "no Content-Length over a stream, taken for 0"
-            self._maker.out.odd("sip.no_content_length", sentence, span.last_frame)
+            self._maker.out.anomaly("sip.no_content_length", sentence, span.last_frame)
         side.head, side.remaining = head, length or 0
         if not side.remaining:
             self._finish(side, direction)
         return True
 
-    def _take_body(self, side: _Side, head: Head, length: int) -> None:
+    def _take_body(self, side: _SipDirection, head: Head, length: int) -> None:
         head.body.add(side.buffer.data[:length], side.buffer.at)
         head.span = head.span.to(side.buffer.span(length))
         side.buffer.drop(length)
         side.remaining -= length
 
-    def _finish(self, side: _Side, direction: Direction, problem: str | None = None) -> None:
+    def _finish(
+        self, side: _SipDirection, direction: Direction, problem: str | None = None
+    ) -> None:
         if side.head is not None:
             self._maker.emit(side.head, direction, problem)
         side.head = None
         side.scanned = 0
 
-    def _seek(self, side: _Side) -> bool:
+    def _seek(self, side: _SipDirection) -> bool:
         """Bytes that begin no message: skip to the next that can only be a start line."""
         frame = side.buffer.span(1).first_frame
-        self._maker.out.odd("sip.junk", "bytes that begin no SIP message are skipped", frame)
+        self._maker.out.anomaly("sip.junk", "bytes that begin no SIP message are skipped", frame)
         side.buffer.drop(1)
         side.lost = True
         return True
 
-    def _search(self, side: _Side) -> bool:
+    def _search(self, side: _SipDirection) -> bool:
         data = side.buffer.data
         match = find_start(data)
         if match is None:
@@ -141,12 +143,12 @@ class SipParser:
         side.lost = False
         return True
 
-    def _cut(self, side: _Side, direction: Direction, why: str) -> None:
+    def _cut(self, side: _SipDirection, direction: Direction, why: str) -> None:
         """Give what is known of a message that `why` breaks off."""
         if side.head is not None:
             if side.remaining:
                 problem = f"{side.remaining} bytes of it are missing"
-                self._maker.out.odd(
+                self._maker.out.anomaly(
                     "sip.incomplete",
                     f"a SIP message lacks {side.remaining} bytes of its body",
                     side.head.span.last_frame,
@@ -157,7 +159,7 @@ class SipParser:
         side.buffer.clear()
         side.scanned = 0
 
-    def _cut_head(self, side: _Side, direction: Direction, why: str) -> None:
+    def _cut_head(self, side: _SipDirection, direction: Direction, why: str) -> None:
         """A header section that breaks off: the message as far as whole lines tell it.
 
         Without a whole start line there is an anomaly only.
@@ -171,7 +173,7 @@ class SipParser:
         head = maker.head(lines, span, direction, at, size, False) if newline else None
         problem = f"breaks off after {len(data)} bytes of its header section ({why})"
         what = describe(head.start if head else None)
-        maker.out.odd("sip.incomplete", f"{what} {problem}", span.last_frame)
+        maker.out.anomaly("sip.incomplete", f"{what} {problem}", span.last_frame)
         if head is not None:
             maker.emit(head, direction, f"the message {problem}")
 
@@ -199,11 +201,11 @@ class SipDatagrams:
             found = find_start(text)
             if found is None or not found.start():
                 return []
-            maker.out.odd("sip.junk", "bytes before a SIP message are skipped", span.last_frame)
+            maker.out.anomaly("sip.junk", "bytes before a SIP message are skipped", span.last_frame)
             start = span.moved(at + found.start())
             return maker.out.flush() + self.data(direction, text[found.start() :], start)
         if match is None:
-            maker.out.odd(
+            maker.out.anomaly(
                 "sip.incomplete",
                 f"{describe(head.start)} has no end of its header section",
                 span.last_frame,
@@ -214,11 +216,11 @@ class SipDatagrams:
         if length is not None and length < len(body):
             extra = f"{len(body) - length} bytes follow the body in its datagram"
             if body[length:].strip(b"\r\n\0"):
-                maker.out.odd("sip.trailing", extra, span.last_frame)
+                maker.out.anomaly("sip.trailing", extra, span.last_frame)
             body = body[:length]
         elif length is not None and length > len(body):
             problem = join(problem, f"{length - len(body)} bytes of it are missing")
-            maker.out.odd(
+            maker.out.anomaly(
                 "sip.incomplete",
                 f"a SIP message lacks {length - len(body)} bytes of its body",
                 span.last_frame,

@@ -25,7 +25,7 @@ _URI = re.compile(r"<([^>]*+)>?|(?<![a-z])([a-z]++:[^\s;>]++)", re.IGNORECASE)
 _CREATES = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 
 DialogState = Literal["early", "confirmed", "ended", "failed"]
-Key = tuple[str, ...]
+DialogKey = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -80,17 +80,19 @@ def uri(value: str | None) -> str:
     return re.split(r"[;?]", text, maxsplit=1)[0].strip()
 
 
-class Ladder:
+class DialogTracker:
     """Feed it messages in order of time; it numbers their transactions and dialogs. What it has
-    to forget is said in `said`, once."""
+    to forget is reported in `reported`, once."""
 
-    def __init__(self, said: list[str] | None = None) -> None:
-        self._said = [] if said is None else said  # bounds that were reached, in sentences
+    def __init__(self, reported: list[str] | None = None) -> None:
+        self._limits = (
+            [] if reported is None else reported
+        )  # bounds that were reached, in sentences
         self.dialogs: list[Dialog] = []
-        self._transactions: OrderedDict[Key, int] = OrderedDict()
+        self._transactions: OrderedDict[DialogKey, int] = OrderedDict()
         self._count = 0
         # A dialog by Call-ID and both tags; by Call-ID and the caller's before an answer.
-        self._known: OrderedDict[Key, Dialog] = OrderedDict()
+        self._known: OrderedDict[DialogKey, Dialog] = OrderedDict()
 
     def add(self, message: SipMessage) -> Position:
         """Where a message belongs."""
@@ -117,8 +119,8 @@ class Ladder:
             f"more than {MAX_OPEN} SIP {what}: the oldest are forgotten, and a later message of "
             "one of these is counted as another's"
         )
-        if sentence not in self._said:
-            self._said.append(sentence)
+        if sentence not in self._limits:
+            self._limits.append(sentence)
 
     # ------------------------------------------------------------ dialogs
 
@@ -149,12 +151,14 @@ class Ladder:
             return None
         return self._new(message, call_id, both if theirs else half, None)
 
-    def _bind(self, dialog: Dialog, both: Key) -> Dialog:
+    def _bind(self, dialog: Dialog, both: DialogKey) -> Dialog:
         dialog.tags = frozenset(both[1:])
         self._remember(both, dialog)
         return dialog
 
-    def _new(self, message: SipMessage, call_id: str, key: Key, forked: Dialog | None) -> Dialog:
+    def _new(
+        self, message: SipMessage, call_id: str, key: DialogKey, forked: Dialog | None
+    ) -> Dialog:
         caller, callee = uri(message.header("from")), uri(message.header("to"))
         start = forked.start_ns if forked else message.place.span.first_ns
         dialog = Dialog(
@@ -167,7 +171,7 @@ class Ladder:
         self._remember(key, dialog)
         return dialog
 
-    def _remember(self, key: Key, dialog: Dialog) -> None:
+    def _remember(self, key: DialogKey, dialog: Dialog) -> None:
         self._known[key] = dialog
         if len(self._known) > MAX_OPEN:
             self._known.popitem(last=False)
@@ -200,15 +204,15 @@ def _advance(dialog: Dialog, message: SipMessage) -> None:
         dialog.state, dialog.status, dialog.ended_ns = "failed", status, when
 
 
-def calls(messages: Iterable[SipMessage], said: list[str] | None = None) -> list[Dialog]:
-    """The dialogs of some messages, in order of their first. `said` gets the bounds reached."""
-    ladder = Ladder(said)
+def calls(messages: Iterable[SipMessage], reported: list[str] | None = None) -> list[Dialog]:
+    """The dialogs of some messages, in order of their first. `reported` gets the bounds reached."""
+    ladder = DialogTracker(reported)
     for message in messages:
         ladder.add(message)
     return ladder.dialogs
 
 
-def _transaction_key(message: SipMessage) -> Key:
+def _transaction_key(message: SipMessage) -> DialogKey:
     """RFC 3261 §17.1.3 and §17.2.3; before RFC 3261 and where a Via has no branch, §17.2.3's
     second rule: Call-ID, CSeq and the From tag, on this connection."""
     number, _, method = (message.header("cseq") or "").strip().partition(" ")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from dissect.errors import ProtocolError
-from dissect.protocols.heads import Field
+from dissect.protocols.header_sections import Field
 
 _CARRIERS = frozenset(
     (b"authorization", b"proxy-authorization", b"www-authenticate", b"proxy-authenticate")

@@ -29,7 +29,7 @@ class StartLine(NamedTuple):
 
 
 def find_start(data: bytes | bytearray) -> re.Match[bytes] | None:
-    """The first message start in `data`; most data is told by one fast look for a word."""
+    """The first message start in `data`; most data is recognised by one fast look for a word."""
     return START_ANYWHERE.search(data) if b"SIP/2.0" in data else None
 
 

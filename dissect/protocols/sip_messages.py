@@ -19,7 +19,7 @@ from dissect.model import (
 )
 from dissect.protocols.base import Layer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import (
+from dissect.protocols.header_sections import (
     Field,
     Index,
     between,
@@ -36,7 +36,7 @@ from dissect.protocols.track import new_ranges
 
 if TYPE_CHECKING:
     from dissect.protocols.tls.dsk import DskHandshakes
-    from dissect.protocols.tls.secrets import SecretStore
+    from dissect.protocols.tls.secret_store import SecretStore
 
 MAX_BODY = 4 << 20  # a Content-Length above is taken for damage
 # Messages remembered to tell retransmissions, which come within 32 s (RFC 3261 §17.1.1.2).
@@ -84,16 +84,16 @@ class Maker:
     ) -> Head | None:
         """A header section from offset `at` on without its empty line, with which it has `size`
         bytes; None if no SIP start line begins it. Of one that is not `ended` nobody knows what
-        its last line was going to say: only where it is, is told."""
+        its last line was going to say: only where it is, is reported."""
         first, _, rest = section.partition(b"\n")
         line = first.removesuffix(b"\r")
         start = start_line(line)
         if start is None:
             return None
         found = read_section(rest, at + len(first) + 1)
-        if found.odd:
-            sentence = f"{found.odd} header lines are no fields"
-            self.out.odd("sip.bad_header", sentence, span.last_frame)
+        if found.malformed:
+            sentence = f"{found.malformed} header lines are no fields"
+            self.out.anomaly("sip.bad_header", sentence, span.last_frame)
         first_value, length = value_in(line, start)
         ranges = new_ranges(
             ((direction, at, size),),
@@ -111,7 +111,7 @@ class Maker:
         if length is not None and length > MAX_BODY:
             length, problem = None, "Content-Length is beyond any SIP message"
         if problem:
-            self.out.odd("sip.content_length", problem, head.span.last_frame)
+            self.out.anomaly("sip.content_length", problem, head.span.last_frame)
         return length
 
     def emit(self, head: Head, direction: Direction, problem: str | None = None) -> None:
@@ -163,7 +163,7 @@ class Maker:
         try:
             return tls_dsk_names(head.fields)
         except TlsDskError as error:
-            self.out.odd("sip.tls_dsk", str(error), head.span.last_frame)
+            self.out.anomaly("sip.tls_dsk", str(error), head.span.last_frame)
             return ()
 
     def _repeated(self, message: SipMessage, direction: Direction) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dissect.errors import ProtocolError
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer, StreamReader, Upgrade
-from dissect.protocols.heads import tail_of_start
+from dissect.protocols.header_sections import tail_of_start
 from dissect.protocols.outbox import Outbox
 from dissect.protocols.recognise import (
     MORE,
@@ -25,7 +25,7 @@ from dissect.protocols.recognise import (
 )
 
 if TYPE_CHECKING:
-    from dissect.protocols.tls.secrets import SecretStore
+    from dissect.protocols.tls.secret_store import SecretStore
 
 MAX_DEPTH = 6  # layers on one connection: three times TLS in a CONNECT tunnel
 MAX_KEPT = 64 * 1024  # bytes of both directions kept while the protocol is not known
@@ -57,7 +57,7 @@ class Ignore:
 
 
 class _TooDeep(Ignore):
-    """For what is inside of too many layers: that is said, and it is not read."""
+    """For what is inside of too many layers: that is reported, and it is not read."""
 
     def __init__(self, layer: Layer) -> None:
         self._out = Outbox(layer)
@@ -169,7 +169,7 @@ class Sniffer:
         self._kept: deque[_Kept] = deque()
         self._kept_size = 0
         self._windows = (bytearray(), bytearray())
-        self._astray = [False, False]  # the direction's first bytes begin no protocol
+        self._out_of_sync = [False, False]  # the direction's first bytes begin no protocol
         self._searched = 0
         # Directions of TLS joined late that wait for the start of a record.
         self._unaligned: set[Direction] = set()
@@ -191,7 +191,7 @@ class Sniffer:
     def gap(self, direction: Direction, length: int, span: Span) -> Output:
         if self._parser is None:
             # What came before can't be joined with what follows.
-            self._astray[direction] = True
+            self._out_of_sync[direction] = True
             self._windows[direction].clear()
             self._keep(_Kept(direction, None, length, span))
             return ()
@@ -234,7 +234,7 @@ class Sniffer:
     def _decide(self, direction: Direction, chunk: bytes) -> str | None:
         window = self._windows[direction]
         window += chunk
-        if not self._astray[direction]:
+        if not self._out_of_sync[direction]:
             head = bytes(window[:MAX_KEPT])
             if self._readers and (asked := self._ask(head)) is not None:
                 return asked or None
@@ -243,7 +243,7 @@ class Sniffer:
                 return verdict
             if verdict == MORE and len(window) < MAX_KEPT:
                 return None
-            self._astray[direction] = True
+            self._out_of_sync[direction] = True
         found = find_start(bytes(window), chunk)
         del window[: max(tail_of_start(window), len(window) - MAX_WINDOW)]
         return found
@@ -263,7 +263,7 @@ class Sniffer:
         """What the bytes are if a plugin waited for more that never came."""
         self._readers = ()
         for direction, window in enumerate(self._windows):
-            if window and not self._astray[direction]:
+            if window and not self._out_of_sync[direction]:
                 verdict = recognise(bytes(window[:MAX_KEPT]), self._layer)
                 if verdict not in (MORE, NOTHING):
                     return self._begin(verdict)
@@ -276,7 +276,7 @@ class Sniffer:
             dropped = self._kept.popleft()
             if dropped.chunk is not None:
                 self._kept_size -= dropped.length
-            self._astray[dropped.direction] = True
+            self._out_of_sync[dropped.direction] = True
 
     def _begin(self, name: str) -> list[Message | Anomaly]:
         """Open the parser and give it what was kept."""
@@ -286,10 +286,10 @@ class Sniffer:
             window.clear()
         self._parser = self._open(name)
         out: list[Message | Anomaly] = []
-        if name == "tls" and any(self._astray):
+        if name == "tls" and any(self._out_of_sync):
             started = {item.direction for item in kept}
             directions: tuple[Direction, Direction] = (0, 1)
-            self._unaligned = {d for d in directions if self._astray[d] or d not in started}
+            self._unaligned = {d for d in directions if self._out_of_sync[d] or d not in started}
             for direction in sorted(self._unaligned & started):
                 span = next(item.span for item in kept if item.direction == direction)
                 out += self.gap(direction, 0, span)

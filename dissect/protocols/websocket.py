@@ -21,7 +21,7 @@ _CONTINUATION, _BINARY = 0, 2
 
 
 @dataclass(slots=True)
-class _Side:
+class _WebSocketDirection:
     buffer: SpanBuffer = field(default_factory=SpanBuffer)
     parts: bytearray = field(default_factory=bytearray)
     span: Span | None = None
@@ -43,7 +43,7 @@ class WebSocketParser:
         self._inner = inner
         self._layer = layer
         self._out = Outbox(layer)
-        self._sides = (_Side(), _Side())
+        self._sides = (_WebSocketDirection(), _WebSocketDirection())
 
     def data(
         self, direction: Direction, view: bytes | memoryview, span: Span
@@ -67,14 +67,14 @@ class WebSocketParser:
             self._out.add(item)
         return self._out.flush()
 
-    def _give_up(self, side: _Side, span: Span, sentence: str) -> None:
+    def _give_up(self, side: _WebSocketDirection, span: Span, sentence: str) -> None:
         if not side.lost:
-            self._out.odd("websocket.lost", sentence, span.last_frame)
+            self._out.anomaly("websocket.lost", sentence, span.last_frame)
         side.lost = True
         side.buffer.clear()
         side.parts.clear()
 
-    def _frame(self, side: _Side, direction: Direction) -> bool:
+    def _frame(self, side: _WebSocketDirection, direction: Direction) -> bool:
         """Read one frame (RFC 6455 §5.2); False when more bytes are needed."""
         data = side.buffer.data
         if len(data) < 2:
@@ -103,7 +103,13 @@ class WebSocketParser:
         return True
 
     def _part(
-        self, side: _Side, direction: Direction, first: int, payload: bytes, span: Span, size: int
+        self,
+        side: _WebSocketDirection,
+        direction: Direction,
+        first: int,
+        payload: bytes,
+        span: Span,
+        size: int,
     ) -> None:
         if first & 0x0F != _CONTINUATION:
             side.parts.clear()

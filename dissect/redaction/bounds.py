@@ -1,4 +1,4 @@
-"""Bounds that were reached where secrets are looked for: said once a capture, by their kind.
+"""Bounds that were reached where secrets are looked for: reported once a capture, by their kind.
 
 Beyond each of them nothing is shown that would be hidden within; what can be lost are words.
 """
@@ -16,7 +16,7 @@ class Bounds:
 
     def __init__(self) -> None:
         self.reached: list[Anomaly] = []
-        self._told: set[tuple[str, int]] = set()
+        self._reported: set[tuple[str, int]] = set()
         self._place: Place | None = None
 
     @contextmanager
@@ -29,11 +29,11 @@ class Bounds:
             self._place = None
 
     def say(self, kind: str, sentence: str) -> None:
-        """Note a bound; when the same message is only shown, that was said before."""
+        """Note a bound; when the same message is only shown, that was reported before."""
         if self._place is None:
             return
         where = self._place.connection
-        if (kind, where.capture) not in self._told:
-            self._told.add((kind, where.capture))
+        if (kind, where.capture) not in self._reported:
+            self._reported.add((kind, where.capture))
             frame = self._place.span.last_frame
             self.reached.append(Anomaly(kind, sentence, where.capture, frame, where.stream))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from dissect.model import UNKNOWN, Secret
-from dissect.redaction import field_names, field_words, forms, layers
+from dissect.redaction import encodings, field_names, field_words, forms
 from dissect.redaction.judge import Part
 from dissect.redaction.plain import plain
 
@@ -103,7 +103,7 @@ def is_label(piece: str) -> bool:
         return True
     if not _LABEL.fullmatch(piece) or _ENCODED.search(piece) or forms.has_jwt(piece):
         return False
-    return not (len(piece) >= _SMALLEST and layers.holds_text(piece))
+    return not (len(piece) >= _SMALLEST and encodings.holds_text(piece))
 
 
 def is_id(bare: str) -> bool:
@@ -111,7 +111,7 @@ def is_id(bare: str) -> bool:
     if forms.GUID.fullmatch(bare) or not bare:
         return True
     found = _HEX.fullmatch(bare) or (_ID.fullmatch(bare) and not forms.has_jwt(bare))
-    return bool(found) and not layers.holds_text(bare)
+    return bool(found) and not encodings.holds_text(bare)
 
 
 def is_authority(piece: str) -> bool:

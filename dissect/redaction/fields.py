@@ -28,7 +28,7 @@ def header(judge: Judge, name: str, value: str, sip_message: bool = False) -> Te
     """A field's value, what is not known to be harmless in it wrapped."""
     field = name.lower()
     value, rest = value[:MAX_VALUE], len(value) - MAX_VALUE
-    parts = list(_opened(judge, name, field, value, sip_message))
+    parts = list(_asked_for(judge, name, field, value, sip_message))
     if rest > 0:
         parts.append(f" … and {rest} more characters")
     return texts(parts)
@@ -41,8 +41,10 @@ def fields(judge: Judge, headers: Headers, sip_message: bool = False) -> Iterato
         yield name, header(judge, name, wire_text(raw_value), sip_message)
 
 
-def _opened(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterator[Part]:
-    if field not in judge.opened:
+def _asked_for(
+    judge: Judge, name: str, field: str, value: str, sip_message: bool
+) -> Iterator[Part]:
+    if field not in judge.shown_names:
         yield from _header(judge, name, field, value, sip_message)
     elif known_kind(name) is not None:
         judge.kept.add(field)
@@ -270,7 +272,7 @@ def _between(text: str) -> bool:
 
 
 def _parameter(judge: Judge, name: str, content: str) -> Iterator[Part]:
-    if name.lower() in judge.opened and kind_of(name) is None and kind_by_words(name) is None:
+    if name.lower() in judge.shown_names and kind_of(name) is None and kind_by_words(name) is None:
         yield content
     else:
         yield Secret(kind_of(name) or "authorization", content)

@@ -10,9 +10,9 @@ import re
 from urllib.parse import unquote
 
 from dissect.redaction.kinds import words
-from dissect.redaction.words import BOOLEANS as BOOLEANS
-from dissect.redaction.words import BY_LAST, TOP
-from dissect.redaction.words import DOCUMENTED as DOCUMENTED
+from dissect.redaction.vocabulary import BOOLEANS as BOOLEANS
+from dissect.redaction.vocabulary import BY_LAST, TOP
+from dissect.redaction.vocabulary import DOCUMENTED as DOCUMENTED
 
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}+(\.[A-Za-z0-9_-]{5,}+)?")
 GUID = re.compile(r"\{?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
@@ -109,7 +109,7 @@ def harmless(value: str, typed: bool = False) -> bool:
         or _MEDIA.fullmatch(value) is not None
         or (_SETS.fullmatch(value) is not None and _documented(value))
         or (first.isalpha() and _DATE.fullmatch(value) is not None)
-        or (value.startswith("urn:") and _URN.fullmatch(value) is not None and not _odd(value))
+        or (value.startswith("urn:") and _URN.fullmatch(value) is not None and not _unusual(value))
         or mail(value)
     )
 
@@ -118,7 +118,7 @@ def _documented(value: str) -> bool:
     return all(word in DOCUMENTED for word in re.split(r"[ ,]+", value))
 
 
-def _odd(value: str) -> bool:
+def _unusual(value: str) -> bool:
     """Whether a part of a name in a namespace is a token."""
     parts = re.split(r"[:/]", value)
     return any(looks_like_token(part) or _dense(part) for part in parts)
@@ -256,7 +256,7 @@ def by_last_word(name: str, value: str, typed: bool = False) -> bool:
             )
         )
     if form == "host":
-        return host_word(value) and not _has_odd_digits(value)
+        return host_word(value) and not _has_unusual_digits(value)
     if form == "guid":
         return GUID.fullmatch(value) is not None and "session" not in found
     return form == "mail" and mail(value)
@@ -266,7 +266,7 @@ def _has_digits(value: str) -> bool:
     return any(char.isdigit() for char in value)
 
 
-def _has_odd_digits(value: str) -> bool:
+def _has_unusual_digits(value: str) -> bool:
     """Digits amid a single label: a host's number stands at its end."""
     return "." not in value and not re.fullmatch(r"[A-Za-z-]{1,40}\d{0,3}", value)
 
@@ -276,5 +276,5 @@ _PADDED = re.compile(r"[A-Za-z0-9+/_-]{6,}+={1,2}")
 
 def padded(text: str) -> bool:
     """Whether it is base64 with its padding (RFC 4648 §4), and no name with an empty value."""
-    odd = any(sign.isupper() or sign.isdigit() for sign in text)
-    return odd and len(text) % 4 == 0 and _PADDED.fullmatch(text) is not None
+    unusual = any(sign.isupper() or sign.isdigit() for sign in text)
+    return unusual and len(text) % 4 == 0 and _PADDED.fullmatch(text) is not None

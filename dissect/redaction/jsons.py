@@ -140,7 +140,7 @@ def _whole(judge: Judge, name: str, item: Any) -> str | None:
         return None
     if name.lower().endswith(("_supported", "methods", "types", "policy", "policies")):
         return None
-    if name.lower() in judge.opened:
+    if name.lower() in judge.shown_names:
         judge.kept.add(name.lower())
     return kind
 
@@ -208,7 +208,7 @@ def parts(tree: Any) -> Iterator[Part]:
             waiting += item.values() if isinstance(item, dict) else item
 
 
-def told(content: str) -> bool:
+def is_message(content: str) -> bool:
     """Whether no name stands twice in an object, and none too deep: whether what was judged is
     all that the text says."""
     twice = False

@@ -12,7 +12,7 @@ from dataclasses import replace
 from urllib.parse import unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
-from dissect.redaction import forms, judging, layers, sentences, urls
+from dissect.redaction import encodings, forms, judging, server_text, urls
 from dissect.redaction.bounds import Bounds
 from dissect.redaction.field_names import FLAGS
 from dissect.redaction.harmless import HARMLESS, NAMES, NOT_TYPED, TEXT, Place, known, no_secret
@@ -40,17 +40,17 @@ _SWITCHES = frozenset({"wsdl", "singlewsdl", "disco", "xsd", "mex", "wadl", "_",
 
 
 class Judge:
-    """Says of each value what may be shown. `opened` are names that the user wants to see, in any
-    place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden;
+    """Says of each value what may be shown. `shown_names` are names that the user wants to see, in
+    any place, in any case; `kept` becomes those of them that are of a known kind, and stay hidden;
     `calls` are the Call-IDs that were met, which other fields may name."""
 
-    def __init__(self, opened: Iterable[str] = ()) -> None:
-        self.opened = frozenset(name.lower() for name in opened)
+    def __init__(self, shown_names: Iterable[str] = ()) -> None:
+        self.shown_names = frozenset(name.lower() for name in shown_names)
         self.kept: set[str] = set()
         self.calls: set[str] = set()
         self.paths = Paths()
         self.bounds = Bounds()
-        self.room = layers.Room(self.bounds)
+        self.room = encodings.Room(self.bounds)
 
     # ------------------------------------------------------------- values
 
@@ -70,7 +70,7 @@ class Judge:
             return [raw]
         lower = name.lower()
         kind, flags = known(place, lower)
-        if self.opened and lower in self.opened:
+        if self.shown_names and lower in self.shown_names:
             if kind is None and kind_by_words(name) is None:
                 return [raw]
             self.kept.add(lower)
@@ -92,8 +92,8 @@ class Judge:
             return found if any(isinstance(part, Secret) for part in found) else [raw]
         if len(value) > forms.TOKEN_LENGTH and (forms.has_jwt(value) or forms.PEM in value):
             return [Secret("opaque_value", value, wire)]
-        odd = "%" in value or forms.looks_like_token(value)
-        if odd and self.inside(value, depth + 1):
+        unusual = "%" in value or forms.looks_like_token(value)
+        if unusual and self.inside(value, depth + 1):
             return [Secret(UNKNOWN, value, wire)]
         return [raw]
 
@@ -133,7 +133,7 @@ class Judge:
 
     def inner_url(self, value: str, raw: str, wire: str, depth: int) -> list[Part]:
         """A URL inside a value (a return address, say) may hold secrets of its own."""
-        if depth >= layers.DEPTH or len(value) > urls.MAX_URL:
+        if depth >= encodings.DEPTH or len(value) > urls.MAX_URL:
             return [Secret(UNKNOWN, value, wire)]
         inner = self.url(value, depth + 1).parts
         return list(inner) if any(isinstance(part, Secret) for part in inner) else [raw]
@@ -145,16 +145,16 @@ class Judge:
 
     def found_inside(self, value: str, depth: int = 0) -> Iterator[Secret]:
         """The secrets of known kinds in what is encoded inside a value; none where nothing is."""
-        if depth > layers.DEPTH:
+        if depth > encodings.DEPTH:
             return
-        for text in layers.inner(value, self.room):
+        for text in encodings.inner(value, self.room):
             yield from self._structured(text, depth + 1)
             if text != value:
                 yield from self.found_inside(text, depth + 1)
 
     def _structured(self, text: str, depth: int) -> Iterator[Secret]:
         found: Iterable[Part] = ()
-        kind = layers.structured(text)
+        kind = encodings.structured(text)
         if kind == "url":
             found = self.url(text, depth).parts
         elif kind == "form" or "&" in text:
@@ -176,7 +176,7 @@ class Judge:
             if not equals and decoded != name and "=" in decoded:
                 inner = (
                     self.query(decoded, depth + 1).parts
-                    if depth < layers.DEPTH
+                    if depth < encodings.DEPTH
                     else (Secret(UNKNOWN, item),)
                 )
                 whole = Secret(UNKNOWN, decoded, item)
@@ -204,13 +204,13 @@ class Judge:
     def bare(self, name: str, wire: str) -> Part:
         """What stands in a query without a value: a switch that is known (`?wsdl`)."""
         known_name = name.lower() in NAMES["query"] or name.lower() in _SWITCHES
-        if not name or known_name or name.lower() in self.opened:
+        if not name or known_name or name.lower() in self.shown_names:
             return wire
         return Secret(UNKNOWN, name, wire if wire != name else "")
 
     def name(self, name: str, wire: str = "") -> Part:
         """A name; one that looks like a token is none, nor is one that is JSON, or encoded."""
-        if _NO_NAME.search(name) or (len(name) >= _ENCODED and layers.holds_text(name)):
+        if _NO_NAME.search(name) or (len(name) >= _ENCODED and encodings.holds_text(name)):
             return Secret(UNKNOWN, name, wire if wire != name else "")
         if len(name) >= forms.TOKEN_LENGTH and forms.looks_like_token(name):
             return Secret("opaque_value", name, wire if wire != name else "")
@@ -233,7 +233,7 @@ class Judge:
 
     def words(self, value: str, depth: int = 0) -> Iterator[Part]:
         """A server's own words, as `sentences.words`."""
-        return sentences.words(self, value, depth)
+        return server_text.words(self, value, depth)
 
 
 def texts(found: Iterable[Part]) -> Text:

@@ -18,7 +18,7 @@ Part = str | Secret
 class Judging(Protocol):
     """The questions; `Judge` has the answers and says what they mean."""
 
-    opened: frozenset[str]
+    shown_names: frozenset[str]
     calls: set[str]
 
     def value(

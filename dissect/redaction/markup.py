@@ -60,12 +60,12 @@ def forms(html: str) -> list[Form]:
             if name:
                 fields[name.lower()] = item.get("value") or _own_text(item)
         method = (form.get("method") or "get").lower()
-        shut = hidden and bool(fields)
-        found.append(Form(form.get("action") or "", fields, method, shut, frozenset(asked)))
+        undecrypted = hidden and bool(fields)
+        found.append(Form(form.get("action") or "", fields, method, undecrypted, frozenset(asked)))
     return found
 
 
-def lacking(html: str) -> str:
+def what_lacks(html: str) -> str:
     """What of a page is not read, in words; empty if all is."""
     if len(html) > HTML_LIMIT:
         return f"a page of more than {HTML_LIMIT >> 20} MB is not read for forms and texts"
@@ -234,7 +234,7 @@ _ERROR_WORDS = re.compile(
     re.I,
 )
 _HEADINGS = ("title", "h1", "h2", "h3")
-MAX_SAID = 40  # elements of a page that are quoted
+MAX_STATEMENTS = 40  # elements of a page that are quoted
 MAX_QUOTE = 500  # characters of one of them
 
 
@@ -254,10 +254,10 @@ def _seen(element: Node) -> Iterator[str]:
 
 def problems(html: str) -> list[str]:
     """What a page says in its error elements; in its title and headings where it has none."""
-    return said(html, tells) or said(html)
+    return statements(html, is_error_text) or statements(html)
 
 
-def said(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
+def statements(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
     """What a page says in its title, headings and error elements, blanks folded, in order; or in
     the elements that speak for `speaks`."""
     speaks = speaks or _speaks
@@ -265,7 +265,7 @@ def said(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
         return []
     found: dict[str, None] = {}
     waiting: list[Node | str] = [page(html)]
-    while waiting and len(found) < MAX_SAID:
+    while waiting and len(found) < MAX_STATEMENTS:
         item = waiting.pop()
         if isinstance(item, str) or item.tag in _UNSAID:
             continue
@@ -275,14 +275,14 @@ def said(html: str, speaks: Callable[[Node], bool] | None = None) -> list[str]:
         text = " ".join("".join(_seen(item)).split())  # of all that is in it, once
         if text:
             found.setdefault(text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1] + "…")
-    return [*found, "…"] if waiting and len(found) >= MAX_SAID else list(found)
+    return [*found, "…"] if waiting and len(found) >= MAX_STATEMENTS else list(found)
 
 
 def _speaks(element: Node) -> bool:
-    return element.tag in _HEADINGS or tells(element)
+    return element.tag in _HEADINGS or is_error_text(element)
 
 
-def tells(element: Node) -> bool:
+def is_error_text(element: Node) -> bool:
     """Whether a page shows in an element what is the matter, by its role, id or class."""
     if element.tag in ("html", "body", "form", "main", "head"):
         return False

@@ -26,7 +26,7 @@ _QUERY = re.compile(r"[?#]")
 _STEPS = re.compile(r"([/\\])")
 _STEP = re.compile(r"[A-Za-z0-9_.~$@+!,;:=&()\[\]{}% -]{1,80}")
 _ESCAPE = re.compile(r"\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}")  # of a letter, and no folder
-_ODD = re.compile(r"%(?!20)[0-9A-Fa-f]{2}|\d{20}|^=|=[0-9A-F]{2}=")
+_UNUSUAL = re.compile(r"%(?!20)[0-9A-Fa-f]{2}|\d{20}|^=|=[0-9A-F]{2}=")
 # Option 43 of Lync Phone Edition ("Set up DHCP options to enable sign-in for IP phones").
 _LYNC = {
     "43.1": frozenset({"ms-uc-client"}),
@@ -46,7 +46,7 @@ def option(judge: Judge, place: str, value: bytes | str) -> Text | str:
         return f"{len(value)} bytes"
     if not text.isprintable():
         return f"{len(value)} bytes"
-    if place in judge.opened:
+    if place in judge.shown_names:
         return text
     found = texts(_option(judge, place, text))
     return found if any(isinstance(part, Secret) for part in found.parts) else text
@@ -92,8 +92,8 @@ def _path(parts: Iterable[Part]) -> Iterator[Part]:
             continue
         for step in _STEPS.split(part):
             if step:
-                odd = _ODD.search(step) or not _STEP.fullmatch(step)
-                yield Secret(UNKNOWN, step) if odd and not _STEPS.fullmatch(step) else step
+                unusual = _UNUSUAL.search(step) or not _STEP.fullmatch(step)
+                yield Secret(UNKNOWN, step) if unusual and not _STEPS.fullmatch(step) else step
 
 
 def _list(judge: Judge, place: str, text: str) -> Iterator[Part]:
@@ -114,13 +114,13 @@ def _list(judge: Judge, place: str, text: str) -> Iterator[Part]:
 
 def class_identifier(text: str) -> str | Secret:
     """Option 60, or a host name (option 12): product words, no token."""
-    odd = _CLASS.fullmatch(text) is None or forms.looks_like_token(text)
-    return Secret(UNKNOWN, text) if odd else text
+    unusual = _CLASS.fullmatch(text) is None or forms.looks_like_token(text)
+    return Secret(UNKNOWN, text) if unusual else text
 
 
 def answer(judge: Judge, kind: str, data: str) -> Text | str:
     """The data of a DNS record in words: names and addresses; of a TXT record what is known."""
-    if kind != "TXT" or "txt" in judge.opened:
+    if kind != "TXT" or "txt" in judge.shown_names:
         return data
     found: list[Part] = []
     for index, item in enumerate(re.split(r"(?<=\") (?=\")", data)):

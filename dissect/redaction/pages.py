@@ -43,19 +43,19 @@ def inputs(text: str) -> Iterator[Input]:
 
 def judged(judge: Judge, content: str) -> Iterator[Part] | None:
     """What is shown of a page; None where it says nothing."""
-    said = markup.said(content)
+    reported = markup.statements(content)
     forms = markup.forms(content)
     secret = {item.name.lower() for item in inputs(content) if item.type == "password"}
-    if not said and not forms:
+    if not reported and not forms:
         return None
-    lacks = markup.lacking(content)
-    return chain(_page(judge, said, forms, secret), [f"\n\n({lacks})"] if lacks else [])
+    lacks = markup.what_lacks(content)
+    return chain(_page(judge, reported, forms, secret), [f"\n\n({lacks})"] if lacks else [])
 
 
 def _page(
-    judge: Judge, said: list[str], forms: list[markup.Form], secret: set[str]
+    judge: Judge, reported: list[str], forms: list[markup.Form], secret: set[str]
 ) -> Iterator[Part]:
-    text = " / ".join(said)
+    text = " / ".join(reported)
     yield "The page says: " if text else "A page with a form"
     yield from judge.words(text[:MAX_TEXT])
     if len(text) > MAX_TEXT:

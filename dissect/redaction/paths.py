@@ -1,4 +1,5 @@
-"""Paths that requests asked for, so that a cookie's Path can be told from somebody's secret."""
+"""Paths that requests asked for, so that a cookie's Path can be determined from somebody's
+secret."""
 
 from __future__ import annotations
 

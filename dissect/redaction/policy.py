@@ -19,29 +19,29 @@ from dissect.model import (
     Text,
     wire_text,
 )
-from dissect.redaction import facts, fields, forms, options, sdp, sip, sip_secrets
-from dissect.redaction.bodies import Bodies, media_type
+from dissect.redaction import event_facts, fields, forms, options, sdp, sip, sip_secrets
 from dissect.redaction.book import SecretBook
-from dissect.redaction.harvest import BODY_LIMIT, Harvest
 from dissect.redaction.judge import Judge, Part, texts
+from dissect.redaction.secret_collection import BODY_LIMIT, SecretCollector
+from dissect.redaction.shown_bodies import Bodies, media_type
 from dissect.redaction.typed import Served
 
 MAX_CALLS = 100_000  # Call-IDs that are remembered; a dialog that is named by another is hidden
 
 
 class Policy:
-    """`opened` are names whose values the user wants to see (`--show-value`); `reveal` shows
+    """`shown_names` are names whose values the user wants to see (`--show-value`); `reveal` shows
     everything."""
 
     def __init__(
-        self, reveal: bool = False, opened: Iterable[str] = (), book: SecretBook | None = None
+        self, reveal: bool = False, shown_names: Iterable[str] = (), book: SecretBook | None = None
     ) -> None:
         self.book = SecretBook(reveal) if book is None else book
-        self.judge = Judge(opened)
+        self.judge = Judge(shown_names)
         self.bounds = self.judge.bounds
         self.served = Served(self.bounds)
         self._bodies = Bodies(self.judge, self.served)
-        self._harvest = Harvest(self.judge, self.served)
+        self._collector = SecretCollector(self.judge, self.served)
 
     # ------------------------------------------------------------- what is met
 
@@ -60,14 +60,14 @@ class Policy:
                 if len(self.judge.calls) < MAX_CALLS:
                     self.judge.calls.add((message.header("call-id") or "").strip())
                 credentials = list(sip_secrets.credentials(message))
-                found = list(self._harvest.sip(message))
+                found = list(self._collector.sip(message))
             else:
-                found = list(self._harvest.http(message))
+                found = list(self._collector.http(message))
         return [(item, True) for item in credentials] + [(item, False) for item in found]
 
     def secrets_of_body(self, body: Body, content_type: str | None, posted: bool) -> list[Secret]:
         """The secrets of known kinds in a body, whatever encodes them."""
-        return list(self._harvest.body(body.text[:BODY_LIMIT], content_type or "", posted))
+        return list(self._collector.body(body.text[:BODY_LIMIT], content_type or "", posted))
 
     # ------------------------------------------------------------- what is shown of it
 
@@ -150,7 +150,7 @@ class Policy:
 
     def fact(self, name: str, value: Fact) -> Fact:
         """A fact of an event that was copied from a message."""
-        return facts.fact(self.judge, name, value)
+        return event_facts.fact(self.judge, name, value)
 
     # ------------------------------------------------------------- as text
 

@@ -130,7 +130,7 @@ def _attribute(judge: Judge, value: str) -> Iterator[Part]:
         return
     if lower in _KEYED or kind_of(name):
         yield Secret(kind_of(name) or "token", content)
-    elif lower not in judge.opened and _known(lower):
+    elif lower not in judge.shown_names and _known(lower):
         yield from _candidate(judge, content) if "candidate" in lower else tokens(judge, content)
     else:
         yield from judge.value("sip", name, content)

@@ -121,7 +121,7 @@ def _parameter(judge: Judging, token: str) -> Iterator[Part]:
 
 
 _FORMS = {"+sip.instance": _INSTANCE, "sip.instance": _INSTANCE, "pn-provider": _SERVICE}
-_SAID = frozenset({"text", "reason", "source", "description"})
+_FREE_TEXT = frozenset({"text", "reason", "source", "description"})
 
 
 def parameter(judge: Judging, name: str, value: str) -> Iterator[Part]:
@@ -131,13 +131,13 @@ def parameter(judge: Judging, name: str, value: str) -> Iterator[Part]:
         return
     kind = kind_of(name)
     form = _FORMS.get(name)
-    if form is not None and name not in judge.opened:
+    if form is not None and name not in judge.shown_names:
         bare = value[1:-1] if value[0] == "<" and value[-1] == ">" else value
         yield value if form.fullmatch(bare) else Secret(UNKNOWN, value)
     elif name == "temp-gruu" and value.lower().startswith(("sip:", "sips:")):
         yield from uri(judge, value, field="route")
     elif kind is None and name in SIP:
-        if name in _SAID:
+        if name in _FREE_TEXT:
             yield from judge.words(value)
         elif forms.is_url(value):
             yield from judge.url(value).parts

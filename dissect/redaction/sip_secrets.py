@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from dissect.model import Secret, SipMessage, wire_text
 from dissect.redaction import field_names, fields, multipart, sdp, sip
-from dissect.redaction.bodies import media_type
 from dissect.redaction.judge import Judge, Part
 from dissect.redaction.kinds import kind_of
+from dissect.redaction.shown_bodies import media_type
 from dissect.redaction.structured import PARAMETER
 
 # Of credentials and challenges (RFC 7616, 3310, 8898, [MS-SIPAE]), what opens a door, or what an

@@ -185,7 +185,7 @@ def _is_name(value: str) -> bool:
 def _field(judge: Judge, item: Item, role: Role | None, place: Place, beside: bool) -> list[Part]:
     lower = item.name.lower()
     if item.value and _credential(item, lower, role, place, beside):
-        if lower in judge.opened:
+        if lower in judge.shown_names:
             judge.kept.add(lower)
         return [Secret(_kind(item), item.value.replace("\r\n", "\n"), item.wire)]
     return judge.value(place, item.name, item.value, item.wire, typed=True)

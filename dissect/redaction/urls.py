@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote, unquote_plus
 
 from dissect.model import UNKNOWN, Secret, Text
-from dissect.redaction import forms, layers, sip
+from dissect.redaction import encodings, forms, sip
 from dissect.redaction.judging import Judging, Part
 from dissect.redaction.kinds import kind_by_words
 
@@ -72,7 +72,7 @@ def _with_user(item: str) -> list[Part]:
 def _segment(item: str) -> Part:
     if forms.looks_like_token(item):
         return Secret("opaque_value", item)
-    encoded = len(item) >= _ENCODED and layers.holds_text(item)
+    encoded = len(item) >= _ENCODED and encodings.holds_text(item)
     named = forms.is_segment(item) or forms.is_address(item)
     return item if named and not encoded else Secret(UNKNOWN, item)
 
@@ -116,8 +116,8 @@ def _host(host: str) -> list[Part]:
     if host and not _AUTHORITY.fullmatch(host):
         return [Secret(UNKNOWN, host)]
     long = len(host) >= forms.TOKEN_LENGTH
-    odd = long and any(forms.looks_like_token(label) for label in host.split("."))
-    return [Secret("opaque_value", host) if odd else host]
+    unusual = long and any(forms.looks_like_token(label) for label in host.split("."))
+    return [Secret("opaque_value", host) if unusual else host]
 
 
 def _fragment(judge: Judging, fragment: str, depth: int) -> Iterable[Part]:

@@ -65,16 +65,16 @@ def _element(
         yield "/>\n"
         return
     yield ">"
-    said = _meaning(name, named, context)
+    reported = _meaning(name, named, context)
     if content:
-        yield from _text(judge, name, said, content, kind)
+        yield from _text(judge, name, reported, content, kind)
     if children:
         yield "\n"
-        below = kind or _whole(said if name.lower() in _GENERIC else name)
+        below = kind or _whole(reported if name.lower() in _GENERIC else name)
         sibling = _sibling_name(children)
         for child in children:
             yield from _element(
-                judge, child, depth + 1, sibling or named or (said if named else name), below
+                judge, child, depth + 1, sibling or named or (reported if named else name), below
             )
         yield indent
     yield f"</{name}>\n"
@@ -119,7 +119,7 @@ def _attribute(
         if (
             plain
             and (named or lower in ("name", "attributename", "token"))
-            and not _odd_name(lower, value)
+            and not _unusual_name(lower, value)
         ):
             yield value  # a name
         else:
@@ -135,7 +135,7 @@ def _attribute(
         )
 
 
-def _odd_name(lower: str, value: str) -> bool:
+def _unusual_name(lower: str, value: str) -> bool:
     """A key or id that is alone may be a value: names are made of words."""
     return lower in ("key", "id") and any(
         len(part) > 3 and _mixed(part) for part in value.split(".")
@@ -150,14 +150,14 @@ def _valued(judge: Judge, name: str, value: str) -> Iterator[Part]:
     yield from judge.value("xml", name, value)
 
 
-def _text(judge: Judge, name: str, said: str, content: str, kind: str | None) -> Iterator[Part]:
+def _text(judge: Judge, name: str, text: str, content: str, kind: str | None) -> Iterator[Part]:
     own = SECRETS.get(name.lower())
     if own or kind:
         yield Secret(own or kind or UNKNOWN, content)
-    elif name.lower() in _NAMING and said == name and name.lower() != "id":
+    elif name.lower() in _NAMING and text == name and name.lower() != "id":
         yield content if _is_name(content) else Secret(UNKNOWN, content)
     else:
-        yield from judge.value("xml", said, content)
+        yield from judge.value("xml", text, content)
 
 
 def _is_name(content: str) -> bool:
@@ -170,7 +170,7 @@ def _whole(name: str) -> str | None:
     return kind if kind in _WHOLE and not forms.by_last_word(name, "1") else None
 
 
-def told(content: str, root: _Element) -> bool:
+def is_message(content: str, root: _Element) -> bool:
     """Whether there is nothing but elements, no text behind one, and none too deep."""
     start = content.lstrip("\ufeff \t\r\n")
     declared = start.partition("?>")[2] if start.startswith("<?xml ") else start

@@ -11,12 +11,12 @@ from dissect.model import Source
 
 Pair = tuple[str, str]
 
-Key = tuple[str, str, int | None, int | None]
+EvidenceKey = tuple[str, str, int | None, int | None]
 """(capture, transport, stream, first frame): joins an arrow's evidence to its messages. For a
 phone log the line stands for the frame and there is no stream."""
 
 
-def key_of(source: Source) -> Key:
+def evidence_key(source: Source) -> EvidenceKey:
     if source.line is not None:
         return source.capture, "log", None, source.line
     return source.capture, source.transport, source.stream, source.first_frame
@@ -50,7 +50,7 @@ class ExchangeView:
 
 
 @dataclass(frozen=True, slots=True)
-class HopView:
+class RedirectView:
     """A hop of a redirect chain: URLs without query, and what they carried by name."""
 
     source: Source
@@ -65,7 +65,7 @@ class HopView:
 
 @dataclass(frozen=True, slots=True)
 class TlsView:
-    """A row of the TLS table; `why` explains a connection that stayed shut."""
+    """A row of the TLS table; `why` explains a connection that stayed undecrypted."""
 
     source: Source
     client: str
@@ -107,9 +107,9 @@ class AnomalyView:
 class Details:
     """All of it. `key_logs` are the files that opened each capture, for command lines."""
 
-    messages: Mapping[Key, tuple[MessageView, ...]] = field(default_factory=dict)
+    messages: Mapping[EvidenceKey, tuple[MessageView, ...]] = field(default_factory=dict)
     exchanges: tuple[ExchangeView, ...] = ()
-    redirects: tuple[HopView, ...] = ()
+    redirects: tuple[RedirectView, ...] = ()
     tls: tuple[TlsView, ...] = ()
     sip: tuple[SipView, ...] = ()
     clocks: tuple[str, ...] = ()

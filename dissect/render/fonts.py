@@ -21,8 +21,8 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from matplotlib.ft2font import FT2Font, LoadFlags
 
 from dissect.render.escape import spelled, visible
-from dissect.render.fit import cells
 from dissect.render.primitives import POINTS_PER_INCH
+from dissect.render.text_wrapping import cells
 
 FAMILY = "DejaVu Sans"
 # Of what Windows, macOS and the distributions of Linux bring, the first of a machine that has
@@ -44,7 +44,7 @@ _DRAWN = re.compile(
 
 
 @contextmanager
-def told_nothing() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """matplotlib logs that a font has no bold face: it then is the same in bold."""
     log = logging.getLogger("matplotlib.font_manager")
     before = log.level
@@ -130,7 +130,7 @@ class Letters:
     @cached_property
     def _others(self) -> list[_Other]:
         there = {entry.name for entry in fontManager.ttflist}
-        with told_nothing():
+        with silenced():
             opened = [_opened(family, self._embedded) for family in OTHERS if family in there]
         return [other for other in opened if other is not None]
 

@@ -45,9 +45,9 @@ def whose(chart: SequenceChart) -> str:
 def verdict(chart: SequenceChart) -> str:
     """Status and what became of it: "failed: ADFS did not accept …"; without more to say its
     step, as `words.verdict`."""
-    said = headline(chart)
-    if said:
-        return f"{chart.status}: {said}"
+    reported = headline(chart)
+    if reported:
+        return f"{chart.status}: {reported}"
     took = _took(chart) if chart.status == "complete" else ""
     return f"{words.verdict(chart)} in {took}" if took else words.verdict(chart)
 
@@ -67,13 +67,13 @@ def at(chart: SequenceChart) -> str:
 
 def last_line(chart: SequenceChart) -> str:
     """All in one line, for the end of a long text: status, step, what, of whom."""
-    said, number = headline(chart), chart.stopped_at
-    if said and unseen(chart):
-        return f"{chart.status}: {said}"
-    if not said or number is None:
+    reported, number = headline(chart), chart.stopped_at
+    if reported and unseen(chart):
+        return f"{chart.status}: {reported}"
+    if not reported or number is None:
         return f"{words.verdict(chart)}: {whose(chart)}"
     word = "failed at" if chart.status == "failed" else f"{chart.status}, stopped at"
-    return f"{word} step {number} of {len(chart.steps)}: {said}"
+    return f"{word} step {number} of {len(chart.steps)}: {reported}"
 
 
 def count(charts: Sequence[SequenceChart]) -> str:
@@ -156,12 +156,12 @@ def _numbers(sources: Sequence[Source]) -> str:
     if not spans:
         return ""
     several = len(spans) > 1 or spans[0][0] != spans[0][1]
-    said = [f"{a}–{b}" if b != a else f"{a}" for a, b in spans]
-    return f"frame{'s' if several else ''} {_and(said)}"
+    reported = [f"{a}–{b}" if b != a else f"{a}" for a, b in spans]
+    return f"frame{'s' if several else ''} {_and(reported)}"
 
 
-def _and(said: Sequence[str]) -> str:
-    if len(said) > LISTED:
-        said = [*said[: LISTED - 1], f"{len(said) - LISTED + 1} more"]
-    *first, last = said
+def _and(reported: Sequence[str]) -> str:
+    if len(reported) > LISTED:
+        reported = [*reported[: LISTED - 1], f"{len(reported) - LISTED + 1} more"]
+    *first, last = reported
     return f"{', '.join(first)} and {last}" if first else last

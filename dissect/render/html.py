@@ -26,7 +26,7 @@ from dissect.render import Options, headline, summary, words
 from dissect.render.details import Details
 from dissect.render.escape import visible
 from dissect.render.ladders import Items, flow_view, sip_view
-from dissect.render.tables import anomaly_rows, redirect_chains, timing, tls_rows
+from dissect.render.report_tables import anomaly_rows, redirect_chains, timing, tls_rows
 from dissect.render.theme import DARK, LIGHT, Theme
 
 _STATUSES = ("done", "failed", "inferred", "hidden", "missing")
@@ -128,7 +128,7 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
         (start for chart in charts if (start := words.start_ns(chart)) is not None), default=0
     )
     sip = sip_view(details.sip, zero, items)
-    said = {line for chart in charts for line in (*chart.diagnostics, *details.clocks)}
+    reported = {line for chart in charts for line in (*chart.diagnostics, *details.clocks)}
     environment = details.environment or (("dissect", dissect.__version__),)
     title = "No sign-in was found"
     if charts:
@@ -159,7 +159,9 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
             sip=sip,
             tls=tls_rows(details.tls),
             clocks=details.clocks,
-            notes=[words.sentence(s) for s in dict.fromkeys(options.diagnostics) if s not in said],
+            notes=[
+                words.sentence(s) for s in dict.fromkeys(options.diagnostics) if s not in reported
+            ],
             anomalies=anomaly_rows(details.anomalies),
             environment=environment,
             left_out=(*details.left_out, *items.left_out),

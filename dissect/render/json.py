@@ -28,7 +28,7 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
 
 def document(charts: Sequence[SequenceChart], options: Options) -> dict[str, Any]:
     """What `render` writes, as plain dicts, lists, strings and numbers."""
-    said = [sentence for chart in charts for sentence in chart.diagnostics]
+    reported = [sentence for chart in charts for sentence in chart.diagnostics]
     drawn = reduced(charts, options.detail)
     names = dict.fromkeys(name for chart in charts for name in chart.captures)
     captures = options.captures or tuple(names)
@@ -36,7 +36,7 @@ def document(charts: Sequence[SequenceChart], options: Options) -> dict[str, Any
         "schema": SCHEMA,
         "flows": [_flow(*pair) for pair in zip(charts, drawn, strict=True)],
         "captures": [_capture(capture) for capture in captures],
-        "diagnostics": list(dict.fromkeys([*options.diagnostics, *said])),
+        "diagnostics": list(dict.fromkeys([*options.diagnostics, *reported])),
     }
 
 

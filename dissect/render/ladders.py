@@ -8,7 +8,7 @@ from typing import Any
 
 from dissect.model import Actor, Arrow, Cause, SequenceChart, Source, Step
 from dissect.render import Detail, headline, words
-from dissect.render.details import Details, MessageView, SipView, key_of
+from dissect.render.details import Details, MessageView, SipView, evidence_key
 from dissect.render.escape import visible
 from dissect.render.lanes import culprit, explanation, lanes, pause, unsaid
 from dissect.render.overview import overview, reduced
@@ -48,7 +48,7 @@ class Items:
             copy.append(["tshark command", tshark_command(capture, keys, found)])
         views: dict[int, MessageView] = {}
         for source in sources:
-            for view in self.details.messages.get(key_of(source), ()):
+            for view in self.details.messages.get(evidence_key(source), ()):
                 if source.last_frame in (None, view.source.last_frame):
                     views.setdefault(id(view), view)
         shown = list(views.values())[:MAX_ITEM_MESSAGES]

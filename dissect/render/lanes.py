@@ -52,9 +52,11 @@ def explanation(chart: SequenceChart, step: Step) -> str | None:
 
 def unsaid(chart: SequenceChart) -> tuple[str, ...]:
     """The diagnostics that no step's band says already (they name the step, then say it)."""
-    said = tuple(f": {step.explanation}" for step in chart.steps if step.explanation)
+    reported = tuple(f": {step.explanation}" for step in chart.steps if step.explanation)
     return tuple(
-        line for line in chart.diagnostics if not (line.startswith("step ") and line.endswith(said))
+        line
+        for line in chart.diagnostics
+        if not (line.startswith("step ") and line.endswith(reported))
     )
 
 

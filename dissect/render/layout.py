@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import words
 from dissect.render.canvas import Canvas
-from dissect.render.heads import SMALL, rotated_heads, upright_heads
+from dissect.render.lane_heads import SMALL, rotated_heads, upright_heads
 from dissect.render.lanes import culprit, elided, explanation, lanes, pause
 from dissect.render.primitives import (
     ASCENT,
@@ -20,9 +20,9 @@ from dissect.render.primitives import (
     MARGIN,
     PAGE_WIDTH,
     Block,
+    BlockGroup,
     Box,
     Font,
-    Group,
     Item,
     Line,
     Text,
@@ -87,7 +87,7 @@ class Rows:
 
     # ---------------------------------------------------------- steps
 
-    def step(self, step: Step) -> Group:
+    def step(self, step: Step) -> BlockGroup:
         blocks = [self.band(step)]
         before: Arrow | None = None
         for arrow in elided(step.arrows, self.share):
@@ -101,7 +101,7 @@ class Rows:
             blocks.append(self.arrow(arrow))
             before = arrow
         again = self.band(step, again=True) if len(blocks) > 1 else None
-        return Group((*blocks, Block(5, (), laned=True)), again)
+        return BlockGroup((*blocks, Block(5, (), laned=True)), again)
 
     def band(self, step: Step, again: bool = False) -> Block:
         """The strip that opens a step: number, title, when, status; why below them."""

@@ -13,10 +13,10 @@ from dataclasses import replace
 from dissect.model import SequenceChart
 from dissect.render import Options, headline, summary, words
 from dissect.render.escape import visible
-from dissect.render.fit import shorten
 from dissect.render.lanes import explanation, unsaid
 from dissect.render.mermaid import diagrams, short
 from dissect.render.overview import reduced
+from dissect.render.text_wrapping import shorten
 from dissect.render.wireshark import display_filter
 
 MAX_ARROWS = 300
@@ -72,8 +72,8 @@ def render(charts: Sequence[SequenceChart], options: Options) -> str:
         if len(charts) > 1:
             lines += ["", "---", "", f"## Chart {number}", ""]
         lines += _chart(chart, options, "###" if len(charts) > 1 else "##")
-    said = {sentence for chart in charts for sentence in chart.diagnostics}
-    rest = [line for line in dict.fromkeys(options.diagnostics) if line not in said]
+    reported = {sentence for chart in charts for sentence in chart.diagnostics}
+    rest = [line for line in dict.fromkeys(options.diagnostics) if line not in reported]
     lines += _list("Notes of this run", rest)
     return "\n".join(lines) + "\n"
 
@@ -128,8 +128,8 @@ def _cause(chart: SequenceChart) -> Iterator[str]:
             if found:
                 lines.append(f"**Filter for {prose(name)}:** {code(found)}")
         for name, value in cause.identifiers.items():
-            said = f"**Reference:** {prose(name)} {code(value)} {prose(words.identified(cause))}"
-            lines.append(said.rstrip())
+            text = f"**Reference:** {prose(name)} {code(value)} {prose(words.identified(cause))}"
+            lines.append(text.rstrip())
     if chart.advice:
         lines.append(f"**What to do:** {prose(words.sentence(chart.advice), MAX_ADVICE)}")
     if lines:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import Options, words
 from dissect.render.lanes import elided
-from dissect.render.mermaid_lines import Drawing, broken, quoted
+from dissect.render.mermaid_lines import MermaidDrawing, broken, quoted
 from dissect.render.overview import overview, reduced
 
 __all__ = ["TEXT_LIMIT", "Diagram", "diagrams", "parts", "quoted", "render"]
@@ -37,7 +37,7 @@ class Diagram:
 
 
 def render(charts: Sequence[SequenceChart], options: Options) -> str:
-    """All charts in one diagram below `TEXT_LIMIT`; what was left out is said in notes."""
+    """All charts in one diagram below `TEXT_LIMIT`; what was left out is reported in notes."""
     if options.detail == "overview":
         return short(charts)
     charts = reduced(charts, options.detail)
@@ -78,7 +78,7 @@ def short(charts: Sequence[SequenceChart]) -> str:
     """The overviews of all, as many as `TEXT_LIMIT` holds, in the lanes that they need."""
     views = [overview(chart) for chart in charts]
     while True:
-        drawing = Drawing(charts, [view.busy for view in views])
+        drawing = MermaidDrawing(charts, [view.busy for view in views])
         lines = [*drawing.head(), *drawing.several(charts)]
         for number, view in enumerate(views, 1):
             before = f"{number} of {len(charts)}: " if len(charts) > 1 else ""
@@ -97,7 +97,7 @@ def short(charts: Sequence[SequenceChart]) -> str:
 def _document(charts: Sequence[SequenceChart], options: Options, share: float) -> str:
     if not charts:
         return "sequenceDiagram\n    participant a0 as No sign-in was found\n"
-    drawing = Drawing(charts)
+    drawing = MermaidDrawing(charts)
     lines = list(drawing.head())
     lines += drawing.several(charts)
     for number, chart in enumerate(charts, 1):
@@ -120,7 +120,7 @@ def _verdicts(charts: Sequence[SequenceChart]) -> str:
 
 def _step_diagrams(chart: SequenceChart, step: Step) -> Iterator[Diagram]:
     """A step's arrows in as many diagrams as they need."""
-    drawing = Drawing([chart])
+    drawing = MermaidDrawing([chart])
     head = [*drawing.head(), *drawing.verdict(chart, "")]
     size = sum(len(line) + 1 for line in head) + 1000
     pieces: list[list[Arrow | int]] = [[]]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from dissect.model import Actor, Arrow, SequenceChart, Step
 from dissect.render import headline, summary, words
 from dissect.render.escape import visible
-from dissect.render.fit import shorten, wrap
 from dissect.render.lanes import culprit, explanation, lanes, pause
 from dissect.render.overview import Stroke
+from dissect.render.text_wrapping import shorten, wrap
 
 LABEL_CELLS = 46  # a longer label is broken, so that lanes stay near each other
 TITLE_CELLS = 15  # of a lane's title
@@ -62,7 +62,7 @@ def broken(text: str, lines: int = MAX_LINES, cells: int = LABEL_CELLS) -> str:
     return "<br/>".join(quoted(line.replace(words.NO_BREAK, " ")) for line in shown)
 
 
-class Drawing:
+class MermaidDrawing:
     """The lanes of some charts, and lines below them."""
 
     def __init__(
@@ -123,8 +123,8 @@ class Drawing:
         for row in rows[:MAX_ROWS]:
             about = ", ".join(filter(None, (row.who, row.address, row.start)))
             where = f"{row.status} at step {row.step}" if row.step else row.status
-            said = f": {row.what}" if row.what else ""
-            texts.append(f"{row.number} {words.GLYPHS[row.status]} {about}, {where}{said}")
+            text = f": {row.what}" if row.what else ""
+            texts.append(f"{row.number} {words.GLYPHS[row.status]} {about}, {where}{text}")
         if len(rows) > MAX_ROWS:
             texts.append(f"and {len(rows) - MAX_ROWS} more")
         yield from self.note(self.all(), *texts)
@@ -208,14 +208,14 @@ class Drawing:
     def stroke(self, chart: SequenceChart, stroke: Stroke) -> Iterator[str]:
         """An arrow of the overview, and what it failed of."""
         plan = self._plans[id(chart)]
-        said = f"{stroke.number} {words.GLYPHS[stroke.status]} {stroke.label}"
+        wording = f"{stroke.number} {words.GLYPHS[stroke.status]} {stroke.label}"
         when = ", ".join(filter(None, (stroke.clock, stroke.took if stroke.clock else "")))
         if stroke.sender not in plan.idents or stroke.receiver not in plan.idents:
-            yield from self.note(self.all(), f"{said} ({stroke.status})")
+            yield from self.note(self.all(), f"{wording} ({stroke.status})")
             return
         sender, receiver = plan.idents[stroke.sender], plan.idents[stroke.receiver]
         cells = self._cells(sender, receiver)
-        texts = [said, when or stroke.status]
+        texts = [wording, when or stroke.status]
         shown = "<br/>".join(broken(text, MAX_LINES, cells) for text in texts)
         yield self.line(sender, receiver, stroke.status, shown)
         if stroke.blamed:

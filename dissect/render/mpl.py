@@ -28,7 +28,7 @@ import dissect
 from dissect.model import SequenceChart
 from dissect.render import Detail, Options, headline, words
 from dissect.render.escape import visible
-from dissect.render.fonts import FAMILY, Letters, letters, told_nothing
+from dissect.render.fonts import FAMILY, Letters, letters, silenced
 from dissect.render.onepage import overview_pages
 from dissect.render.overview import reduced
 from dissect.render.paging import pages, renumbered
@@ -71,7 +71,7 @@ _SETTINGS: Any = {
 @contextmanager
 def _settings() -> Iterator[None]:
     """Our settings and none of the user's; matplotlib's warning of glyphs silenced (SVG)."""
-    with matplotlib.rc_context(), warnings.catch_warnings(), told_nothing():
+    with matplotlib.rc_context(), warnings.catch_warnings(), silenced():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
         warnings.filterwarnings("ignore", message="Glyph .* missing from")

@@ -99,7 +99,7 @@ class _Sheet(Rows):
         yield Block(9, ())
 
     def ending(self) -> Iterator[Block]:
-        """Verdict and evidence, what is told of the captures, what strokes mean."""
+        """Verdict and evidence, what is reported the captures, what strokes mean."""
         chart, cause = self.chart, self.chart.cause
         fields: list[Field] = []
         if cause is not None and not any(stroke.blamed for stroke in self.view.strokes):
@@ -129,11 +129,11 @@ class _Sheet(Rows):
     def _box(self, verdict: str, where: str, size: float, fields: Sequence[Field]) -> Block:
         """The verdict on its ground, with `fields` (name, text, lines at most) below it."""
         chart, canvas = self.chart, self.canvas
-        said = words.sentence(verdict)
+        wording = words.sentence(verdict)
         glyph = words.GLYPHS.get(chart.status, "")
         items: list[Item] = []
         y = 6.0
-        for line in canvas.wrap(f"{glyph} {said}", _ROOM - 24, size, True, 3):
+        for line in canvas.wrap(f"{glyph} {wording}", _ROOM - 24, size, True, 3):
             items.append(Text(LEFT + 12, y + size * ASCENT, line, chart.status, size, True))
             y += size * LINE_SPACING
         for line in canvas.wrap(words.sentence(where), _ROOM - 24, LABEL, lines=2) if where else ():
@@ -155,8 +155,8 @@ class _Sheet(Rows):
         return Block(y, (*ground, *items))
 
     def _advice(self) -> list[Field]:
-        said = self.chart.advice
-        return [("What to do", words.sentence(said), 7)] if said else []
+        reported = self.chart.advice
+        return [("What to do", words.sentence(reported), 7)] if reported else []
 
     def _reason(self) -> list[Field]:
         cause = self.chart.cause
@@ -193,12 +193,12 @@ class _Sheet(Rows):
         return Block(height + 2, tuple(items), laned=True)
 
     def _untold(self, stroke: Stroke) -> bool:
-        """Whether it has to be said here why a step is hidden or missing: not of those that wait
-        for the one that failed, nor where the verdict says it."""
-        said = headline.headline(self.chart)
+        """Whether it has to be reported here why a step is hidden or missing: not of those that
+        wait for the one that failed, nor where the verdict says it."""
+        reported = headline.headline(self.chart)
         if stroke.status == "hidden" and headline.unseen(self.chart):
             return False
-        return stroke.why not in ("", said) and self.chart.stopped_at in (None, stroke.number)
+        return stroke.why not in ("", reported) and self.chart.stopped_at in (None, stroke.number)
 
     def _arrow(
         self, stroke: Stroke, start: float, end: float, way: int, y: float, items: list[Item]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dissect.model import SequenceChart, Step
 from dissect.render import headline, words
 from dissect.render.canvas import Canvas
-from dissect.render.heads import SMALL
+from dissect.render.lane_heads import SMALL
 from dissect.render.lanes import unsaid
 from dissect.render.layout import BODY, LEFT, RIGHT, STEP, Rows
 from dissect.render.primitives import (
@@ -18,9 +18,9 @@ from dissect.render.primitives import (
     PAGE_HEIGHT,
     PAGE_WIDTH,
     Block,
+    BlockGroup,
     Box,
     Font,
-    Group,
     Item,
     Page,
     Text,
@@ -86,7 +86,7 @@ class Pager:
         if heads:
             self.heads()
 
-    def group(self, group: Group) -> None:
+    def group(self, group: BlockGroup) -> None:
         """A step: whole, if a page can hold it; else torn between its rows."""
         blocks = sum(block.height for block in group.blocks)
         heads = self.rows.heads(compact=not self.full_heads).height

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dissect.model import Arrow, SequenceChart, Step
 from dissect.render import Options, headline, summary, words
 from dissect.render.escape import visible
-from dissect.render.fit import shorten, wrap
 from dissect.render.lanes import culprit, explanation, lanes, pause
 from dissect.render.overview import Overview, overview, reduced
+from dissect.render.text_wrapping import shorten, wrap
 
 BLOCK_ARROWS = 120
 """Arrows of one diagram; a picture of more is cut at PlantUML's default 4,096 pixels."""
@@ -199,9 +199,9 @@ class _Drawing:
         yield "@startuml"
         yield from self.head("")
         for stroke in self.view.strokes if self.view else ():
-            said = f"{stroke.number} {words.GLYPHS[stroke.status]} {stroke.label}"
+            wording = f"{stroke.number} {words.GLYPHS[stroke.status]} {stroke.label}"
             when = ", ".join(filter(None, (stroke.clock, stroke.took if stroke.clock else "")))
-            text = NEW_LINE.join((_broken(said), quoted(when or stroke.status)))
+            text = NEW_LINE.join((_broken(wording), quoted(when or stroke.status)))
             if stroke.sender not in self.idents or stroke.receiver not in self.idents:
                 yield f"note over {self._all()} : {text}"
                 continue

@@ -87,7 +87,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class BlockGroup:
     """Blocks that are kept on one page if they fit: a step. `again` heads its next pages."""
 
     blocks: tuple[Block, ...]

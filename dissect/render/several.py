@@ -79,10 +79,10 @@ def _blocks(
 
 def _verdict(charts: Sequence[SequenceChart], canvas: Canvas) -> Block:
     status = headline.worst(charts)
-    said = f"{words.GLYPHS.get(status, '')} {words.sentence(headline.count(charts))}"
+    text = f"{words.GLYPHS.get(status, '')} {words.sentence(headline.count(charts))}"
     items: list[Item] = []
     y = 6.0
-    for line in canvas.wrap(said, _ROOM - 24, VERDICT, True, 3):
+    for line in canvas.wrap(text, _ROOM - 24, VERDICT, True, 3):
         items.append(Text(LEFT + 12, y + VERDICT * ASCENT, line, status, VERDICT, True))
         y += VERDICT * LINE_SPACING
     y += 6
@@ -93,7 +93,7 @@ def _verdict(charts: Sequence[SequenceChart], canvas: Canvas) -> Block:
     return Block(y, (*ground, *items))
 
 
-def _row(row: summary.Row, canvas: Canvas, place: str) -> Block:
+def _row(row: summary.SummaryRow, canvas: Canvas, place: str) -> Block:
     """Number and status, who, when, what; under a line."""
     when = f"{row.start} to {row.end}" if row.end not in ("", row.start) else row.start
     columns = (
@@ -125,7 +125,7 @@ def _row(row: summary.Row, canvas: Canvas, place: str) -> Block:
     return Block(height + 6, tuple(items))
 
 
-def _status(row: summary.Row) -> str:
+def _status(row: summary.SummaryRow) -> str:
     glyph = words.GLYPHS.get(row.status, "")
     if not row.step:
         return f"{glyph} {row.status}"

@@ -13,7 +13,7 @@ _ORDER = {"failed": 0, "incomplete": 1, "complete": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SummaryRow:
     """A chart in a line. `number` is its place among the charts. `who` is its subject, `address`
     its first client's, `device` what that calls itself; `start` and `end` are times of day (UTC,
     with the date in the first row and where it differs); `step` is where it ended ("4 of 7"),
@@ -46,7 +46,7 @@ class Row:
         )  # fmt: skip
 
 
-def rows(charts: Sequence[SequenceChart]) -> list[Row]:
+def rows(charts: Sequence[SequenceChart]) -> list[SummaryRow]:
     """A row for each chart, failed ones first, then incomplete ones, else in the order given;
     none for fewer than two. Where the flows differ `what` begins with the flow's title."""
     if len(charts) < 2:
@@ -61,7 +61,7 @@ def rows(charts: Sequence[SequenceChart]) -> list[Row]:
         stopped = chart.stopped_at
         what = words.sentence(headline.headline(chart) or headline.place(chart))
         found.append(
-            Row(
+            SummaryRow(
                 number=number,
                 status=chart.status,
                 who=chart.subject or "",
@@ -85,9 +85,9 @@ def _times(chart: SequenceChart, date: str) -> tuple[str, str, str, str]:
     times = [at for arrow in arrows for at in (arrow.time_ns, arrow.end_ns or arrow.time_ns)]
     if not times:
         return "", "", "", date
-    said = []
+    reported = []
     for time_ns in (min(times), max(times)):
         day, _, clock = words.rfc3339(time_ns).partition("T")
-        said.append(clock[:8] if day == date else f"{day} {clock[:8]}")
+        reported.append(clock[:8] if day == date else f"{day} {clock[:8]}")
         date = day
-    return said[0], said[1], words.duration(max(times) - min(times)), date
+    return reported[0], reported[1], words.duration(max(times) - min(times)), date

@@ -1,4 +1,4 @@
-"""Colours by role. Hues are those of Okabe and Ito, told apart by colour-blind eyes; every
+"""Colours by role. Hues are those of Okabe and Ito, distinguished by colour-blind eyes; every
 status has a glyph, a word and (dashes, weight) a stroke too, so grey print loses nothing.
 """
 

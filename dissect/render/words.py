@@ -38,8 +38,8 @@ def rfc3339(time_ns: int) -> str:
 
 def when(time_ns: int, source: Source) -> str:
     """A time of some evidence: RFC 3339; without a zone where a log's local clock is not known."""
-    said = rfc3339(time_ns)
-    return said.removesuffix("Z") if source.local else said
+    reported = rfc3339(time_ns)
+    return reported.removesuffix("Z") if source.local else reported
 
 
 def started(chart: SequenceChart) -> str:
@@ -48,8 +48,8 @@ def started(chart: SequenceChart) -> str:
     first = min(arrows, key=lambda arrow: arrow.time_ns, default=None)
     if first is None:
         return ""
-    said = when(first.time_ns, first.source)
-    return f"{said} by the log's local clock" if first.source.local else said
+    text = when(first.time_ns, first.source)
+    return f"{text} by the log's local clock" if first.source.local else text
 
 
 def clock(offset_ns: int) -> str:

@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dissect.model import SequenceChart
-from dissect.redaction.shown import mapped
+from dissect.redaction.masked_texts import mapped
 from dissect.render.details import Details
 
 Value = TypeVar("Value")
@@ -59,7 +59,7 @@ _MAC = re.compile(
     r"(?<![0-9A-Fa-f:-])((?:[0-9A-Fa-f]{2}[:-]){3})"
     r"((?:[0-9A-Fa-f]{2}[:-]){2}[0-9A-Fa-f]{2})(?![0-9A-Fa-f:-])"
 )
-# Without separators a MAC is told by its vendor: Polycom, whose phones write it so.
+# Without separators a MAC is recognised by its vendor: Polycom, whose phones write it so.
 _BARE_MAC = re.compile(
     r"(?<![0-9A-Fa-f])(0004[Ff]2|64167[Ff]|482567)([0-9A-Fa-f]{6})(?![0-9A-Fa-f])"
 )
@@ -84,7 +84,7 @@ class Anonymizer:
         # Names by their tokens: the pseudonym, and the spelling that alone is meant if it is a
         # single word; and by a first token how many such names have. All are looked up, however
         # many there are.
-        self._said: dict[tuple[str, ...], tuple[str, str | None]] = {}
+        self._spellings: dict[tuple[str, ...], tuple[str, str | None]] = {}
         self._lengths: dict[str, set[int]] = {}
 
     def learn(self, text: str) -> str:
@@ -146,13 +146,13 @@ class Anonymizer:
             single = len(name.split()) == 1
             if tokens and (not single or (len(name) >= MIN_NAME and name[0].isupper())):
                 # A single one in the same case only: it may be a word, too.
-                self._said.setdefault(tokens, (self._people[key], name if single else None))
+                self._spellings.setdefault(tokens, (self._people[key], name if single else None))
                 self._lengths.setdefault(tokens[0], set()).add(len(tokens))
         return self._people[key]
 
     def _sentence(self, text: str) -> str:
         """Names of known people in any text, however their words are joined."""
-        if not self._said:
+        if not self._spellings:
             return text
         found: list[str] = []
         done = at = 0
@@ -162,7 +162,7 @@ class Anonymizer:
             size = self._name_at(text, tokens, lower, at)
             if size:
                 start, end = tokens[at].start(), tokens[at + size - 1].end()
-                found += [text[done:start], self._said[tuple(lower[at : at + size])][0]]
+                found += [text[done:start], self._spellings[tuple(lower[at : at + size])][0]]
                 done = end
             at += size or 1
         return "".join([*found, text[done:]]) if found else text
@@ -176,9 +176,9 @@ class Anonymizer:
             return 0
         for size in sorted(lengths, reverse=True):
             key = tuple(lower[at : at + size])
-            if len(key) == size and key in self._said:
+            if len(key) == size and key in self._spellings:
                 start, end = tokens[at].start(), tokens[at + size - 1].end()
-                spelled = self._said[key][1]
+                spelled = self._spellings[key][1]
                 if spelled in (None, text[start:end]) and _AFTER.match(text, end):
                     return size
         return 0

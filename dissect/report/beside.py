@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dissect.model import SequenceChart
-from dissect.report.folder import is_phone_log
+from dissect.report.folder_index import is_phone_log
 
 MAX_LOOKED_AT = 1000  # files of a folder that are looked into
 MAX_BYTES = 32 << 20  # a larger one is not looked into
@@ -46,9 +46,9 @@ def with_logs(charts: Sequence[SequenceChart], logs: Sequence[str]) -> list[Sequ
     named = ", ".join(Path(name).name for name in logs)
     options = " ".join(f"--phone-log {name}" for name in logs)
     lie, them = ("lies", "it") if len(logs) == 1 else ("lie", "them")
-    said = f"{named} {lie} beside the captures and may tell more: give {them} with {options}"
+    text = f"{named} {lie} beside the captures and may tell more: give {them} with {options}"
     return [
-        replace(chart, advice=f"{said}. {chart.advice}".strip())
+        replace(chart, advice=f"{text}. {chart.advice}".strip())
         if chart.status == "incomplete"
         else chart
         for chart in charts

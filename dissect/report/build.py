@@ -10,18 +10,18 @@ from dissect.pipeline import Session
 from dissect.render.details import (
     AnomalyView,
     Details,
+    EvidenceKey,
     ExchangeView,
-    HopView,
-    Key,
     MessageView,
+    RedirectView,
     SipView,
     TlsView,
-    key_of,
+    evidence_key,
 )
-from dissect.report.bodies import with_bodies
 from dissect.report.environment import environment, key_logs
-from dissect.report.messages import Views
-from dissect.report.shown import Shown
+from dissect.report.message_views import Views
+from dissect.report.reread_bodies import with_bodies
+from dissect.report.session_texts import SessionTexts
 from dissect.signin.exchange import Exchange, pair
 from dissect.tables.redirects import rows as redirects
 
@@ -29,7 +29,7 @@ MAX_MESSAGES = 6000  # with headers and body
 MAX_CHARACTERS = 12_000_000  # of all headers and bodies
 MAX_ROWS = 5000  # of each table
 _DIAGNOSTICS = ("ms-diagnostics", "ms-diagnostics-public")
-Row = TypeVar("Row")
+AnyRow = TypeVar("AnyRow")
 
 
 def build(run: Session) -> Details:
@@ -40,13 +40,13 @@ def build(run: Session) -> Details:
     charts = run.charts
     builder = _Builder(run)
     wanted = {
-        key_of(source)
+        evidence_key(source)
         for chart in charts
         for step in chart.steps
         for arrow in step.arrows
         for source in (arrow.source, *arrow.sources)
     }
-    wanted |= {key_of(source) for c in charts if c.cause for source in c.cause.evidence}
+    wanted |= {evidence_key(source) for c in charts if c.cause for source in c.cause.evidence}
     return builder.details(wanted)
 
 
@@ -55,17 +55,17 @@ class _Builder:
 
     def __init__(self, run: Session) -> None:
         self.run = run
-        self.shown = Shown(run)
+        self.shown = SessionTexts(run)
         self.left_out: list[str] = []
 
-    def details(self, wanted: set[Key]) -> Details:
+    def details(self, wanted: set[EvidenceKey]) -> Details:
         run = self.run
         messages = self._messages(wanted)
         exchanges = self._rows("HTTP exchanges", self._exchanges())
         found = Details(
             messages=messages,
             exchanges=tuple(exchanges),
-            redirects=tuple(self._rows("redirects", self._hops())),
+            redirects=tuple(self._rows("redirects", self._redirects())),
             tls=tuple(self._rows("TLS connections", self._tls())),
             sip=tuple(self._rows("SIP messages", self._sip())),
             clocks=tuple(self._clocks()),
@@ -76,8 +76,8 @@ class _Builder:
         )
         return self.shown.masked(found)
 
-    def _rows(self, what: str, rows: Iterator[Row]) -> list[Row]:
-        kept: list[Row] = []
+    def _rows(self, what: str, rows: Iterator[AnyRow]) -> list[AnyRow]:
+        kept: list[AnyRow] = []
         for row in rows:
             if len(kept) == MAX_ROWS:
                 rest = 1 + sum(1 for _ in rows)
@@ -88,17 +88,18 @@ class _Builder:
 
     # ------------------------------------------------------------- messages
 
-    def _messages(self, wanted: set[Key]) -> dict[Key, tuple[MessageView, ...]]:
-        found: dict[Key, list[MessageView]] = {}
+    def _messages(self, wanted: set[EvidenceKey]) -> dict[EvidenceKey, tuple[MessageView, ...]]:
+        found: dict[EvidenceKey, list[MessageView]] = {}
         used = count = missed = 0
         views = Views(self.shown)
         chosen = [
             message
             for message in [*self.run.messages, *self.run.log_messages]
-            if isinstance(message, SipMessage) or key_of(self.shown.source(message.place)) in wanted
+            if isinstance(message, SipMessage)
+            or evidence_key(self.shown.source(message.place)) in wanted
         ]
         for message in with_bodies(self.run, chosen):
-            key = key_of(self.shown.source(message.place))
+            key = evidence_key(self.shown.source(message.place))
             if count >= MAX_MESSAGES or used >= MAX_CHARACTERS:
                 missed += 1
                 continue
@@ -131,14 +132,14 @@ class _Builder:
                 location=self.shown.show(self.run.policy.url(location)) if location else "",
             )
 
-    def _hops(self) -> Iterator[HopView]:
+    def _redirects(self) -> Iterator[RedirectView]:
         for row in redirects(self.run):
             cookies = [f"cookie {name}" for name in row["cookies"]]
             source = Source(
                 row["capture"], row["first_frame"], row["last_frame"], row["stream"],
                 encrypted=row["encrypted"],
             )  # fmt: skip
-            yield HopView(
+            yield RedirectView(
                 source=source,
                 chain=row["chain"],
                 start=row["from"],

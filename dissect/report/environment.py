@@ -1,4 +1,5 @@
-"""With what a report was made, and from which files: so that it can be told and made again."""
+"""With what a report was made, and from which files: so that it can be determined and made
+again."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from dissect.pipeline import Session
 from dissect.redaction.fields import cookies, set_cookie
 from dissect.render.escape import json_text, visible
 from dissect.report.anonymous import Anonymous
-from dissect.report.bodies import with_bodies
-from dissect.report.shown import Shown
+from dissect.report.reread_bodies import with_bodies
+from dissect.report.session_texts import SessionTexts
 from dissect.signin.exchange import Exchange, pair
 
 MAX_ENTRIES = 20_000
@@ -33,7 +33,7 @@ def document(
 ) -> str:
     """The archive as JSON text. Exchanges whose request was not captured are left out. A bound
     that was reached is added to `warnings`."""
-    shown = Shown(run)
+    shown = SessionTexts(run)
     exchanges = [exchange for exchange in pair(run.messages) if exchange.request is not None]
     exchanges.sort(key=lambda item: (item.place.span.first_ns, item.place.span.first_frame))
     log: dict[str, Any] = {
@@ -68,7 +68,7 @@ def _whole(run: Session, exchanges: Sequence[Exchange]) -> Iterator[Exchange]:
         yield whole
 
 
-def _entry(shown: Shown, exchange: Exchange) -> dict[str, Any]:
+def _entry(shown: SessionTexts, exchange: Exchange) -> dict[str, Any]:
     request, response = exchange.request, exchange.response
     if request is None:
         raise ValueError("an entry needs its request")
@@ -111,7 +111,7 @@ def _version(version: str) -> str:
     return f"HTTP/{version}" if "." in version else f"HTTP/{version}.0"
 
 
-def _url(shown: Shown, text: Text) -> str:
+def _url(shown: SessionTexts, text: Text) -> str:
     """A URL whose secrets' labels can't be taken for a fragment or a space."""
     parts = []
     for part in text.parts:
@@ -120,7 +120,7 @@ def _url(shown: Shown, text: Text) -> str:
     return "".join(parts)
 
 
-def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
+def _request(shown: SessionTexts, request: HttpRequest) -> dict[str, Any]:
     target = _url(shown, shown.policy.target(request))
     host = shown.show(request.host or request.server_name or str(request.place.connection.server))
     url = target if "://" in target[:12] else f"{request.scheme}://{visible(host)}{target}"
@@ -154,7 +154,9 @@ def _request(shown: Shown, request: HttpRequest) -> dict[str, Any]:
     return found
 
 
-def _response(shown: Shown, request: HttpRequest, response: HttpResponse | None) -> dict[str, Any]:
+def _response(
+    shown: SessionTexts, request: HttpRequest, response: HttpResponse | None
+) -> dict[str, Any]:
     if response is None:
         return {
             "status": 0, "statusText": "", "httpVersion": _version(request.version),
@@ -185,18 +187,18 @@ def _response(shown: Shown, request: HttpRequest, response: HttpResponse | None)
     }
 
 
-def _mime(shown: Shown, kind: str | None) -> str:
+def _mime(shown: SessionTexts, kind: str | None) -> str:
     return shown.show(shown.policy.header("content-type", kind, sip_message=True)) if kind else ""
 
 
-def _headers(shown: Shown, headers: Headers) -> list[dict[str, str]]:
+def _headers(shown: SessionTexts, headers: Headers) -> list[dict[str, str]]:
     return [
         {"name": visible(shown.show(name)), "value": visible(shown.show(value))}
         for name, value in shown.policy.fields(headers)
     ]
 
 
-def _cookies(shown: Shown, headers: Headers, field: str) -> list[dict[str, str]]:
+def _cookies(shown: SessionTexts, headers: Headers, field: str) -> list[dict[str, str]]:
     found: list[tuple[str, Secret]] = []
     for value in headers.all(field):
         if field == "cookie":

@@ -20,7 +20,7 @@ class Relative:
         given = [path for path in dict.fromkeys(paths) if os.path.isabs(path)]
         short = {path: _below(path) for path in given}
         for path in given:
-            short[path] = short[path] or _told_apart(path, given)
+            short[path] = short[path] or _distinguished(path, given)
         # A path may begin with another one.
         self._short = dict(sorted(short.items(), key=lambda pair: -len(pair[0])))
 
@@ -57,7 +57,7 @@ def _below(path: str) -> str:
         return ""
 
 
-def _told_apart(path: str, others: Iterable[str]) -> str:
+def _distinguished(path: str, others: Iterable[str]) -> str:
     parts = PurePath(path).parts[1:]
     rest = [PurePath(other).parts[1:] for other in others if other != path]
     for count in range(1, len(parts) + 1):

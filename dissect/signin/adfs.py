@@ -15,7 +15,7 @@ from dissect.redaction.cuts import cut
 from dissect.redaction.fields import set_cookie
 from dissect.signin import ntlm, saml
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Said, got, sent
+from dissect.signin.rule import FactValue, Found, got, sent
 
 # Where ADFS sends a user whose password has expired, if its update page is enabled.
 _PASSWORD_PAGE = re.compile(r"/adfs/portal/updatepassword", re.I)
@@ -45,7 +45,7 @@ def sign_in(exchange: Exchange) -> Iterator[Found]:
     if not asked and not given and not windows and not other_page:
         yield from _unasked(exchange)
         return
-    facts: dict[str, Said] = {}
+    facts: dict[str, FactValue] = {}
     if query.get("wtrealm"):
         facts["realm"] = query["wtrealm"]
     facts.update(_around(exchange))
@@ -92,7 +92,7 @@ def _unasked(exchange: Exchange) -> Iterator[Found]:
 
 
 def _answer(
-    exchange: Exchange, given: bool, windows: bool, facts: Mapping[str, Said]
+    exchange: Exchange, given: bool, windows: bool, facts: Mapping[str, FactValue]
 ) -> Iterator[Found]:
     html = exchange.response_text
     pages = exchange.forms

@@ -154,8 +154,8 @@ def device_authorisation(exchange: Exchange) -> Iterator[Found]:
     elif exchange.status < 400 and not any(name in form.asked for form in exchange.forms):
         yield got("deviceauth.code.accepted", user_code=entered)
     elif exchange.status < 400:  # the page asks for it again
-        told = markup.said(exchange.response_text, markup.tells)
-        text = cut("” “".join(told[:MAX_QUOTED]), 300) if told else None
+        reported = markup.statements(exchange.response_text, markup.is_error_text)
+        text = cut("” “".join(reported[:MAX_QUOTED]), 300) if reported else None
         yield got("deviceauth.code.refused", user_code=entered, text=text)
     else:
         yield got("deviceauth.code.refused", user_code=entered)
@@ -179,7 +179,7 @@ def pages(exchange: Exchange) -> Iterator[Found]:
             return
     facts = error_facts(text)
     if facts and not facts["interrupt"]:
-        # What it refuses is told by its request: it may be the code, not the sign-in.
+        # What it refuses is recognised by its request: it may be the code, not the sign-in.
         asked = exchange.request is not None
         yield got("azuread.signin.refused" if asked else "azuread.error.shown", **facts)
         return

@@ -36,14 +36,14 @@ def sip(message: SipMessage) -> Iterator[Found]:
 
 
 def _skew(date: str, age: int, at_ns: int) -> Iterator[Found]:
-    said = moment(date)
-    if said is None:
+    reported = moment(date)
+    if reported is None:
         return
 
     yield apart(
         "clock.skew",
         at_ns,
-        lambda ns: round(ns / 1e9 - said) - age,
+        lambda ns: round(ns / 1e9 - reported) - age,
         lambda seconds: f"the capture's clock is {compared(seconds)} the server's",
         True,
         server_date=date.strip()[:60],

@@ -7,7 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from dissect.model import Fact
-from dissect.signin.rule import Found, Said, Timed
+from dissect.signin.rule import FactValue, Found, Timed
 
 ALLOWED_S = 300  # a difference that Kerberos, SAML and token services commonly bear
 
@@ -18,10 +18,10 @@ def moment(date: str) -> float | None:
     Where it names no zone (asctime's form, `-0000`) it is GMT (RFC 9110 §5.6.7, RFC 3261 §20.17).
     """
     try:
-        said = parsedate_to_datetime(date)
+        reported = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return None  # an unreadable Date tells nothing
-    return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+    return (reported if reported.tzinfo else reported.replace(tzinfo=UTC)).timestamp()
 
 
 def apart(
@@ -43,7 +43,11 @@ def apart(
         found = much(ns)
         return None if found is None else words(found)
 
-    facts: dict[str, Said] = {"seconds": Timed(at_ns, much), **more, "text": Timed(at_ns, text)}
+    facts: dict[str, FactValue] = {
+        "seconds": Timed(at_ns, much),
+        **more,
+        "text": Timed(at_ns, text),
+    }
     return Found(name, of_response, facts, only_with="seconds")
 
 

@@ -1,5 +1,5 @@
 """Digest authentication (RFC 7616, RFC 8760, RFC 3310): what an answer has that its challenge
-contradicts. Everything is told from the fields themselves; a password is never tried."""
+contradicts. Everything is inferred from the fields themselves; a password is never tried."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service: `event` begins its events' names; it is told by host patterns and path."""
+    """A service: `event` begins its events' names; it is recognised by host patterns and path."""
 
     event: str
     title: str

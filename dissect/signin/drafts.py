@@ -94,7 +94,7 @@ class Drafts:
     # ------------------------------------------------------------------ names
 
     def server(self, connection: Connection, name: str, origin: Origin, always: bool) -> None:
-        """The server name of a connection, which is told when it ends; the first one counts. If
+        """The server name of a connection, which is reported when it ends; the first one counts. If
         not `always`, it is kept only where an event of the connection lacks one."""
         key = stream_of(connection)
         if not always and key not in self._nameless:
@@ -114,13 +114,13 @@ class Drafts:
         """Address → the name that was asked for when it first came back."""
         found = {}
         for address, there in self._names.items():
-            told = [
+            reported = [
                 (_moved(origin.position, moves.get(capture, 0)), origin.serial, name)
                 for (capture, name), origin in there.items()
                 if origin.serial not in without
             ]
-            if told:
-                found[address] = min(told)[2]
+            if reported:
+                found[address] = min(reported)[2]
         return found
 
     # ------------------------------------------------------------------ events
@@ -170,7 +170,7 @@ class Drafts:
         moves: Mapping[int, int],
         without: Container[int],
     ) -> Event:
-        """With the server's name where its connection was told it, on the moved clock."""
+        """With the server's name where its connection was reported it, on the moved clock."""
         host, shift = event.host, moves.get(connection.capture, 0)
         if host is None:
             known = self._servers.get(stream_of(connection))

@@ -20,12 +20,12 @@ from dissect.model import (
     Text,
 )
 from dissect.redaction.policy import Policy
-from dissect.signin import advice
+from dissect.signin import error_catalogue
 from dissect.signin.drafts import READ, Draft, Drafts, Origin, Stream, stream_of
 from dissect.signin.met import Met
-from dissect.signin.rule import Found, Said, Timed, settled
+from dissect.signin.rule import FactValue, Found, Timed, settled
 
-MAX_FAILURES = 100  # of a recogniser that are told
+MAX_FAILURES = 100  # of a recogniser that are reported
 
 
 class Emitter:
@@ -94,7 +94,7 @@ class Emitter:
         name: str,
         place: Place,
         host: str | None,
-        facts: Mapping[str, Said],
+        facts: Mapping[str, FactValue],
         own: bool = False,
         serial: int | None = None,
         only_with: str = "",
@@ -115,18 +115,18 @@ class Emitter:
         name: str,
         place: Place,
         host: str | None,
-        said: Mapping[str, Said],
+        reported: Mapping[str, FactValue],
         own: bool,
         only_with: str,
         serial: int,
         shift_ns: int,
     ) -> Event | None:
         """The event, with its capture's own time and the facts of a clock moved by `shift_ns`."""
-        known = settled(said, shift_ns)
+        known = settled(reported, shift_ns)
         if only_with and only_with not in known:
             return None
         connection = place.connection
-        facts = {**known, **advice.of_event(name, known), **known}
+        facts = {**known, **error_catalogue.of_event(name, known), **known}
         if not own:
             facts = {key: self._policy.fact(key, fact) for key, fact in facts.items()}
         front, ends = self._behind.get(stream_of(connection)), [place.sender, place.receiver]

@@ -177,7 +177,7 @@ def _other(one: str, two: str) -> bool:
     names = resource_of(left), resource_of(right)
     if None not in names:
         return names[0] != names[1]
-    # A resource may be named by its application id: of an unknown id nothing can be said.
+    # A resource may be named by its application id: of an unknown id nothing can be reported.
     return _GUID.fullmatch(left) is None and _GUID.fullmatch(right) is None
 
 
@@ -194,7 +194,7 @@ def _again(event: Event, state: _State) -> dict[str, Fact]:
 def _made(event: Event, state: _State) -> list[Event]:
     """A sign-in by user id: name and password go from the device itself to a server."""
     asked = (event.name, event.facts.get("grant")) == ("oauth.token.requested", "password")
-    # Any client may use the grant; a phone's is told by what it asks for, and by whom.
+    # Any client may use the grant; a phone's is recognised by what it asks for, and by whom.
     asked = asked and (bool(event.facts.get("paired")) or event.host in AZURE_AD)
     active = (event.name, event.facts.get("credential")) == ("wstrust.requested", "password")
     if not (asked or active) or event.sender in state.by_user_id:

@@ -33,13 +33,13 @@ def sign_in(exchange: Exchange) -> Iterator[Found]:
         return
     status = exchange.status
     words = server_words.of_http(exchange.response.headers)
-    said: dict[str, Fact] = {"status": status, **({"words": words} if words else {})}
+    reported: dict[str, Fact] = {"status": status, **({"words": words} if words else {})}
     if status == 401:
-        yield _refusal(brought, offers, {**facts, **said}, exchange)
+        yield _refusal(brought, offers, {**facts, **reported}, exchange)
     elif status == 403:
-        yield got("http.auth.forbidden", **facts, **said)
+        yield got("http.auth.forbidden", **facts, **reported)
     elif 100 < status < 400 or status in (404, 405, 410):
-        yield got("http.auth.accepted", **facts, **said)
+        yield got("http.auth.accepted", **facts, **reported)
 
 
 def _client(exchange: Exchange) -> bool:

@@ -54,8 +54,13 @@ def _refuses(status: int, answer: Mapping[str, Any]) -> bool:
     own = answer.get("status")
     if 400 <= status < 500:
         return True
-    told = str(own).lower() if isinstance(own, str | int) else ""
-    return status == 200 and told.isdigit() and told not in _GOOD and bool(_first(answer, _TEXTS))
+    reported = str(own).lower() if isinstance(own, str | int) else ""
+    return (
+        status == 200
+        and reported.isdigit()
+        and reported not in _GOOD
+        and bool(_first(answer, _TEXTS))
+    )
 
 
 def _first(answer: Mapping[str, Any], names: Sequence[str]) -> str | None:

@@ -117,7 +117,7 @@ def valid(tokens: Sequence[str], at_ns: int) -> Timed | None:
         return None
     return Timed(
         at_ns,
-        lambda ns: next((said for pair in times if (said := _validity(*pair, ns))), None),
+        lambda ns: next((reported for pair in times if (reported := _validity(*pair, ns))), None),
     )
 
 

@@ -1,4 +1,4 @@
-"""Where an answer may lead a browser: each a hop that somebody may have followed."""
+"""Where an answer may lead a browser: each a redirect that somebody may have followed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REASONS = (
 
 
 @dataclass(slots=True, eq=False)
-class Hop:
+class Redirect:
     """One step of a chain. `url` is where it leads, absolute, and may hold secrets; `fields`
     are those of a form; `target` is the exchange that followed it, if the captures show it."""
 
@@ -49,7 +49,7 @@ class Hop:
 
     @property
     def why(self) -> list[str]:
-        """What the hop carries, by name: `wa=wsignin1.0`, `SAMLRequest`, `code`."""
+        """What the redirect carries, by name: `wa=wsignin1.0`, `SAMLRequest`, `code`."""
         address, _, fragment = self.url.partition("#")
         given = [
             *pairs(address.partition("?")[2]), *pairs(fragment), *self.fields.items()
@@ -82,11 +82,11 @@ def _with_value(name: str, value: str) -> str:
     return f"{name}={''.join(map(str, shown))}"
 
 
-def _plain(hop: Hop) -> list[str]:
-    old, new = urlsplit(url_of(hop.exchange)), urlsplit(hop.url)
+def _plain(redirect: Redirect) -> list[str]:
+    old, new = urlsplit(url_of(redirect.exchange)), urlsplit(redirect.url)
     if old.scheme == "http" and new.scheme == "https" and old.hostname == new.hostname:
         return ["to https"]
-    return ["moved for good"] if hop.exchange.status in (301, 308) else []
+    return ["moved for good"] if redirect.exchange.status in (301, 308) else []
 
 
 def url_of(exchange: Exchange) -> str:
@@ -100,18 +100,18 @@ def url_of(exchange: Exchange) -> str:
     return f"{request.scheme}://{request.host or exchange.host or ''}{target}"
 
 
-def leads(exchange: Exchange, unread: list[Exchange]) -> list[Hop]:
+def leads(exchange: Exchange, unread: list[Exchange]) -> list[Redirect]:
     """Where an answer may lead, the surest way first; a page that is not read whole is added to
     `unread`."""
     if exchange.response is None or exchange.request is None:
         return []
     here = url_of(exchange)
-    found: list[Hop] = []
+    found: list[Redirect] = []
 
     def add(kind: Kind, url: str | None, **more: dict[str, str] | str) -> None:
         address = _join(here, url) if url is not None else ""
         if address:
-            found.append(Hop(exchange, kind, address, **more))  # type: ignore[arg-type]
+            found.append(Redirect(exchange, kind, address, **more))  # type: ignore[arg-type]
 
     if exchange.location and 300 <= exchange.status < 400:
         add("location", exchange.location)

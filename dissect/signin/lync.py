@@ -49,7 +49,7 @@ def device_configuration(exchange: Exchange) -> Iterator[Found]:
 
 
 def autodiscover(exchange: Exchange) -> Iterator[Found]:
-    """Lync autodiscover; its 401s told apart ([MS-OCDISCWS] 3.1.5.3): fact `why`."""
+    """Lync autodiscover; its 401s distinguished ([MS-OCDISCWS] 3.1.5.3): fact `why`."""
     name = (exchange.host or "").partition(".")[0]
     if "/autodiscover/autodiscoverservice.svc" not in exchange.path and not (
         name in ("lyncdiscover", "lyncdiscoverinternal") and exchange.method == "GET"
@@ -114,8 +114,8 @@ def _refused_token(exchange: Exchange, credentials: dict[str, Fact]) -> dict[str
         hosts = [markup.host_of(item) for item in _each(audience)]
         own = exchange.host or ""
         if not any(host and _domain(host) == _domain(own) for host in hosts):
-            said = "was refused: it is" if refused else "is"
-            facts["why"] = f"the access token {said} for another audience"
+            text = "was refused: it is" if refused else "is"
+            facts["why"] = f"the access token {text} for another audience"
     return facts
 
 

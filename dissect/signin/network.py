@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from dissect.model import DnsMessage, Fact, TcpConnection, TlsConnection, Unreachable
-from dissect.signin.rule import Said, Timed
+from dissect.signin.rule import FactValue, Timed
 
 # Not failures of a sign-in: ordinary ends of a connection.
 _ORDINARY_ALERTS = frozenset({"close_notify", "user_canceled", "no_renegotiation"})
@@ -45,9 +45,9 @@ def _sip_hosts(message: DnsMessage) -> Iterator[str]:
             yield data.split()[-1].rstrip(".").lower()
 
 
-def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Said]]]:
-    """A connection that stayed shut (with its shape), and alerts that end a handshake."""
-    facts: dict[str, Said] = {}
+def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, FactValue]]]:
+    """A connection that stayed undecrypted (with its shape), and alerts that end a handshake."""
+    facts: dict[str, FactValue] = {}
     if row.version:
         facts["version"] = row.version
     if row.reason:
@@ -58,11 +58,13 @@ def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Said]]]:
         facts["certificate"] = row.certificates[0].subject
         facts["issuer"] = row.certificates[0].issuer
     if row.decrypted == "none" and row.inside is None:
-        up = sum(1 for shape in row.shapes if shape.direction == 0)
+        up = sum(1 for shape in row.record_sizes if shape.direction == 0)
         facts["records_up"] = up
-        facts["records_down"] = len(row.shapes) - up
-        facts["bytes_up"] = sum(shape.length for shape in row.shapes if shape.direction == 0)
-        facts["bytes_down"] = sum(shape.length for shape in row.shapes if shape.direction == 1)
+        facts["records_down"] = len(row.record_sizes) - up
+        facts["bytes_up"] = sum(shape.length for shape in row.record_sizes if shape.direction == 0)
+        facts["bytes_down"] = sum(
+            shape.length for shape in row.record_sizes if shape.direction == 1
+        )
         yield "tls.hidden", facts
     for alert in row.alerts:
         if alert.level == "fatal" and alert.description not in _ORDINARY_ALERTS:
@@ -74,7 +76,7 @@ def tls(row: TlsConnection) -> Iterator[tuple[str, dict[str, Said]]]:
             break
 
 
-def _dates(row: TlsConnection, seen_ns: int) -> dict[str, Said]:
+def _dates(row: TlsConnection, seen_ns: int) -> dict[str, FactValue]:
     """The validity of the server's certificate, for who asks whose clock is wrong, and in words:
     compared with when it was refused."""
     if not row.certificates:

@@ -15,7 +15,7 @@ _SCHEMES = ("ntlm", "negotiate", "kerberos")
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class RequestCredentials:
     """A request's credentials: the scheme (as found inside Negotiate), whether it is the last
     leg, and the name in it ("domain\\user", lower case; empty where it is not readable)."""
 
@@ -24,7 +24,7 @@ class Leg:
     user: str = ""
 
 
-def sent(exchange: Exchange) -> Leg | None:
+def sent(exchange: Exchange) -> RequestCredentials | None:
     """The leg that a request brings in its Authorization field; None without one of these."""
     found = authentication.parse(exchange.request_header("authorization") or "")
     item = next((one for one in found if one.scheme.lower() in _SCHEMES), None)
@@ -34,9 +34,9 @@ def sent(exchange: Exchange) -> Leg | None:
     if item.scheme.lower() == "ntlm" or leg.mechanism == "NTLM":
         message = authentication.ntlm_message(item)
         final = leg.step == "authenticate"
-        return Leg("NTLM", final, _user(message) if final else "")
+        return RequestCredentials("NTLM", final, _user(message) if final else "")
     # SPNEGO or a Kerberos AP-REQ: the first message is the only one of the client.
-    return Leg("Kerberos", bool(item.token))
+    return RequestCredentials("Kerberos", bool(item.token))
 
 
 def challenge_leg(exchange: Exchange) -> str | None:

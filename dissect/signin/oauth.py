@@ -17,7 +17,7 @@ from dissect.signin import jwt
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.directory import application, resource_of, sfb_phone
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Said, got, sent
+from dissect.signin.rule import FactValue, Found, got, sent
 from dissect.signin.user_codes import user_code
 
 MAX_ANSWER = 65536  # characters of an answer that is a form
@@ -74,8 +74,8 @@ def _phone(exchange: Exchange) -> dict[str, Fact]:
     """`paired` where the request itself tells that a phone of Skype for Business sent it, or that
     the tokens are for Skype for Business."""
     form = _asking(exchange)
-    told = sfb_phone(form.get("client_id"), exchange.request_header("user-agent"))
-    return {"paired": True} if told or _for_sfb(form) else {}
+    reported = sfb_phone(form.get("client_id"), exchange.request_header("user-agent"))
+    return {"paired": True} if reported or _for_sfb(form) else {}
 
 
 def _for_sfb(form: Mapping[str, str]) -> bool:
@@ -172,8 +172,8 @@ def code_challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, Said]:
-    facts: dict[str, Said] = {}
+def _tokens(answer: dict[str, Any], at_ns: int) -> dict[str, FactValue]:
+    facts: dict[str, FactValue] = {}
     tokens: list[str] = []
     for name in ("access_token", "refresh_token", "id_token"):
         value = answer.get(name)

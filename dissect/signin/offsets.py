@@ -1,9 +1,9 @@
 """How far the clocks of captures are apart, and which of them to move.
 
-The intervals of `ties` vote by Marzullo's algorithm, so that one that is wrong does no harm;
-what most agree on is the answer, its half width the uncertainty. A clock is moved only if no
-difference at all is ruled out. A capture whose clock the user has set stays as set and moves no
-other, unless nothing else ties that one; what the packets say of it is only told.
+The intervals of `timing_constraints` vote by Marzullo's algorithm, so that one that is wrong does
+no harm; what most agree on is the answer, its half width the uncertainty. A clock is moved only if
+no difference at all is ruled out. A capture whose clock the user has set stays as set and moves no
+other, unless nothing else ties that one; what the packets say of it is only reported.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dissect.model import Event
-from dissect.signin import ties
-from dissect.signin.ties import FOREVER, SECOND, Bound, Dates, Observations, agree
+from dissect.signin import timing_constraints
+from dissect.signin.timing_constraints import FOREVER, SECOND, Bound, Dates, Observations, agree
 
 TRUE_CLOCK = 2 * SECOND  # a capture this near to the servers' Dates needs no other
 NOTICED = 1_000_000  # a difference below a millisecond puts nothing in another order
@@ -47,27 +47,27 @@ class Offset:
             )
         if not self.move_ns:
             return f"{name}: its clock and that of {self._agrees(names[self.other])}"
-        said = f"{name}: its clock is {self._differs(names[self.other])}"
-        return f"{said}; its times are moved by that (--clock {name}=OFFSET overrules it)"
+        text = f"{name}: its clock is {self._differs(names[self.other])}"
+        return f"{text}; its times are moved by that (--clock {name}=OFFSET overrules it)"
 
     def _as_set(self, name: str, names: Sequence[str]) -> str:
-        said = f"{name}: its times stay as they are (--clock)"
+        text = f"{name}: its times stay as they are (--clock)"
         if self.set_ns:
-            said = f"{name}: {_signed(self.set_ns)} is added to its times (--clock)"
+            text = f"{name}: {_signed(self.set_ns)} is added to its times (--clock)"
         if self.other is None:
-            return said
+            return text
         if not self.ahead_ns:
-            return f"{said}; its clock and that of {self._agrees(names[self.other])}"
-        return f"{said}; its clock is then {self._differs(names[self.other])}"
+            return f"{text}; its clock and that of {self._agrees(names[self.other])}"
+        return f"{text}; its clock is then {self._differs(names[self.other])}"
 
     @property
-    def _told(self) -> str:
+    def _reported(self) -> str:
         return ", ".join(f"{count} × {kind}" for kind, count in self.kinds.items())
 
     def _agrees(self, other: str) -> str:
         error = self.error_ns
         within = "as far as that can be told" if error is None else f"within {_seconds(error)}"
-        return f"{other} agree {within}, told by {self._told}"
+        return f"{other} agree {within}, told by {self._reported}"
 
     def _differs(self, other: str) -> str:
         way = "ahead of" if self.ahead_ns > 0 else "behind"
@@ -75,7 +75,7 @@ class Offset:
         much = f"at least {size}"
         if self.error_ns is not None:
             much = f"{size} (± {_seconds(max(self.error_ns, 1000))})"
-        return f"{much} {way} that of {other}, told by {self._told}"
+        return f"{much} {way} that of {other}, told by {self._reported}"
 
 
 def estimate(
@@ -88,21 +88,25 @@ def estimate(
 ) -> list[Offset]:
     """An offset for each capture but the one that the others are measured against.
 
-    `seen` is what was noted of all messages, told twice where two captures hold them; `events`
-    are those of the messages that are told, by the captures' own clocks; `names` the captures'
+    `seen` is what was noted of all messages, reported twice where two captures hold them; `events`
+    are those of the messages that are reported, by the captures' own clocks; `names` the captures'
     names, by which events know them. `pinned` are captures with what the user had added to their
     times (ns), as the messages had them; each has an offset, too, which moves nothing. `without`
     are serial numbers of messages that another capture tells.
     """
-    told = seen.dates(without)
+    reported = seen.dates(without)
     bounds: dict[tuple[int, int], list[Bound]] = defaultdict(list)
-    for found in (seen.shared(), ties.by_date(told), ties.by_value(events, names)):
+    for found in (
+        seen.shared(),
+        timing_constraints.by_date(reported),
+        timing_constraints.by_value(events, names),
+    ):
         for (first, second), bound in found:
             bounds[first, second].append(bound)
             bounds[second, first].append(Bound(-bound.high, -bound.low, bound.kind))
     best = {pair: agreed for pair, every in bounds.items() if (agreed := agree(every))}
     fixed = pinned or {}
-    start = min(range(captures), key=lambda index: (index in fixed, _off(told, index), index))
+    start = min(range(captures), key=lambda index: (index in fixed, _off(reported, index), index))
     moves = {start: 0, **dict.fromkeys(fixed, 0)}
     result = []
     while len(moves) < captures:
@@ -170,9 +174,9 @@ def _signed(ns: int) -> str:
     return f"{'-' if ns < 0 else '+'}{_seconds(abs(ns))}"
 
 
-def _off(told: Dates, capture: int) -> int:
+def _off(reported: Dates, capture: int) -> int:
     """How far a capture's clock is from its servers' Dates, as far as that matters."""
-    agreed = agree([bound for every in told.get(capture, {}).values() for bound in every])
+    agreed = agree([bound for every in reported.get(capture, {}).values() for bound in every])
     if agreed is None:
         return 0
     middle = (agreed[0].low + agreed[0].high) // 2

@@ -15,7 +15,7 @@ from dissect.signin import jwt
 from dissect.signin.azuread_errors import NUMBER
 from dissect.signin.directory import application, resource_of
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Said, got, sent
+from dissect.signin.rule import FactValue, Found, got, sent
 
 _AUTHORIZE = re.compile(r"/(?:oauth2|oauth|adfs/oauth2|connect)/(?:v2\.0/)?authori[sz]e/?$")
 # RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6: what else is called an error in an address may
@@ -71,12 +71,12 @@ def _failed(exchange: Exchange, asked: Mapping[str, str]) -> Iterator[Found]:
         return  # Azure AD's own errors
     answer = exchange.response_json
     error, text = answer.get("error"), answer.get("error_description") or answer.get("message")
-    told = [text] if isinstance(text, str) else markup.problems(exchange.response_text)
+    reported = [text] if isinstance(text, str) else markup.problems(exchange.response_text)
     yield got(
         "oauth.authorize.failed",
         status=exchange.status,
         error=cut(error, 100) if isinstance(error, str) else None,
-        text=cut("” “".join(told[:MAX_QUOTED]), 300) if told else None,
+        text=cut("” “".join(reported[:MAX_QUOTED]), 300) if reported else None,
         client_id=asked.get("client_id"),
         **_state(asked),
     )
@@ -92,7 +92,7 @@ def error_page(exchange: Exchange) -> Iterator[Found]:
 
 
 def _challenge(asked: Mapping[str, str]) -> str | None:
-    """What a request for tokens can be told by to belong to this one (RFC 7636 §4.2)."""
+    """What a request for tokens can be determined by to belong to this one (RFC 7636 §4.2)."""
     if asked.get("code_challenge_method", "plain") == "S256":
         return asked.get("code_challenge") or None
     return None  # a plain challenge is the verifier itself: a secret
@@ -149,9 +149,9 @@ def _answer(
         yield got("oauth.authorize.answered", response_mode=mode, return_host=host, **facts)
 
 
-def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, Said]:
+def _handed(fields: Mapping[str, str], at_ns: int) -> dict[str, FactValue]:
     """Code and tokens among some fields; empty where there is neither."""
-    facts: dict[str, Said] = {}
+    facts: dict[str, FactValue] = {}
     given = [name for name in ("code", *_TOKENS) if fields.get(name)]
     # A "code" alone is many things; with its state or session it is an authorization code.
     if not given or (given == ["code"] and not ({"state", "session_state"} & set(fields))):

@@ -50,7 +50,7 @@ def dhcp(message: DhcpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
     if name is None:
         return
     wanted = tuple(str(code) for code in message.asked if code in _ASKED_FOR_PROVISIONING)
-    said: dict[str, Fact | None] = {
+    reported: dict[str, Fact | None] = {
         "message": message.kind,
         "hardware": message.hardware,
         "address": message.address,
@@ -62,7 +62,7 @@ def dhcp(message: DhcpMessage) -> Iterator[tuple[str, dict[str, Fact]]]:
         "time_servers": message.time_servers,
         "sip_servers": message.sip_servers,
     }
-    facts: dict[str, Fact] = {key: value for key, value in said.items() if value}
+    facts: dict[str, Fact] = {key: value for key, value in reported.items() if value}
     for place, value in message.provisioning:
         facts[f"option {_OPTIONS.get(place, place)}"] = _option_text(bytes(value))
     pool = facts.get("option 43.3 (web server)") or next(iter(message.sip_servers), None)

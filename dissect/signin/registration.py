@@ -242,8 +242,8 @@ def _challenge(
     data = any(item.parameters.get("gssapi-data") for item in offers)
     if not offers:
         why = f"the answer has no {_TITLES[status]}: nothing says what the client is to bring"
-        told: dict[str, Fact] = {"contradiction": why, "code": str(status)}
-        return FoundSip("sip.register.refused", {**facts, **told})
+        reported: dict[str, Fact] = {"contradiction": why, "code": str(status)}
+        return FoundSip("sip.register.refused", {**facts, **reported})
     if leg == "handshake" and (not data or len(challenge_schemes(message)) > 1):
         return FoundSip("sip.register.refused", {**facts, "code": "tls_dsk_loop"})
     if leg in ("open", "unknown", "handshake") or (leg == "negotiate" and data):

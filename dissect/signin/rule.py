@@ -26,7 +26,7 @@ class Timed:
         return self.fact(self.at_ns + shift_ns)
 
 
-Said = Fact | Timed
+FactValue = Fact | Timed
 """A fact as a rule gives it."""
 
 
@@ -38,7 +38,7 @@ class Found:
 
     name: str
     of_response: bool
-    facts: Mapping[str, Said] = field(default_factory=dict)
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
     only_with: str = ""
 
     @property
@@ -48,7 +48,7 @@ class Found:
         return isinstance(fact, Timed) and fact.on(0) is None
 
 
-def settled(facts: Mapping[str, Said], shift_ns: int = 0) -> dict[str, Fact]:
+def settled(facts: Mapping[str, FactValue], shift_ns: int = 0) -> dict[str, Fact]:
     """The facts, with those that depend on the time, of a capture whose clock is moved."""
     found: dict[str, Fact] = {}
     for name, fact in facts.items():
@@ -61,15 +61,15 @@ def settled(facts: Mapping[str, Said], shift_ns: int = 0) -> dict[str, Fact]:
 Rule = Callable[[Exchange], Iterator[Found]]
 
 
-def sent(name: str, **facts: Said | None) -> Found:
+def sent(name: str, **facts: FactValue | None) -> Found:
     """An event of the request; facts that are None or empty text are left out."""
     return Found(name, False, _known(facts))
 
 
-def got(name: str, **facts: Said | None) -> Found:
+def got(name: str, **facts: FactValue | None) -> Found:
     """An event of the response."""
     return Found(name, True, _known(facts))
 
 
-def _known(facts: Mapping[str, Said | None]) -> dict[str, Said]:
+def _known(facts: Mapping[str, FactValue | None]) -> dict[str, FactValue]:
     return {key: value for key, value in facts.items() if value is not None and value != ""}

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dissect.model import Fact
-from dissect.redaction import layers, markup
+from dissect.redaction import encodings, markup
 from dissect.redaction.book import secret
 from dissect.redaction.cuts import cut
-from dissect.signin.rule import Said, Timed
+from dissect.signin.rule import FactValue, Timed
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -25,12 +25,12 @@ _STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
 _USER_CLAIMS = ("upn", "emailaddress", "mail", "userprincipalname", "name")
 
 
-def message_facts(text: str, at_ns: int) -> dict[str, Said]:
+def message_facts(text: str, at_ns: int) -> dict[str, FactValue]:
     """Issuer, status, assertion and the like of a SAML protocol message; empty if none."""
     root = markup.xml(text)
     if root is None:
         return {}
-    facts: dict[str, Said] = {"message": markup.local(root)}
+    facts: dict[str, FactValue] = {"message": markup.local(root)}
     issuer = markup.child_text(root, "Issuer")
     _put(facts, "issuer", issuer)
     # One id ties request, response and whatever a service provider logs of it (SAML core 3.2).
@@ -67,10 +67,10 @@ def _own_id(root: Element) -> str | None:
     return root.get("ID") if markup.local(root) == "AuthnRequest" else None
 
 
-def assertion_facts(root: Element, at_ns: int) -> dict[str, Said]:
+def assertion_facts(root: Element, at_ns: int) -> dict[str, FactValue]:
     """What the first assertion below `root` says: issuer, audience, subject's format, user,
     conditions against `at_ns` (ns UTC), signature. An encrypted one is named as such."""
-    facts: dict[str, Said] = {}
+    facts: dict[str, FactValue] = {}
     assertion = markup.find(root, "Assertion")
     if assertion is None:
         if markup.find(root, "EncryptedAssertion") is not None:
@@ -119,7 +119,7 @@ def _user(assertion: Element, subject: Element | None) -> str:
     return written if "@" in written else ""
 
 
-def conditions(assertion: Element, at_ns: int) -> dict[str, Said]:
+def conditions(assertion: Element, at_ns: int) -> dict[str, FactValue]:
     """NotBefore and NotOnOrAfter, and whether the moment of the capture lies between them.
 
     `validity` is "valid", "expired" or "not_yet_valid"; `off_by` the seconds beyond the
@@ -128,7 +128,7 @@ def conditions(assertion: Element, at_ns: int) -> dict[str, Said]:
     found = markup.find(assertion, "Conditions")
     if found is None:
         return {}
-    facts: dict[str, Said] = {}
+    facts: dict[str, FactValue] = {}
     since, until = found.get("NotBefore"), found.get("NotOnOrAfter")
     _put(facts, "not_before", since)
     _put(facts, "not_on_or_after", until)
@@ -177,11 +177,11 @@ def _put(facts: dict[str, Any], name: str, value: str | None) -> None:
         facts[name] = cut(value, 300)
 
 
-def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Said]:
+def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, FactValue]:
     """The facts of a SAMLRequest or SAMLResponse parameter, the value itself as a secret."""
     kind = "saml_request" if name == "samlrequest" else "saml_response"
-    facts: dict[str, Said] = {kind: secret(kind, value), "binding": binding}
-    text = layers.saml(value)
+    facts: dict[str, FactValue] = {kind: secret(kind, value), "binding": binding}
+    text = encodings.saml(value)
     if text is None:
         facts["problem"] = "not base64 of a SAML message"
         return facts
@@ -191,12 +191,12 @@ def read(name: str, value: str, binding: str, at_ns: int) -> dict[str, Said]:
     return {**content, **facts}
 
 
-def token_facts(wresult: str, at_ns: int) -> dict[str, Said]:
+def token_facts(wresult: str, at_ns: int) -> dict[str, FactValue]:
     """Issuer, audience, user and validity of a RequestSecurityTokenResponse's assertion.
 
     `at_ns` is the moment of the message: the conditions are held against it.
     """
-    facts: dict[str, Said] = {"wresult": secret("wresult", wresult)}
+    facts: dict[str, FactValue] = {"wresult": secret("wresult", wresult)}
     root = markup.xml(wresult)
     if root is None:
         facts["problem"] = "no well-formed XML"

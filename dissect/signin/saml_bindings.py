@@ -11,7 +11,7 @@ from dissect.redaction.judge import pairs
 from dissect.signin import saml
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Said, got, sent
+from dissect.signin.rule import FactValue, Found, got, sent
 
 
 def browser(exchange: Exchange) -> Iterator[Found]:
@@ -23,7 +23,7 @@ def browser(exchange: Exchange) -> Iterator[Found]:
     )
     artifact = fields.get("samlart") or exchange.form.get("samlart")
     if artifact:
-        facts: dict[str, Said] = {
+        facts: dict[str, FactValue] = {
             "binding": "artifact",
             "artifact": Secret("saml_artifact", artifact),
         }
@@ -79,17 +79,17 @@ def _issued(name: str, value: str, binding: str, target: str, at_ns: int) -> Ite
         yield got("saml.response.issued", to_host=markup.host_of(target), **facts)
 
 
-def _outcome(exchange: Exchange, facts: Mapping[str, Said]) -> Iterator[Found]:
+def _outcome(exchange: Exchange, facts: Mapping[str, FactValue]) -> Iterator[Found]:
     """What the service provider made of a response.
 
     A page of status 200 that sets no cookie says neither: it may hold the provider's error.
     """
     names = ("user", "request_id")
-    known: dict[str, Said] = {name: facts[name] for name in names if name in facts}
+    known: dict[str, FactValue] = {name: facts[name] for name in names if name in facts}
     problem = error_facts(exchange.response_text)
     failed = facts.get("status_code") not in (None, "Success")
     if (problem and not problem["interrupt"]) or exchange.status >= 400:
-        refused: dict[str, Said] = {**known, **problem}
+        refused: dict[str, FactValue] = {**known, **problem}
         refused.setdefault("text", _title(exchange.response_text))
         yield got("saml.response.refused", status=exchange.status, **refused)
     elif not failed and (exchange.status >= 300 or exchange.response_header("set-cookie")):

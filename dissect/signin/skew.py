@@ -59,13 +59,13 @@ def stamped(exchange: Exchange) -> Iterator[Found]:
 @dataclass(frozen=True, slots=True)
 class _Clock:
     """How far a client's clock is ahead of the true time (s) at a moment, how the capture's is,
-    and why. `told`: a time server has just told the client better."""
+    and why. `reported`: a time server has just told the client better."""
 
     seconds: int
     capture: int
     grounds: str
     at_ns: int = 0
-    told: bool = False
+    by_server: bool = False
 
 
 _Clocks = Mapping[str, Sequence[_Clock]]  # by the client's address, in order of time
@@ -133,7 +133,7 @@ def warnings(events: Sequence[Event]) -> list[str]:
         clock = known[-1]
         if not clock.at_ns:
             continue  # only the capture's
-        until = "; then a time server told it better" if clock.told else ""
+        until = "; then a time server told it better" if clock.by_server else ""
         lines.append(f"the clock of {address} is wrong: {clock.grounds}{until}")
     return lines
 
@@ -157,14 +157,14 @@ def _clocks(events: Sequence[Event]) -> _Clocks:
         capture = off.get(event.source.capture, 0)
         # A time server's answer is measured against that server, all else against the
         # capture's own clock.
-        told = event.facts.get("measured") == "by the server"
-        seconds = _seconds(event) + (0 if told else capture)
+        reported = event.facts.get("measured") == "by the server"
+        seconds = _seconds(event) + (0 if reported else capture)
         if abs(seconds) > ALLOWED_S:
             place = f"frame {event.source.first_frame}"
             if event.source.line is not None:
                 stamp, place = "its own log", f"line {event.source.line}"
             grounds = f"{_words('it', seconds)} ({stamp}, {place})"
-            clock = _Clock(seconds, capture, grounds, event.time_ns, told)
+            clock = _Clock(seconds, capture, grounds, event.time_ns, reported)
             found.setdefault(event.client.address, []).append(clock)
     for event in events:
         capture = off.get(event.source.capture, 0)
@@ -187,7 +187,7 @@ def _at(known: Sequence[_Clock], time_ns: int) -> _Clock | None:
     """The clock as of a moment; None once a time server has told the client better."""
     before = [clock for clock in known if clock.at_ns <= time_ns]
     clock = before[-1] if before else next(iter(known), None)
-    return None if clock is None or (before and clock.told) else clock
+    return None if clock is None or (before and clock.by_server) else clock
 
 
 def _explained(event: Event, clocks: _Clocks, issuers: Mapping[object, str]) -> dict[str, Fact]:
@@ -201,8 +201,8 @@ def _explained(event: Event, clocks: _Clocks, issuers: Mapping[object, str]) -> 
         if grounds:
             return _blame(grounds, "the identity provider")
     elif event.name in _TICKETS and clock is not None:
-        said = " ".join(str(event.facts.get(name, "")) for name in ("text", "fault", "meaning"))
-        if "validity" in event.facts or _OF_TIME.search(said):
+        text = " ".join(str(event.facts.get(name, "")) for name in ("text", "fault", "meaning"))
+        if "validity" in event.facts or _OF_TIME.search(text):
             return _blame(clock.grounds, "the client")
     return {}
 

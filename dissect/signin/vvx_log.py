@@ -71,7 +71,7 @@ def _fields(text: str) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Offset:
+class LogOffset:
     """Nanoseconds to add to a log's times, how far that may be off (0: nobody knows), and what
     told it."""
 
@@ -82,7 +82,7 @@ class Offset:
 
 def clock_offset(
     log: Sequence[Event], packets: Sequence[Event], messages: Sequence[Message]
-) -> Offset | None:
+) -> LogOffset | None:
     """How a log's clock stands to the captures'; None if nothing tells.
 
     Values seen in both (codes, Call-ID with CSeq) are best: the median of their differences,
@@ -103,18 +103,18 @@ def clock_offset(
         quarter = len(found) // 4  # a value that waited in a queue says nothing of the clock
         spread = (found[-1 - quarter] - found[quarter]) // 2
         how = f"{len(found)} values shared with the capture"
-        return Offset(found[len(found) // 2], max(resolution, spread), how)
+        return LogOffset(found[len(found) // 2], max(resolution, spread), how)
     found = sorted(_dates(messages))
     if found:
         # A Date has whole seconds: the truth is up to one later, or, of two such, to either side.
         low, high = found[-1] - (SECOND if whole else 0), found[0] + SECOND
         ns = 0 if low <= 0 <= high else found[len(found) // 2]
-        return Offset(ns, SECOND, "a SIP Date header")
+        return LogOffset(ns, SECOND, "a SIP Date header")
     for event in log:
         host = event.facts.get("asked_host")
         times = [p.time_ns for p in packets if p.name in _CONNECTED and p.host == host]
         if host and times:
-            return Offset(min(times) - event.time_ns, 0, f"the first connection to {host}")
+            return LogOffset(min(times) - event.time_ns, 0, f"the first connection to {host}")
     return None
 
 
@@ -123,9 +123,9 @@ def _dates(messages: Sequence[Message]) -> Iterator[int]:
     for message in messages:
         if isinstance(message, SipMessage) and message.kind == "response":
             date = message.header("date")
-            said = moment(date) if date else None
-            if said is not None:
-                yield int(said) * SECOND - message.place.span.first_ns
+            reported = moment(date) if date else None
+            if reported is not None:
+                yield int(reported) * SECOND - message.place.span.first_ns
 
 
 def _shared(event: Event) -> Iterator[tuple[str, str, str]]:
@@ -138,12 +138,12 @@ def _shared(event: Event) -> Iterator[tuple[str, str, str]]:
 
 
 # A log entry and a packet this close with the same meaning are one event seen twice.
-TWIN_NS = 3_000_000_000
+DUPLICATE_NS = 3_000_000_000
 
 
-def without_twins(log: Sequence[Event], packets: Sequence[Event]) -> list[Event]:
+def without_duplicate_entries(log: Sequence[Event], packets: Sequence[Event]) -> list[Event]:
     """The log's events that no packet shows. Where the packets could be read they are the
-    better evidence; the log fills in what was shut or not captured. What stays is given
+    better evidence; the log fills in what was undecrypted or not captured. What stays is given
     the device code that its part of the log is about, so that it stays tied to it."""
     by_name: dict[str, list[Event]] = {}
     for event in packets:
@@ -154,7 +154,7 @@ def without_twins(log: Sequence[Event], packets: Sequence[Event]) -> list[Event]
     return [
         _about(event, codes)
         for event in log
-        if not any(_twin(event, packet) for packet in by_name.get(event.name, ()))
+        if not any(_is_duplicate(event, packet) for packet in by_name.get(event.name, ()))
     ]
 
 
@@ -205,9 +205,9 @@ def clock_words(offset_ns: int, uncertainty_ns: int = 0) -> str:
     return words
 
 
-def _twin(log: Event, packet: Event) -> bool:
+def _is_duplicate(log: Event, packet: Event) -> bool:
     if set(_shared(log)) & set(_shared(packet)):
         return True
     # A server's log tells of others, too: there the time alone proves nothing.
-    near = abs(log.time_ns - packet.time_ns) <= TWIN_NS
+    near = abs(log.time_ns - packet.time_ns) <= DUPLICATE_NS
     return near and log.source.stream is None

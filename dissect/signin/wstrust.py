@@ -15,7 +15,7 @@ from dissect.redaction.cuts import cut
 from dissect.signin import saml
 from dissect.signin.azuread_errors import error_facts
 from dissect.signin.exchange import Exchange
-from dissect.signin.rule import Found, Said, got, sent
+from dissect.signin.rule import FactValue, Found, got, sent
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -50,7 +50,7 @@ def issue(exchange: Exchange) -> Iterator[Found]:
     audience = markup.text_of(markup.find(root, "AppliesTo"), "Address")
     if audience:
         facts["audience"] = cut(audience, 300)
-    asked: dict[str, Said] = dict(facts)
+    asked: dict[str, FactValue] = dict(facts)
     password = markup.text_of(root, "Password")
     if password:
         asked["password"] = Secret("password", password)

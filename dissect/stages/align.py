@@ -6,13 +6,13 @@ from collections.abc import Container, Sequence
 
 from dissect.model import Event
 from dissect.signin.offsets import Offset, estimate
-from dissect.signin.ties import Observations
+from dissect.signin.timing_constraints import Observations
 from dissect.stages.notes import Notes
-from dissect.stages.options import Options
+from dissect.stages.run_options import RunOptions
 
 
 def align(
-    options: Options, seen: Observations, events: Sequence[Event], without: Container[int]
+    options: RunOptions, seen: Observations, events: Sequence[Event], without: Container[int]
 ) -> tuple[list[Offset], Notes]:
     """How the clocks of several captures stand to each other, and how that was found. `events`
     have the captures' own times; `without` are numbers of messages that another capture tells."""
@@ -21,15 +21,15 @@ def align(
         return [], Notes()
     pinned = {index: clocks[name] for index, name in enumerate(names) if name in clocks}
     found = estimate(len(names), seen, events, names, pinned, without)
-    said = (
+    reported = (
         item.sentence(names)
         for item in found
         if item.move_ns or item.set_ns is not None or _apart(item, seen)
     )
-    return found, Notes(tuple(said))
+    return found, Notes(tuple(reported))
 
 
-def as_set(options: Options) -> tuple[list[Offset], Notes]:
+def as_set(options: RunOptions) -> tuple[list[Offset], Notes]:
     """The clock of the only capture, if the user has set it."""
     found = [Offset(0, None, set_ns=ns) for ns in options.clocks.values()]
     return found, Notes(tuple(item.sentence(options.captures) for item in found))

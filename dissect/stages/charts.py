@@ -9,11 +9,11 @@ from dissect.flow.match import match
 from dissect.model import Event, SequenceChart
 from dissect.plugins import Registry
 from dissect.redaction.policy import Policy
-from dissect.stages.options import Options
 from dissect.stages.packets import Packets
+from dissect.stages.run_options import RunOptions
 
 
-def definitions(options: Options, registry: Registry) -> list[Definition]:
+def definitions(options: RunOptions, registry: Registry) -> list[Definition]:
     """The flows that were asked for, or all that there are.
 
     Raises UsageError or DefinitionError for one that can't be read.
@@ -24,7 +24,7 @@ def definitions(options: Options, registry: Registry) -> list[Definition]:
 
 
 def charts(
-    options: Options,
+    options: RunOptions,
     policy: Policy,
     wanted: Sequence[Definition],
     packets: Packets,
@@ -36,7 +36,7 @@ def charts(
     return match(wanted, events, policy.book.show, options.roles, times, named=named)
 
 
-def spans(options: Options, packets: Packets) -> dict[str, tuple[int, int]]:
+def spans(options: RunOptions, packets: Packets) -> dict[str, tuple[int, int]]:
     """When each capture begins and ends (ns), on the clock of the events."""
     found = {}
     for info in packets.reading.captures:

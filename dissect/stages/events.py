@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dissect.flow.definition import Definition
-from dissect.flow.doubts import doubts
+from dissect.flow.definition_lint import lint
 from dissect.model import Event
 from dissect.plugins import Registry
 from dissect.redaction.policy import Policy
@@ -15,12 +15,12 @@ from dissect.signin.built_in import BUILT_IN
 from dissect.signin.catalogue import EVENTS
 from dissect.stages.logs import Log, log_events
 from dissect.stages.notes import Notes
-from dissect.stages.options import Options, bind_key_logs
 from dissect.stages.packets import Packets
+from dissect.stages.run_options import RunOptions, bind_key_logs
 
 
 def events(
-    options: Options,
+    options: RunOptions,
     policy: Policy,
     registry: Registry,
     definitions: Sequence[Definition],
@@ -32,33 +32,33 @@ def events(
     Raises UsageError where a flow that was asked for needs tshark and can't have it,
     DefinitionError for a filter or field that tshark does not know.
     """
-    notes = Notes(tuple(_doubts(options, registry, definitions)))
+    notes = Notes(tuple(_lint(options, registry, definitions)))
     found = list(packets.events)
-    from_frames, said = _frame_events(options, policy, definitions, packets)
+    from_frames, reported = _frame_events(options, policy, definitions, packets)
     from_logs: list[Event] = []
     for log in logs:
-        more, told = log_events(log, options, policy, registry, packets.events)
+        more, statement = log_events(log, options, policy, registry, packets.events)
         from_logs += more
-        notes += told
+        notes += statement
     merged = [*found, *from_frames, *from_logs]
     merged.sort(key=lambda event: event.order)
     warnings = Notes(tuple(skew.warnings(merged)))
-    return skew.blamed(merged), notes + said + warnings
+    return skew.blamed(merged), notes + reported + warnings
 
 
-def _doubts(options: Options, registry: Registry, definitions: Sequence[Definition]) -> list[str]:
+def _lint(options: RunOptions, registry: Registry, definitions: Sequence[Definition]) -> list[str]:
     """What in the flows can't be meant. A plugin's rules may give events of any name."""
     known = None if len(registry.rules) > len(BUILT_IN) else EVENTS
     if known is None or not options.flows:
-        return [said for item in definitions for said in doubts(item, known)]
-    from dissect.signin.facts import flow_facts  # 5 ms: for flows that somebody names
+        return [reported for item in definitions for reported in lint(item, known)]
+    from dissect.signin.fact_catalogue import flow_facts  # 5 ms: for flows that somebody names
 
     facts = flow_facts()
-    return [said for item in definitions for said in doubts(item, known, facts)]
+    return [reported for item in definitions for reported in lint(item, known, facts)]
 
 
 def _frame_events(
-    options: Options, policy: Policy, definitions: Sequence[Definition], packets: Packets
+    options: RunOptions, policy: Policy, definitions: Sequence[Definition], packets: Packets
 ) -> tuple[list[Event], Notes]:
     """What the wanted flows ask of tshark: frames of any protocol."""
     wanted = [definition for definition in definitions if definition.matched]

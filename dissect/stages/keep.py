@@ -44,8 +44,8 @@ def lean(message: Message) -> Message:
     if isinstance(message, HttpRequest | HttpResponse) and message.body.data:
         body = Body(wire_size=message.body.wire_size, problem=message.body.problem)
         return replace(message, body=body)
-    if isinstance(message, TlsConnection) and message.shapes:
-        return replace(message, shapes=())
+    if isinstance(message, TlsConnection) and message.record_sizes:
+        return replace(message, record_sizes=())
     return message
 
 
@@ -93,7 +93,7 @@ def with_redirects(message: Message) -> Message | None:
 
 def reported(message: Message) -> Message | None:
     """What a report tells of all messages; the other bodies, which few arrows point to, are read
-    again for it (`report.bodies`)."""
+    again for it (`report.reread_bodies`)."""
     if isinstance(message, HttpRequest | HttpResponse):
         return with_redirects(message)
     return message

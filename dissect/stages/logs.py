@@ -13,9 +13,9 @@ from dissect.model import Anomaly, Event, Message, TlsConnection
 from dissect.plugins import Registry
 from dissect.redaction.policy import Policy
 from dissect.signin import skew, vvx_log
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recogniser import Recogniser
 from dissect.stages.notes import Notes, faults
-from dissect.stages.options import Options
+from dissect.stages.run_options import RunOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Log:
     lost: tuple[Anomaly, ...] = ()
 
 
-def logs(options: Options, registry: Registry, start_ns: int | None) -> list[Log]:
+def logs(options: RunOptions, registry: Registry, start_ns: int | None) -> list[Log]:
     """The logs. `start_ns` is when the captures begin: a log names no year, and without captures
     its file's time is the best guess.
 
@@ -64,7 +64,7 @@ def handshakes(found: Sequence[Log]) -> list[TlsConnection]:
 
 
 def log_events(
-    log: Log, options: Options, policy: Policy, registry: Registry, packets: Sequence[Event]
+    log: Log, options: RunOptions, policy: Policy, registry: Registry, packets: Sequence[Event]
 ) -> tuple[list[Event], Notes]:
     """The events of a log that no packet shows, its clock set by that of the `packets`."""
     recogniser = Recogniser(options.names, policy, registry.rules, len(options.phone_logs))
@@ -75,20 +75,20 @@ def log_events(
     found = vvx_log.clock_offset(events, packets, log.messages)
     if found is None:
         if packets:
-            said = "nothing ties the log's clock to the captures'; its times are as written"
-            notes += Notes((f"{log.name}: {said}",))
+            text = "nothing ties the log's clock to the captures'; its times are as written"
+            notes += Notes((f"{log.name}: {text}",))
         local = [_local(event) if event.source.stream is None else event for event in events]
-        return vvx_log.without_twins(local, ()), notes
+        return vvx_log.without_duplicate_entries(local, ()), notes
     against = "against the captures" if packets else f"against {found.how}"
-    told = f" (told by {found.how})" if packets else ""
+    reported = f" (told by {found.how})" if packets else ""
     words = vvx_log.clock_words(found.ns, found.uncertainty_ns)
     if abs(found.ns) >= vvx_log.SECOND // 2:  # else it is right, and nobody has to know
         # Times of a phone's log have no year; what no time zone explains may be more.
         years = "; years, which it may not name, are not counted" if " day" in words else ""
-        notes += Notes((f"{log.name}: {against} the log's clock is {words}{told}{years}",))
+        notes += Notes((f"{log.name}: {against} the log's clock is {words}{reported}{years}",))
     moved = [replace(event, time_ns=event.time_ns + found.ns) for event in events]
     stamps = skew.by_log(packets, moved, found.ns)
-    return [*vvx_log.without_twins(moved, packets), *stamps], notes
+    return [*vvx_log.without_duplicate_entries(moved, packets), *stamps], notes
 
 
 def _local(event: Event) -> Event:

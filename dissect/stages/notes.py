@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dissect.errors import INTERNAL
 from dissect.model import Anomaly
-from dissect.stages.options import Options
+from dissect.stages.run_options import RunOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Notes:
         return Notes((*self.diagnostics, *other.diagnostics), tuple(faults))
 
 
-def faults(anomalies: Iterable[Anomaly], options: Options) -> tuple[str, ...]:
+def faults(anomalies: Iterable[Anomaly], options: RunOptions) -> tuple[str, ...]:
     """Those of some anomalies that are bugs of ours, as sentences, each once."""
     names, captures = options.names, len(options.captures)
-    said = (
+    reported = (
         f"{names[item.capture]} {'frame' if item.capture < captures else 'line'} {item.frame}: "
         f"{item.sentence}"
         for item in anomalies
         if item.kind == INTERNAL
     )
-    return tuple(dict.fromkeys(said))
+    return tuple(dict.fromkeys(reported))

@@ -17,13 +17,13 @@ from dissect.model import Anomaly, Event, Message, TlsConnection
 from dissect.plugins import Registry
 from dissect.redaction.policy import Policy
 from dissect.signin.offsets import Offset
-from dissect.signin.recognise import Recogniser
-from dissect.signin.ties import VALUES_KEPT, Observations
+from dissect.signin.recogniser import Recogniser
+from dissect.signin.timing_constraints import VALUES_KEPT, Observations
 from dissect.stages import align
 from dissect.stages.keep import Keep
 from dissect.stages.notes import Notes, faults
-from dissect.stages.options import Options
 from dissect.stages.read import read
+from dissect.stages.run_options import RunOptions
 
 TOO_MANY_VALUES = (
     f"more than {VALUES_KEPT:,} messages or values are in several captures: the clocks are "
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Packets:
     """What the packets came to. `events` are in order, on the clocks as moved; `name_of` gives
-    the host name of an address. `tls` counts TLS connections, all and those that stayed shut.
-    `hints` tell tshark, by capture, what was recognised on odd ports."""
+    the host name of an address. `tls` counts TLS connections, all and those that stayed
+    undecrypted. `hints` tell tshark, by capture, what was recognised on unusual port."""
 
     reading: Reading
     clocks: list[Offset]
@@ -54,7 +54,7 @@ class Packets:
 
 
 def packets(
-    options: Options,
+    options: RunOptions,
     policy: Policy,
     registry: Registry,
     definitions: Sequence[Definition],
@@ -74,9 +74,9 @@ def packets(
     without = reading.left_out
     if several:
         before = taker.recogniser.so_far(without)
-        clocks, said = align.align(options, taker.seen, before, without)
+        clocks, reported = align.align(options, taker.seen, before, without)
     else:
-        clocks, said = align.as_set(options)
+        clocks, reported = align.as_set(options)
     moves = align.moves(clocks)
     ends = {
         info.name: info.end_ns + moves.get(info.index, 0)
@@ -93,7 +93,7 @@ def packets(
     found = Packets(
         reading, clocks, events, taker.recogniser.name_of, taker.tls(without), taker.hints
     )
-    return found, notes + said + Notes((), faults(lost, options))
+    return found, notes + reported + Notes((), faults(lost, options))
 
 
 class _Taker:
@@ -101,7 +101,7 @@ class _Taker:
 
     def __init__(
         self,
-        options: Options,
+        options: RunOptions,
         policy: Policy,
         registry: Registry,
         definitions: Sequence[Definition],
@@ -121,7 +121,7 @@ class _Taker:
         )
         self._several, self._keep, self._rules = several, keep, rules
         self._hinted = rules and any(item.matched for item in definitions)
-        self._tls, self._shut = 0, 0
+        self._tls, self._undecrypted = 0, 0
         self._rows: dict[int, bool] = {}  # of several captures: number of a row, if it is shut
 
     def take(self, message: Message, serial: int) -> Message | None:
@@ -132,11 +132,11 @@ class _Taker:
         if self._hinted:
             self._hint(message)
         if isinstance(message, TlsConnection) and message.inside is None:
-            shut = message.decrypted == "none"
+            undecrypted = message.decrypted == "none"
             self._tls += 1
-            self._shut += shut
+            self._undecrypted += undecrypted
             if self._several:
-                self._rows[serial] = shut
+                self._rows[serial] = undecrypted
         return self._keep(message)
 
     def _hint(self, message: Message) -> None:
@@ -149,9 +149,10 @@ class _Taker:
         hints.add(message)
 
     def tls(self, without: Mapping[int, None]) -> tuple[int, int]:
-        """TLS connections, and those that stayed shut, without those told by another capture."""
+        """TLS connections, and those that stayed undecrypted, without those reported by another
+        capture."""
         gone = [self._rows[serial] for serial in without if serial in self._rows]
-        return self._tls - len(gone), self._shut - sum(gone)
+        return self._tls - len(gone), self._undecrypted - sum(gone)
 
 
 def _move(reading: Reading, moves: Mapping[int, int]) -> None:

@@ -11,11 +11,11 @@ from dissect.errors import UsageError
 from dissect.flow.definition import Definition
 from dissect.plugins import Registry
 from dissect.stages.notes import Notes, faults
-from dissect.stages.options import Options, bind_key_logs
+from dissect.stages.run_options import RunOptions, bind_key_logs
 
 
 def read(
-    options: Options,
+    options: RunOptions,
     registry: Registry,
     definitions: Sequence[Definition],
     take: Take,
@@ -35,11 +35,11 @@ def read(
         return Reading(), Notes()
     if options.engine == "tshark":
         reading = _by_tshark(inputs, options.decode_as, take)
-        said: tuple[str, ...] = ()
+        reported: tuple[str, ...] = ()
         if registry.readers:
             names = ", ".join(reader.name for reader in registry.readers)
-            said = (f"parsers of plugins don't run with tshark: {names}",)
-        return reading, Notes(said, faults(reading.anomalies, options))
+            reported = (f"parsers of plugins don't run with tshark: {names}",)
+        return reading, Notes(reported, faults(reading.anomalies, options))
     if options.decode_as and not any(item.matched for item in definitions):
         raise UsageError("--decode-as is for --engine tshark; the embedded engine looks inside")
     from dissect.engines import embedded
@@ -53,11 +53,11 @@ def _by_tshark(inputs: list[CaptureInput], decode_as: Sequence[str], take: Take)
     from dissect.engines import tshark
 
     reading = tshark.read(inputs, decode_as)
-    told, others = reading.messages, reading.duplicates
-    first = len(told)
+    reported, others = reading.messages, reading.duplicates
+    first = len(reported)
     reading.left_out = dict.fromkeys(range(first, first + len(others)))
-    told_kept = [take(message, serial) for serial, message in enumerate(told)]
+    reported_kept = [take(message, serial) for serial, message in enumerate(reported)]
     others_kept = [take(message, serial) for serial, message in enumerate(others, first)]
-    reading.messages = [message for message in told_kept if message is not None]
+    reading.messages = [message for message in reported_kept if message is not None]
     reading.duplicates = [message for message in others_kept if message is not None]
     return reading

@@ -91,12 +91,12 @@ def _http_row(run: Session, exchange: Exchange, signed_in: SignedIn) -> Row:
 
 def _problem(request: HttpRequest | None, response: HttpResponse | None) -> str | None:
     """What lacks of an exchange's bodies, in words."""
-    said = [
+    reported = [
         f"{name}: {message.body.problem}"
         for name, message in (("request", request), ("response", response))
         if message is not None and message.body.problem
     ]
-    return "; ".join(said) or None
+    return "; ".join(reported) or None
 
 
 TABLE = Table(

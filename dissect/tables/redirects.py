@@ -1,11 +1,11 @@
-"""Redirect chains as rows: a sign-in followed across hosts, one row a hop."""
+"""Redirect chains as rows: a sign-in followed across hosts, one row a redirect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dissect.signin.hops import url_of
+from dissect.signin.redirect_chain import url_of
 from dissect.stages.keep import with_redirects
 from dissect.tables import COMMON, Column, Row, Table
 from dissect.tables.place import common
@@ -29,22 +29,24 @@ COLUMNS = (
 
 
 def rows(run: Session) -> Iterator[Row]:
-    """One row a hop, by chain and within it by time."""
-    for hop in sorted(run.hops, key=lambda item: (item.chain, item.number)):
-        response = hop.exchange.response
-        place = response.place if response is not None else hop.exchange.place
+    """One row a redirect, by chain and within it by time."""
+    for redirect in sorted(run.redirects, key=lambda item: (item.chain, item.number)):
+        response = redirect.exchange.response
+        place = response.place if response is not None else redirect.exchange.place
         row = common(run, place)
         row |= {
-            "chain": hop.chain,
-            "hop": hop.number,
-            "from": _shown(run, url_of(hop.exchange)),
-            "to": _shown(run, hop.url),
-            "status": hop.exchange.status,
-            "kind": hop.kind,
-            "why": [run.policy.scrub(item) for item in hop.why],
-            "cookies": [run.policy.show(run.policy.name(name)) for name in hop.cookies],
-            "followed": hop.target is not None,
-            "to_frame": hop.target.place.span.first_frame if hop.target is not None else None,
+            "chain": redirect.chain,
+            "hop": redirect.number,
+            "from": _shown(run, url_of(redirect.exchange)),
+            "to": _shown(run, redirect.url),
+            "status": redirect.exchange.status,
+            "kind": redirect.kind,
+            "why": [run.policy.scrub(item) for item in redirect.why],
+            "cookies": [run.policy.show(run.policy.name(name)) for name in redirect.cookies],
+            "followed": redirect.target is not None,
+            "to_frame": redirect.target.place.span.first_frame
+            if redirect.target is not None
+            else None,
         }
         yield row
 

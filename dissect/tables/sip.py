@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dissect.model import SipMessage
 from dissect.protocols import sdp
 from dissect.protocols.sip_diagnostics import Diagnostic, diagnostics
-from dissect.protocols.sip_dialogs import Ladder, Position
-from dissect.signin import advice
+from dissect.protocols.sip_dialogs import DialogTracker, Position
+from dissect.signin import error_catalogue
 from dissect.signin.authentication import legs, schemes
 from dissect.stages.keep import only
 from dissect.tables import COMMON, Column, Row, Table
@@ -46,7 +46,7 @@ COLUMNS = (
 
 def rows(run: Session) -> Iterator[Row]:
     """One row a SIP message."""
-    ladder = Ladder(run.noted)
+    ladder = DialogTracker(run.noted)
     for message in run.messages:
         if isinstance(message, SipMessage):
             yield _sip_row(run, message, ladder.add(message))
@@ -55,7 +55,7 @@ def rows(run: Session) -> Iterator[Row]:
 def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
     row = common(run, message.place)
     found = legs(message.headers, message.tls_dsk)
-    told = next(filter(message.header, _DIAGNOSTIC_FIELDS), "")
+    reported = next(filter(message.header, _DIAGNOSTIC_FIELDS), "")
     reasons = diagnostics(message)
     described = sdp.descriptions(message.header("content-type"), message.body.text)
     media = [str(item) for one in described for item in one.media]
@@ -71,7 +71,7 @@ def _sip_row(run: Session, message: SipMessage, position: Position) -> Row:
         **{"from": _field(run, message, "from"), "to": _field(run, message, "to")},
         transport=message.transport,
         auth=schemes(found),
-        diagnostics=_field(run, message, told) if told else None,
+        diagnostics=_field(run, message, reported) if reported else None,
         retransmission=message.retransmission,
         auth_legs=[str(leg) for leg in found],
         explanation=_explanation(run, message, reasons),
@@ -100,13 +100,13 @@ def _field(run: Session, message: SipMessage, name: str) -> str | None:
 
 def _explanation(run: Session, message: SipMessage, reasons: list[Diagnostic]) -> str | None:
     """A refusal in words: what the message says, then what that means."""
-    said = [str(item) for item in reasons]
+    reported = [str(item) for item in reasons]
     if message.status is not None and (message.status >= 400 and message.status not in (401, 407)):
         number = next((str(r.code) for r in reasons if r.field.startswith("ms-")), "")
-        known = advice.sip(str(message.status), number)
+        known = error_catalogue.sip(str(message.status), number)
         if known is not None:
-            said.append(known.text)
-    return run.policy.show(run.policy.words("; ".join(said))) or None
+            reported.append(known.text)
+    return run.policy.show(run.policy.words("; ".join(reported))) or None
 
 
 TABLE = Table(

@@ -18,13 +18,13 @@ from dissect.model import Anomaly, Connection, Span, StreamParser
 from dissect.transport import tunnels
 from dissect.transport.decapsulation import Decapsulator
 from dissect.transport.delivery import Emit, endpoint
-from dissect.transport.half import HALF_RANGE, MASK
 from dissect.transport.ip import TCP, UDP, IpPacket
 from dissect.transport.ordering import Segment
 from dissect.transport.streams import Streams, Totals
 from dissect.transport.tcp import ACK, FIN, LINGER_NS, RST, SYN, Flow
+from dissect.transport.tcp_direction import HALF_RANGE, MASK
 from dissect.transport.trail import LENGTH, Windows
-from dissect.transport.udp import MAX_OPEN, Pair
+from dissect.transport.udp import MAX_OPEN, UdpPair
 
 Packet = tuple[int, int, int, bytes, int, int, int]
 """(frame, time in ns, link type, buffer, start, captured length, length on the wire)"""
@@ -73,8 +73,8 @@ class Assembler(Decapsulator):
         self._streams = Streams(capture_index, open_tcp, open_udp, emit)
         self._windows = Windows()
         self._lingering: deque[tuple[int, Flow]] = deque()
-        self._talking: dict[int, Pair] = {}
-        self._snaplen_told = False
+        self._talking: dict[int, UdpPair] = {}
+        self._snaplen_reported = False
 
     @property
     def flows(self) -> list[Flow]:
@@ -82,7 +82,7 @@ class Assembler(Decapsulator):
         return [flow for _, flow in sorted(self._streams.flows.items())]
 
     @property
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[UdpPair]:
         """The UDP pairs in order of their numbers, but for those forgotten."""
         return [pair for _, pair in sorted(self._streams.pairs.items())]
 
@@ -107,7 +107,7 @@ class Assembler(Decapsulator):
 
     def feed(self, packets: Iterable[Packet]) -> None:
         """Take packets in; may be called again with more of the same capture."""
-        halves = self._streams.halves.get
+        states = self._streams.states.get
         emit = self._emit
         fast4, fast6 = _FAST4, _FAST6
         new_span = tuple.__new__  # half the cost of a named tuple's own
@@ -152,44 +152,44 @@ class Assembler(Decapsulator):
                 else:
                     self._packet(frame, ns, kind, buf, start, caplen, length)
                     continue
-                half = halves(key)
+                state = states(key)
                 # Only segments with ACK and without SYN, FIN, RST; whole; of a known flow.
-                if half is None or bits & 0x17 != 0x10 or after > start + caplen or body > after:
+                if state is None or bits & 0x17 != 0x10 or after > start + caplen or body > after:
                     self._packet(frame, ns, kind, buf, start, caplen, length)
                     continue
-                half.frames += 1
-                half.last_frame = frame
-                half.last_ns = ns
-                known = half.peer.next
+                state.frames += 1
+                state.last_frame = frame
+                state.last_ns = ns
+                known = state.peer.next
                 if ack == known or (ack - known) & MASK >= HALF_RANGE:
                     if body == after:
                         continue
                     if buf is not viewed:
                         viewed = buf
                         view = windows(buf)
-                    if seq == half.expect:
-                        trail = half.trail
-                        offset = half.offset
+                    if seq == state.expect:
+                        trail = state.trail
+                        offset = state.offset
                         trail.append((offset, view, body, after, ns))
                         if len(trail) > LENGTH:
                             del trail[:_HALF_TRAIL]
-                        half.expect = half.next = (seq + after - body) & MASK
-                        half.offset = offset + after - body
-                        half.payload += after - body
+                        state.expect = state.next = (seq + after - body) & MASK
+                        state.offset = offset + after - body
+                        state.payload += after - body
                         try:
                             span = new_span(Span, (frame, ns, frame, ns, 0, False, offset))
-                            for message in half.data(half.direction, view[body:after], span):
+                            for message in state.data(state.direction, view[body:after], span):
                                 emit(message)
                         except ProtocolError as error:
-                            half.flow.broken(error, frame)
+                            state.flow.broken(error, frame)
                         except PASSED:
                             raise
                         except Exception as error:
-                            half.flow.failed(error, frame)
+                            state.flow.failed(error, frame)
                         continue
                 head = body - (bits >> 10 & 0x3C)
                 segment = Segment(windows(buf), head, body, after, 0, frame, ns, ack)
-                half.flow.segment(half, seq, bits & 0x3F, segment)
+                state.flow.segment(state, seq, bits & 0x3F, segment)
         finally:
             self.frames = frame
             self.backwards = back
@@ -216,10 +216,10 @@ class Assembler(Decapsulator):
             self._streams.pair(addresses + buf[start : start + 4])
         elif packet.protocol == TCP and start + 16 <= captured:
             key = addresses + buf[start : start + 4]
-            if key not in self._streams.halves:
+            if key not in self._streams.states:
                 seq, _, bits = _TCP_HEAD(buf, start + 4)
                 # Not as an acknowledgment: the quoted sender is all that was seen.
-                self._streams.half(key, (frame, ns), seq, 0, bits & ~ACK)
+                self._streams.state(key, (frame, ns), seq, 0, bits & ~ACK)
 
     def _unreachable(self, frame: int, ns: int, key: bytes, what: str, addresses: bytes) -> None:
         pair, direction = self._streams.pair(key)
@@ -235,9 +235,9 @@ class Assembler(Decapsulator):
             return
         key = packet.addresses + buf[start : start + 4]
         seq, ack, bits = _TCP_HEAD(buf, start + 4)
-        half = self._streams.half(key, (frame, ns), seq, ack, bits)
-        half.frames += 1
-        half.last_frame, half.last_ns = frame, ns
+        state = self._streams.state(key, (frame, ns), seq, ack, bits)
+        state.frames += 1
+        state.last_frame, state.last_ns = frame, ns
         body = start + (bits >> 10 & 0x3C)
         if body < start + 20 or body > packet.end:
             self._emit(
@@ -246,19 +246,19 @@ class Assembler(Decapsulator):
                     "a TCP header whose length is impossible",
                     self.capture,
                     frame,
-                    half.flow.stream,
+                    state.flow.stream,
                 )
             )
             return
         missing = packet.end - max(body, captured)
-        if missing and not self._snaplen_told:
-            self._cut(frame, half.flow.stream)
-        flow = half.flow
+        if missing and not self._snaplen_reported:
+            self._cut(frame, state.flow.stream)
+        flow = state.flow
         acks = ack if bits & ACK else None
         end = max(body, captured)
         view = self._windows.view(buf)
         segment = Segment(view, start, body, end, missing, frame, ns, acks)
-        flow.segment(half, seq, bits & 0x3F, segment)
+        flow.segment(state, seq, bits & 0x3F, segment)
         if bits & (SYN | FIN | RST):
             self._linger(ns, flow)
 
@@ -271,7 +271,7 @@ class Assembler(Decapsulator):
             queue.popleft()[1].expire()
 
     def _cut(self, frame: int, stream: int) -> None:
-        self._snaplen_told = True
+        self._snaplen_reported = True
         captured, length = self._sizes
         self._emit(
             Anomaly(
@@ -305,7 +305,7 @@ class Assembler(Decapsulator):
             return
         view = memoryview(buf)[start + 8 : min(end, captured)]
         missing = max(0, end - max(captured, start + 8))
-        if missing and not self._snaplen_told:
+        if missing and not self._snaplen_reported:
             self._cut(frame, pair.connection.stream)
         stream = pair.connection.stream
         self._talking.pop(stream, None)

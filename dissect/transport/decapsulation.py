@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 
 from dissect.transport import tunnels
 from dissect.transport.fragments import Fragments
-from dissect.transport.headers import IPV4, IPV6
 from dissect.transport.ip import (
     AUTHENTICATION,
     TCP,
@@ -20,6 +19,7 @@ from dissect.transport.ip import (
     ipv6,
     protocol_name,
 )
+from dissect.transport.link_headers import IPV4, IPV6
 from dissect.transport.links import network
 
 # ICMP's codes of "destination unreachable" (RFC 792, RFC 1812 §5.2.7.1; RFC 4443 §3.1), by the

@@ -8,7 +8,7 @@ from typing import Any
 
 from dissect.errors import INTERNAL, PASSED, ProtocolError, internal
 from dissect.model import Anomaly, Connection, Endpoint, Message, Output, Span, StreamParser
-from dissect.transport.half import MASK, Half, deaf
+from dissect.transport.tcp_direction import MASK, TcpDirection, null_sink
 
 Emit = Callable[[Message | Anomaly], None]
 
@@ -22,7 +22,7 @@ def endpoint(address: bytes, port: int) -> Endpoint:
 class Delivery:
     """The two directions of a connection and the parser that gets their bytes.
 
-    The parser is asked for with the first bytes. `opened` stays true when it is gone:
+    The parser is asked for with the first bytes. `shown_names` stays true when it is gone:
     after both ends, or when it has met bytes that break its protocol.
     """
 
@@ -31,12 +31,12 @@ class Delivery:
         "_emit",
         "_open",
         "_parser",
-        "_told",
+        "_reported",
         "capture",
         "dead",
         "first",
-        "halves",
         "opened",
+        "states",
         "stream",
     )
 
@@ -44,14 +44,14 @@ class Delivery:
         self,
         capture: int,
         stream: int,
-        halves: tuple[Half, Half],
+        states: tuple[TcpDirection, TcpDirection],
         first: tuple[int, int],
         open_tcp: Callable[[Connection], StreamParser],
         emit: Emit,
     ) -> None:
         self.capture = capture
         self.stream = stream
-        self.halves = halves
+        self.states = states
         self.first = first
         self.dead = False
         self.opened = False
@@ -59,45 +59,47 @@ class Delivery:
         self._emit = emit
         self._parser: StreamParser | None = None
         self._connection: Connection | None = None
-        self._told: tuple[str, ...] = ()
-        for half, peer in (halves, halves[::-1]):
-            half.peer, half.data = peer, deaf
+        self._reported: tuple[str, ...] = ()
+        for state, peer in (states, states[::-1]):
+            state.peer, state.data = peer, null_sink
 
     @property
-    def client(self) -> Half:
+    def client(self) -> TcpDirection:
         """The half of the side that opened the connection."""
-        return self.halves[self.halves[0].direction]
+        return self.states[self.states[0].direction]
 
-    def _deliver(self, half: Half, body: memoryview | bytes, span: Span) -> None:
+    def _deliver(self, state: TcpDirection, body: memoryview | bytes, span: Span) -> None:
         size = len(body)
-        half.high, half.high_ns = max((half.high, half.high_ns), (span.last_frame, span.last_ns))
-        span = span.moved(half.offset)
-        half.next = (half.next + size) & MASK
-        half.offset += size
-        half.payload += size
+        state.high, state.high_ns = max(
+            (state.high, state.high_ns), (span.last_frame, span.last_ns)
+        )
+        span = span.moved(state.offset)
+        state.next = (state.next + size) & MASK
+        state.offset += size
+        state.payload += size
         self.open()
-        self.run(half.data, half.direction, body, span)
+        self.run(state.data, state.direction, body, span)
 
-    def _gap(self, half: Half, length: int, span: Span) -> None:
-        span = span._replace(offset=half.offset)
-        half.next = (half.next + length) & MASK
-        half.offset += length
-        half.lost += length
+    def _gap(self, state: TcpDirection, length: int, span: Span) -> None:
+        span = span._replace(offset=state.offset)
+        state.next = (state.next + length) & MASK
+        state.offset += length
+        state.lost += length
         self.open()
         if self._parser is not None:
-            self.run(self._parser.gap, half.direction, length, span)
+            self.run(self._parser.gap, state.direction, length, span)
 
-    def _end(self, half: Half, span: Span) -> None:
-        if half.ended:
+    def _end(self, state: TcpDirection, span: Span) -> None:
+        if state.ended:
             return
-        half.ended = True
-        half.expect = -1
-        half.pieces.clear()
-        half.trail.clear()
-        half.data = deaf
+        state.ended = True
+        state.expect = -1
+        state.pieces.clear()
+        state.trail.clear()
+        state.data = null_sink
         if self._parser is not None:
-            self.run(self._parser.end, half.direction, span)
-        if half.peer.ended:
+            self.run(self._parser.end, state.direction, span)
+        if state.peer.ended:
             self.release()
 
     def open(self) -> None:
@@ -116,13 +118,13 @@ class Delivery:
         except Exception as error:
             self.failed(error, at[0])
             return
-        for half in self.halves:
-            if not half.ended:
-                half.data = self._parser.data
-        for half in self.halves:
-            if half.ended and self._parser is not None:
-                at = half.last_frame, half.last_ns
-                self.run(self._parser.end, half.direction, Span(*at, *at))
+        for state in self.states:
+            if not state.ended:
+                state.data = self._parser.data
+        for state in self.states:
+            if state.ended and self._parser is not None:
+                at = state.last_frame, state.last_ns
+                self.run(self._parser.end, state.direction, Span(*at, *at))
 
     def run(self, verb: Callable[..., Output], *arguments: Any) -> None:
         """Hand something to the parser and its messages on. A parser that breaks is dropped."""
@@ -141,30 +143,30 @@ class Delivery:
         self._drop(error.kind, str(error), frame)
 
     def failed(self, error: Exception, frame: int) -> None:
-        """The parser has a bug: it costs this stream alone, and is told."""
+        """The parser has a bug: it costs this stream alone, and is reported."""
         self._drop(INTERNAL, internal(error), frame)
 
     def _drop(self, kind: str, sentence: str, frame: int) -> None:
         self._emit(Anomaly(kind, sentence, self.capture, frame, self.stream))
         self._parser = None
-        for half in self.halves:
-            half.data = deaf
+        for state in self.states:
+            state.data = null_sink
 
     def _tell(self, kind: str, sentence: str, frame: int) -> None:
         """An anomaly, once a kind and connection: `TcpConnection` has the totals."""
-        if kind not in self._told:
-            self._told += (kind,)
+        if kind not in self._reported:
+            self._reported += (kind,)
             self._emit(Anomaly(kind, sentence, self.capture, frame, self.stream))
 
     def release(self) -> None:
         """Free parser and buffers; the flow stays as the tombstone of its stream number."""
         self.dead = True
         self._parser = None
-        for half in self.halves:
-            half.expect = -1
-            half.ended = True
-            half.data = deaf
-            half.bury()
+        for state in self.states:
+            state.expect = -1
+            state.ended = True
+            state.data = null_sink
+            state.release()
 
     @property
     def connection(self) -> Connection:
@@ -177,7 +179,7 @@ class Delivery:
         return self._connection
 
     def _last(self) -> tuple[int, int]:
-        first, second = self.halves
+        first, second = self.states
         return max(
             (first.last_frame, first.last_ns),
             (second.last_frame, second.last_ns),

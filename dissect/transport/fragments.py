@@ -13,7 +13,7 @@ MAX_PIECES = 8192
 MAX_AGE_NS = 60_000_000_000
 """Fragments of one datagram are not farther apart (RFC 8200 §4.5); identifications repeat."""
 
-Key = tuple[bytes, int, int]
+FragmentKey = tuple[bytes, int, int]
 
 
 class Fragments:
@@ -26,12 +26,12 @@ class Fragments:
     """
 
     def __init__(self) -> None:
-        self._sets: dict[Key, _Datagram] = {}
-        self._done: dict[Key, int] = {}
+        self._sets: dict[FragmentKey, _Datagram] = {}
+        self._done: dict[FragmentKey, int] = {}
         self.dropped = 0
         self.copies = 0
 
-    def add(self, key: Key, offset: int, data: bytes, more: bool, ns: int) -> bytes | None:
+    def add(self, key: FragmentKey, offset: int, data: bytes, more: bool, ns: int) -> bytes | None:
         """The whole datagram's payload if `data`, captured at `ns`, completed it, else None."""
         datagram = self._sets.get(key)
         if datagram is not None and abs(ns - datagram.ns) > MAX_AGE_NS:

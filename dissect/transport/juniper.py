@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from dissect.transport.headers import CUT, Found, by_version, ethernet, llc, ppp, typed
+from dissect.transport.link_headers import CUT, PayloadStart, by_version, ethernet, llc, ppp, typed
 from dissect.transport.wan import cisco_hdlc, frame_relay, nlpid
 
 _MAGIC = b"MGC"
@@ -18,10 +18,10 @@ _EXTENSIONS, _NO_LINK_HEADER = 0x80, 0x02
 _LINK_SERVICES, _ADAPTIVE_SERVICES = 0x54, 0x47
 _U16 = struct.Struct(">H").unpack_from
 
-Inside = Callable[[bytes, int, int], Found]
+Inside = Callable[[bytes, int, int], PayloadStart]
 
 
-def _atm(buf: bytes, off: int, end: int) -> Found:
+def _atm(buf: bytes, off: int, end: int) -> PayloadStart:
     """LLC/SNAP or NLPID (RFC 2684), PPP (RFC 2364), or IP alone."""
     head = buf[off : min(end, off + 3)]
     if head == b"\xaa\xaa\x03":
@@ -35,17 +35,17 @@ def _atm(buf: bytes, off: int, end: int) -> Found:
     return by_version(buf, off, end)
 
 
-def _with_type(buf: bytes, off: int, end: int) -> Found:
+def _with_type(buf: bytes, off: int, end: int) -> PayloadStart:
     return typed(_U16(buf, off)[0], buf, off + 2, end) if off + 2 <= end else CUT
 
 
-def _multilink(buf: bytes, off: int, end: int) -> Found:
+def _multilink(buf: bytes, off: int, end: int) -> PayloadStart:
     """A multilink bundle hands on PPP, or IP where a services card made it."""
     return by_version(buf, off, end) if buf[off] >> 4 in (4, 6) else ppp(buf, off, end)
 
 
 def _reader(inside: Inside, cookie: int = 0) -> Inside:
-    def find(buf: bytes, off: int, end: int) -> Found:
+    def find(buf: bytes, off: int, end: int) -> PayloadStart:
         if off + 6 > end:
             return CUT
         if buf[off : off + 3] != _MAGIC:

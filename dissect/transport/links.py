@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 
 from dissect.transport import juniper, wan
-from dissect.transport.headers import (
+from dissect.transport.link_headers import (
     CUT,
-    Found,
+    PayloadStart,
     by_version,
     ethernet,
     llc,
@@ -19,25 +19,25 @@ from dissect.transport.headers import (
 IP_FAMILIES = frozenset({2, 10, 23, 24, 26, 28, 30})
 """AF_INET everywhere; AF_INET6 of Linux, Windows, the BSDs, Solaris and Darwin."""
 
-Find = Callable[[bytes, int, int], Found]
+Find = Callable[[bytes, int, int], PayloadStart]
 """(buffer, start, end of the captured bytes)"""
 
 _U16 = struct.Struct(">H").unpack_from
 
 
-def _cooked(buf: bytes, off: int, end: int) -> Found:
+def _cooked(buf: bytes, off: int, end: int) -> PayloadStart:
     if off + 16 > end:
         return CUT
     return typed(_U16(buf, off + 14)[0], buf, off + 16, end)
 
 
-def _cooked2(buf: bytes, off: int, end: int) -> Found:
+def _cooked2(buf: bytes, off: int, end: int) -> PayloadStart:
     if off + 20 > end:
         return CUT
     return typed(_U16(buf, off)[0], buf, off + 20, end)
 
 
-def _null(buf: bytes, off: int, end: int) -> Found:
+def _null(buf: bytes, off: int, end: int) -> PayloadStart:
     """The address family's number and byte order are those of the recording system: it
     must be one that some system uses for IP, then the packet's version decides."""
     if off + 4 > end:
@@ -49,7 +49,7 @@ def _null(buf: bytes, off: int, end: int) -> Found:
     return by_version(buf, off + 4, end) if family in IP_FAMILIES else "not IP"
 
 
-def _nflog(buf: bytes, off: int, end: int) -> Found:
+def _nflog(buf: bytes, off: int, end: int) -> PayloadStart:
     """Attributes (length, type, in the byte order of the machine) until the payload, 9."""
     off += 4
     while off + 4 <= end:
@@ -64,13 +64,13 @@ def _nflog(buf: bytes, off: int, end: int) -> Found:
     return CUT
 
 
-def _firewire(buf: bytes, off: int, end: int) -> Found:
+def _firewire(buf: bytes, off: int, end: int) -> PayloadStart:
     if off + 18 > end:
         return CUT
     return typed(_U16(buf, off + 16)[0], buf, off + 18, end)
 
 
-def _pflog(buf: bytes, off: int, end: int) -> Found:
+def _pflog(buf: bytes, off: int, end: int) -> PayloadStart:
     """The packet filter's log: a header that begins with its own length, padded to 4."""
     return by_version(buf, off + (buf[off] + 3 & ~3), end) if off < end else CUT
 
@@ -110,7 +110,7 @@ LINKS: dict[int, Find] = {
 }
 
 
-def network(link: int, buf: bytes, start: int, end: int) -> Found:
+def network(link: int, buf: bytes, start: int, end: int) -> PayloadStart:
     """The IP header of the packet `buf[start:end]` of LINKTYPE `link`."""
     find = LINKS.get(link)
     if find is not None:

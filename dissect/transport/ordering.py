@@ -30,7 +30,7 @@ from dissect.model import Connection, Span, StreamParser
 from dissect.reassembly import Piece
 from dissect.transport import trail
 from dissect.transport.delivery import Delivery, Emit
-from dissect.transport.half import MASK, Half, ahead
+from dissect.transport.tcp_direction import MASK, TcpDirection, ahead
 
 PATIENCE_FRAMES = 64
 PATIENCE_NS = 1_000_000_000
@@ -68,70 +68,70 @@ class Ordering(Delivery):
         self,
         capture: int,
         stream: int,
-        halves: tuple[Half, Half],
+        states: tuple[TcpDirection, TcpDirection],
         first: tuple[int, int],
         open_tcp: Callable[[Connection], StreamParser],
         emit: Emit,
     ) -> None:
-        super().__init__(capture, stream, halves, first, open_tcp, emit)
+        super().__init__(capture, stream, states, first, open_tcp, emit)
         self.sure = False  # a SYN was seen, or the peer was waited for in vain
 
     # -------------------------------------------------------------- bytes in
 
-    def _payload(self, half: Half, where: int, segment: Segment) -> None:
+    def _payload(self, state: TcpDirection, where: int, segment: Segment) -> None:
         """Put a segment's bytes in their place; `where` is the offset of the first."""
         view, _, body, stop, missing, frame, ns, acks = segment
         end = where + stop - body + missing
-        if where < half.offset:
-            self._again(half, where, segment)
-        if half.fin is not None:
-            end = min(end, half.fin)
-        if end <= half.offset:
+        if where < state.offset:
+            self._again(state, where, segment)
+        if state.fin is not None:
+            end = min(end, state.fin)
+        if end <= state.offset:
             return
-        start = max(where, half.offset)
+        start = max(where, state.offset)
         first, last = body + start - where, min(stop, body + end - where)
         captured = start + max(0, last - first)
         if captured > start:
-            if start == half.offset and not half.pieces.items and not self._early(half, acks):
-                half.remember((start, view, first, last, ns))
-                self._deliver(half, view[first:last], Span(frame, ns, frame, ns))
+            if start == state.offset and not state.pieces.items and not self._early(state, acks):
+                state.remember((start, view, first, last, ns))
+                self._deliver(state, view[first:last], Span(frame, ns, frame, ns))
             else:
-                self._keep(half, Piece(start, captured, bytes(view[first:last]), frame, ns, acks))
+                self._keep(state, Piece(start, captured, bytes(view[first:last]), frame, ns, acks))
         if end > captured:
-            half.pieces.add(Piece(captured, end, None, frame, ns, acks))
-        if half.pieces.full:
+            state.pieces.add(Piece(captured, end, None, frame, ns, acks))
+        if state.pieces.full:
             # Behind a hole, or ahead of bytes of the peer that may never come.
             self.sure = True
             self._advance(frame, ns)
-            for which, everything in ((half, False), (half.peer, False), (half, True)):
-                if half.pieces.full:
+            for which, everything in ((state, False), (state.peer, False), (state, True)):
+                if state.pieces.full:
                     self._give_up(which, frame, ns, everything)
 
-    def _again(self, half: Half, where: int, segment: Segment) -> None:
+    def _again(self, state: TcpDirection, where: int, segment: Segment) -> None:
         """A segment that begins in what was delivered: sent, or only captured, once more."""
         view, head, body, stop, _, frame, ns, _ = segment
-        if segment.size <= 1 and where + 1 == half.offset:
+        if segment.size <= 1 and where + 1 == state.offset:
             return  # a keep-alive: its byte means nothing (RFC 9293 §3.8.4)
-        if trail.is_copy(half.trail, where, view[head:stop], body - head, ns):
-            half.copies += 1
+        if trail.is_copy(state.trail, where, view[head:stop], body - head, ns):
+            state.copies += 1
             return
-        half.resent += 1
-        if trail.differs(half.trail, where, view[body:stop]):
+        state.resent += 1
+        if trail.differs(state.trail, where, view[body:stop]):
             self._overlap(frame)
 
-    def _keep(self, half: Half, piece: Piece) -> None:
+    def _keep(self, state: TcpDirection, piece: Piece) -> None:
         """A piece that has to wait, or for which others wait."""
-        items, size = half.pieces.items, half.pieces.size
+        items, size = state.pieces.items, state.pieces.size
         # So soon no sender sends again: the network or the capture has swapped frames.
         soon = bool(items) and abs(piece.ns - items[0].ns) <= trail.COPY_NS
         last = items[-1].offset if items else 0
-        differs = half.pieces.add(piece)
-        if half.pieces.size == size and soon and not differs:
-            half.copies += 1
-        elif half.pieces.size == size or (piece.offset < last and not soon):
-            half.resent += 1
+        differs = state.pieces.add(piece)
+        if state.pieces.size == size and soon and not differs:
+            state.copies += 1
+        elif state.pieces.size == size or (piece.offset < last and not soon):
+            state.resent += 1
         elif piece.offset < last:
-            half.late += 1
+            state.late += 1
         if differs:
             self._overlap(piece.frame)
 
@@ -140,20 +140,20 @@ class Ordering(Delivery):
             "tcp.overlap", "bytes were sent twice with different values; the first are used", frame
         )
 
-    def _early(self, half: Half, acks: int | None) -> bool:
+    def _early(self, state: TcpDirection, acks: int | None) -> bool:
         """Whether a segment acknowledges bytes of the peer that are (or may be) to come."""
-        peer = half.peer
+        peer = state.peer
         if acks is None or peer.ended:
             return False
         if not peer.started:
             return not self.sure and not peer.frames
         return 1 < ahead(acks, peer.next) <= FAR
 
-    def _unsure(self, half: Half) -> bool:
+    def _unsure(self, state: TcpDirection) -> bool:
         """Whether the first bytes of a direction wait for a peer that was not seen yet."""
-        if self.sure or not half.started or half.peer.frames:
+        if self.sure or not state.started or state.peer.frames:
             return False
-        return bool(half.pieces.items) or half.fin is not None
+        return bool(state.pieces.items) or state.fin is not None
 
     # -------------------------------------------------------------- bytes out
 
@@ -162,39 +162,39 @@ class Ordering(Delivery):
         moved = True
         while moved:
             moved = False
-            for half in self.halves:
-                items = half.pieces.items
-                while items and items[0].offset <= half.offset:
-                    if self._early(half, items[0].ack):
+            for state in self.states:
+                items = state.pieces.items
+                while items and items[0].offset <= state.offset:
+                    if self._early(state, items[0].ack):
                         break
-                    self._release(half, half.pieces.pop(), frame, ns)
+                    self._release(state, state.pieces.pop(), frame, ns)
                     moved = True
                 if (
-                    half.fin == half.offset
+                    state.fin == state.offset
                     and not items
-                    and not half.ended
-                    and not self._early(half, half.fin_ack)
+                    and not state.ended
+                    and not self._early(state, state.fin_ack)
                 ):
-                    half.next = (half.next + 1) & MASK
-                    half.offset += 1
-                    self._end(half, Span(frame, ns, frame, ns))
+                    state.next = (state.next + 1) & MASK
+                    state.offset += 1
+                    self._end(state, Span(frame, ns, frame, ns))
                     moved = True
         # While one direction waits, it may be for bytes of the other: nothing is delivered
         # in passing then.
-        waits = any(half.pieces.items or half.fin is not None for half in self.halves)
-        for half in self.halves:
-            ready = self.opened and half.started and not waits and not half.ended
-            half.expect = half.next if ready else -1
+        waits = any(state.pieces.items or state.fin is not None for state in self.states)
+        for state in self.states:
+            ready = self.opened and state.started and not waits and not state.ended
+            state.expect = state.next if ready else -1
 
-    def _release(self, half: Half, piece: Piece, frame: int, ns: int) -> None:
+    def _release(self, state: TcpDirection, piece: Piece, frame: int, ns: int) -> None:
         """A piece at `offset`; it became readable with the latest frame up to its end."""
-        if piece.frame > half.high:
-            half.high, half.high_ns = piece.frame, piece.ns
-        span = Span(piece.frame, piece.ns, half.high, half.high_ns)
+        if piece.frame > state.high:
+            state.high, state.high_ns = piece.frame, piece.ns
+        span = Span(piece.frame, piece.ns, state.high, state.high_ns)
         if piece.data is None:
-            self._gap(half, piece.end - half.offset, span._replace(cut=True))
+            self._gap(state, piece.end - state.offset, span._replace(cut=True))
             return
-        peer = half.peer
+        peer = state.peer
         if peer.high > piece.frame and piece.ack is not None and ahead(piece.ack, peer.next) >= 0:
             span = span._replace(after_ns=peer.high_ns)
             self._tell(
@@ -205,54 +205,54 @@ class Ordering(Delivery):
             )
         if len(piece.data) <= trail.LONGEST_OWN:
             own = memoryview(piece.data)
-            half.remember((piece.offset, own, 0, len(own), piece.ns))
-        self._deliver(half, piece.data[half.offset - piece.offset :], span)
+            state.remember((piece.offset, own, 0, len(own), piece.ns))
+        self._deliver(state, piece.data[state.offset - piece.offset :], span)
 
     # -------------------------------------------------------------- holes
 
     def _patience(self, frame: int, ns: int) -> None:
         """Give up the holes that have been waited for long enough."""
-        frames = self.halves[0].frames + self.halves[1].frames
-        for half in self.halves:
-            unsure = self._unsure(half)
-            if not unsure and not half.gone():
-                half.since = None
-            elif half.since is None or half.since[2] != half.offset:
+        frames = self.states[0].frames + self.states[1].frames
+        for state in self.states:
+            unsure = self._unsure(state)
+            if not unsure and not state.gone():
+                state.since = None
+            elif state.since is None or state.since[2] != state.offset:
                 # Begun now; or another hole, that before it was filled in passing.
-                half.since = frames, ns, half.offset
-            elif frames - half.since[0] >= PATIENCE_FRAMES or ns - half.since[1] >= PATIENCE_NS:
-                half.since = None
+                state.since = frames, ns, state.offset
+            elif frames - state.since[0] >= PATIENCE_FRAMES or ns - state.since[1] >= PATIENCE_NS:
+                state.since = None
                 if unsure:
                     self.sure = True
                 else:
-                    self._give_up(half, frame, ns)
+                    self._give_up(state, frame, ns)
                 self._advance(frame, ns)
 
-    def _give_up(self, half: Half, frame: int, ns: int, everything: bool = False) -> None:
+    def _give_up(self, state: TcpDirection, frame: int, ns: int, everything: bool = False) -> None:
         """The first hole of a direction is lost; with `everything` all of them are."""
-        while not half.ended:
-            length = half.hole()
+        while not state.ended:
+            length = state.hole()
             if not length:
-                if everything and half.pieces.items:
+                if everything and state.pieces.items:
                     # What is left waits for bytes of the peer that nobody will see.
-                    self._release(half, half.pieces.pop(), frame, ns)
+                    self._release(state, state.pieces.pop(), frame, ns)
                     continue
                 return
-            items = half.pieces.items
-            if items and length > FAR and half.acked <= half.offset:
+            items = state.pieces.items
+            if items and length > FAR and state.acked <= state.offset:
                 self._tell("tcp.far_segment", "a segment far ahead of all others", items[0].frame)
-                half.pieces.pop()
+                state.pieces.pop()
                 continue
-            if items and half.acked - half.offset > 1:
-                length = min(length, half.acked - half.offset)
+            if items and state.acked - state.offset > 1:
+                length = min(length, state.acked - state.offset)
             at = items[0] if items else None
             self._tell(
                 "tcp.lost",
-                f"{length} bytes from {half.sender} are not in the capture",
+                f"{length} bytes from {state.sender} are not in the capture",
                 at.frame if at else frame,
             )
             span = Span(at.frame, at.ns, at.frame, at.ns) if at else Span(frame, ns, frame, ns)
-            self._gap(half, length, span)
+            self._gap(state, length, span)
             self._advance(frame, ns)
             if not everything:
                 return

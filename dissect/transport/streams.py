@@ -6,7 +6,7 @@ number is not that of the stream's SYN begins a new stream; nothing else does (f
 by asking tshark 4.0 with crafted captures; a test repeats them).
 
 Both tables are bounded. What was silent the longest is ended, reported and forgotten when
-they are full; should it speak again, it is a new stream, and that is said.
+they are full; should it speak again, it is a new stream, and that is reported.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dissect.model import (
 )
 from dissect.transport import tunnels
 from dissect.transport.delivery import Emit, endpoint
-from dissect.transport.half import MASK
-from dissect.transport.tcp import ACK, SYN, Flow, FlowHalf
-from dissect.transport.udp import SERVER_PORTS, Pair, swapped
+from dissect.transport.tcp import ACK, SYN, Flow, FlowDirection
+from dissect.transport.tcp_direction import MASK
+from dissect.transport.udp import SERVER_PORTS, UdpPair, swapped
 
 MAX_FLOWS = 1 << 16
 """TCP connections remembered, open or ended. An ended one was measured to take 2.3 KB."""
@@ -71,53 +71,55 @@ class Streams:
         emit: Emit,
     ) -> None:
         self.flows: dict[int, Flow] = {}
-        self.pairs: dict[int, Pair] = {}
-        self.halves: dict[bytes, FlowHalf] = {}
+        self.pairs: dict[int, UdpPair] = {}
+        self.states: dict[bytes, FlowDirection] = {}
         self.tcp_count = 0
         self.udp_count = 0
         self.totals = Totals()
         self.copies = 0  # of datagrams, of pairs that are forgotten
-        self._ends: dict[bytes, tuple[Pair, Direction]] = {}
+        self._ends: dict[bytes, tuple[UdpPair, Direction]] = {}
         self._open: deque[Flow] = deque()
         self._capture = capture
         self._open_tcp = open_tcp
         self._open_udp = open_udp
         self._emit = emit
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     # -------------------------------------------------------------- TCP
 
-    def half(self, key: bytes, at: tuple[int, int], seq: int, ack: int, bits: int) -> FlowHalf:
+    def state(
+        self, key: bytes, at: tuple[int, int], seq: int, ack: int, bits: int
+    ) -> FlowDirection:
         """The direction that a segment belongs to, by Wireshark's rules for new streams."""
-        half = self.halves.get(key)
-        if half is None:
-            half = self._new_flow(key, at, bits)
-        elif bits & (SYN | ACK) == SYN and half.base is not None and half.base != seq:
-            half.flow.finish()
-            half = self._new_flow(key, at, bits)
+        state = self.states.get(key)
+        if state is None:
+            state = self._new_flow(key, at, bits)
+        elif bits & (SYN | ACK) == SYN and state.base is not None and state.base != seq:
+            state.flow.finish()
+            state = self._new_flow(key, at, bits)
         if bits & (SYN | ACK) == SYN | ACK:
-            half.base = seq
-        elif half.base is None:
-            half.base = seq if bits & SYN else seq - 1 & MASK
-        if bits & ACK and half.peer.base is None:
-            half.peer.base = ack - 1 & MASK
-        return half
+            state.base = seq
+        elif state.base is None:
+            state.base = seq if bits & SYN else seq - 1 & MASK
+        if bits & ACK and state.peer.base is None:
+            state.peer.base = ack - 1 & MASK
+        return state
 
-    def _new_flow(self, key: bytes, at: tuple[int, int], bits: int) -> FlowHalf:
+    def _new_flow(self, key: bytes, at: tuple[int, int], bits: int) -> FlowDirection:
         if len(self.flows) >= MAX_FLOWS:
             self._forget_flow(at[0])
         sender, receiver, back = _ends_of(key)
         client = not bits & ACK if bits & SYN else sender.port >= receiver.port
-        half = FlowHalf(sender, 0 if client else 1, key)
-        peer = FlowHalf(receiver, 1 if client else 0, back)
+        state = FlowDirection(sender, 0 if client else 1, key)
+        peer = FlowDirection(receiver, 1 if client else 0, back)
         number = self.tcp_count
         self.tcp_count += 1
         self.flows[number] = Flow(
-            self._capture, number, (half, peer), at, self._open_parser, self._emit
+            self._capture, number, (state, peer), at, self._open_parser, self._emit
         )
-        self.halves[back] = peer
-        self.halves[key] = half
-        return half
+        self.states[back] = peer
+        self.states[key] = state
+        return state
 
     def _open_parser(self, connection: Connection) -> StreamParser:
         """The parser of a connection whose first bytes have come; one more may be too many."""
@@ -143,26 +145,26 @@ class Streams:
         for other, _ in looked:
             self.flows[other] = self.flows.pop(other)
         del self.flows[number]
-        for half in flow.halves:
-            if self.halves.get(half.key) is half:
-                del self.halves[half.key]
+        for state in flow.states:
+            if self.states.get(state.key) is state:
+                del self.states[state.key]
 
     def report(self, flow: Flow) -> None:
         """Hand out the row of a connection that is over, and count it in."""
         totals = self.totals
-        for half in flow.halves:
-            totals.segments += half.frames
-            totals.payload += half.payload
-            totals.lost += half.lost
-            totals.resent += half.resent
-            totals.late += half.late
-            totals.copies += half.copies
+        for state in flow.states:
+            totals.segments += state.frames
+            totals.payload += state.payload
+            totals.lost += state.lost
+            totals.resent += state.resent
+            totals.late += state.late
+            totals.copies += state.copies
         self._emit(flow.row())
 
     def say(self, what: str, bound: int, frame: int) -> None:
         """Report, once a kind, that a bound was reached."""
-        if what not in self._told:
-            self._told.add(what)
+        if what not in self._reported:
+            self._reported.add(what)
             self._emit(
                 Anomaly(
                     "capture.too_many_streams",
@@ -176,7 +178,7 @@ class Streams:
 
     # -------------------------------------------------------------- UDP
 
-    def pair(self, key: bytes) -> tuple[Pair, Direction]:
+    def pair(self, key: bytes) -> tuple[UdpPair, Direction]:
         """The UDP pair of a datagram with `key`, and the direction in which it goes."""
         found = self._ends.get(key)
         if found is not None:
@@ -191,7 +193,7 @@ class Streams:
         direction: Direction = 1 if swapped(sender, receiver) else 0
         client, server = (receiver, sender) if direction else (sender, receiver)
         connection = Connection(self._capture, "udp", self.udp_count, client, server)
-        pair = Pair(connection, self._open_udp, self._emit, tunnel, (key, back))
+        pair = UdpPair(connection, self._open_udp, self._emit, tunnel, (key, back))
         self.pairs[self.udp_count] = pair
         self.udp_count += 1
         self._ends[back] = (pair, 0 if direction else 1)

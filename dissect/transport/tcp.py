@@ -21,8 +21,8 @@ from dissect.model import (
     TcpConnection,
 )
 from dissect.transport.delivery import Emit
-from dissect.transport.half import MASK, Half, ahead
 from dissect.transport.ordering import FAR, Ordering, Segment
+from dissect.transport.tcp_direction import MASK, TcpDirection, ahead
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
@@ -35,7 +35,7 @@ GUESS_WINDOW = 1 << 20
 """How far before the first captured segment an acknowledgment may tell the start."""
 
 
-class FlowHalf(Half):
+class FlowDirection(TcpDirection):
     """A direction that knows its connection."""
 
     __slots__ = ("flow",)
@@ -52,28 +52,28 @@ class Flow(Ordering):
         self,
         capture: int,
         stream: int,
-        halves: tuple[FlowHalf, FlowHalf],
+        states: tuple[FlowDirection, FlowDirection],
         first: tuple[int, int],
         open_tcp: Callable[[Connection], StreamParser],
         emit: Emit,
     ) -> None:
-        super().__init__(capture, stream, halves, first, open_tcp, emit)
-        self.reset_by: Half | None = None
+        super().__init__(capture, stream, states, first, open_tcp, emit)
+        self.reset_by: TcpDirection | None = None
         self.syn_count = 0
         self.synack = False
         self._reset_payload = 0
         self._queued = False
-        for half in halves:
-            half.flow = self
+        for state in states:
+            state.flow = self
 
     # -------------------------------------------------------------- segments in
 
-    def segment(self, half: Half, seq: int, flags: int, segment: Segment) -> None:
+    def segment(self, state: TcpDirection, seq: int, flags: int, segment: Segment) -> None:
         """Any segment with sequence number `seq`."""
-        peer = half.peer
+        peer = state.peer
         acks, frame, ns = segment.acks, segment.frame, segment.ns
         if flags & SYN:
-            self._syn(half, seq, flags)
+            self._syn(state, seq, flags)
             seq = (seq + 1) & MASK
         if acks is not None and not flags & RST:
             self._acknowledged(peer, acks)
@@ -81,43 +81,43 @@ class Flow(Ordering):
             return
         if flags & RST:
             if self.reset_by is None:
-                self.reset_by, self._reset_payload = half, half.payload
+                self.reset_by, self._reset_payload = state, state.payload
             return
         size = segment.size
         if size or flags & FIN:
-            if not half.started:
-                self._guess_start(half, seq, segment, flags)
-            distance = ahead(seq, half.next)
+            if not state.started:
+                self._guess_start(state, seq, segment, flags)
+            distance = ahead(seq, state.next)
             if distance > MAX_AHEAD:
                 self._tell("tcp.far_segment", "a sequence number outside of any window", frame)
                 return
-            where = half.offset + distance
+            where = state.offset + distance
             if size:
-                self._payload(half, where, segment)
-            if flags & FIN and half.fin is None and 0 <= where + size - half.offset <= FAR:
-                half.fin, half.fin_ack = where + size, acks
-        elif not half.started and peer.pieces.items:
-            self._answered(half, seq)
+                self._payload(state, where, segment)
+            if flags & FIN and state.fin is None and 0 <= where + size - state.offset <= FAR:
+                state.fin, state.fin_ack = where + size, acks
+        elif not state.started and peer.pieces.items:
+            self._answered(state, seq)
         self._advance(frame, ns)
-        for side in self.halves:
+        for side in self.states:
             if side.since or side.gone() or self._unsure(side):
                 self._patience(frame, ns)
                 break
 
-    def _syn(self, half: Half, seq: int, flags: int) -> None:
-        half.syn = self.sure = True
+    def _syn(self, state: TcpDirection, seq: int, flags: int) -> None:
+        state.syn = self.sure = True
         if flags & ACK:
             self.synack = True
         else:
             self.syn_count += 1
         if not self.opened:
-            # Seen late, a SYN still decides who the client is, as long as nobody was told.
-            client = half.peer if flags & ACK else half
+            # Seen late, a SYN still decides who the client is, as long as nobody was reported.
+            client = state.peer if flags & ACK else state
             client.direction, client.peer.direction = 0, 1
-        if not half.started:
-            half.begin((seq + 1) & MASK)
+        if not state.started:
+            state.begin((seq + 1) & MASK)
 
-    def _acknowledged(self, peer: Half, ack: int) -> None:
+    def _acknowledged(self, peer: TcpDirection, ack: int) -> None:
         if not peer.started:
             if not peer.next or ahead(ack, peer.next) > 0:
                 peer.next = ack  # a guess, see _guess_start
@@ -126,26 +126,26 @@ class Flow(Ordering):
         if 0 < distance <= FAR:
             peer.acked = max(peer.acked, peer.offset + distance)
 
-    def _answered(self, half: Half, seq: int) -> None:
+    def _answered(self, state: TcpDirection, seq: int) -> None:
         """The first segment of a direction, without data, while the peer's bytes wait: they
         tell whether bytes after `seq` are on their way."""
-        ack = half.peer.pieces.items[0].ack
+        ack = state.peer.pieces.items[0].ack
         if ack is not None and 1 < ahead(ack, seq) <= GUESS_WINDOW:
-            half.begin(seq)
-            half.acked = half.offset + ahead(ack, seq)
+            state.begin(seq)
+            state.acked = state.offset + ahead(ack, seq)
 
-    def _guess_start(self, half: Half, seq: int, segment: Segment, flags: int) -> None:
+    def _guess_start(self, state: TcpDirection, seq: int, segment: Segment, flags: int) -> None:
         """Where a direction begins whose SYN was not captured.
 
         What the peer had acknowledged before is a good guess for the case that the first
         segments are out of order; a lone byte of zero is a keep-alive (RFC 9293 §3.8.4).
         """
-        guess = half.next if half.peer.frames and half.next else seq
+        guess = state.next if state.peer.frames and state.next else seq
         lone = segment.size == 1 and not segment.missing and not flags & PSH
         if lone and segment.view[segment.body] == 0:
-            half.begin((seq + 1) & MASK)
+            state.begin((seq + 1) & MASK)
         else:
-            half.begin(guess if 0 < ahead(seq, guess) <= GUESS_WINDOW else seq)
+            state.begin(guess if 0 < ahead(seq, guess) <= GUESS_WINDOW else seq)
 
     # -------------------------------------------------------------- the end
 
@@ -158,14 +158,14 @@ class Flow(Ordering):
         self._advance(frame, ns)
         # The direction whose segments were captured first goes first.
         while not self.dead:
-            stuck = [half for half in self.halves if half.hole() and not half.ended]
+            stuck = [state for state in self.states if state.hole() and not state.ended]
             if not stuck:
                 break
             self._give_up(min(stuck, key=_first_waiting), frame, ns)
-        for half in self.halves:
-            self._give_up(half, frame, ns, everything=True)
-        for half in self.halves:
-            self._end(half, Span(frame, ns, frame, ns))
+        for state in self.states:
+            self._give_up(state, frame, ns, everything=True)
+        for state in self.states:
+            self._end(state, Span(frame, ns, frame, ns))
         self.release()
 
     def lingers(self) -> bool:
@@ -188,7 +188,7 @@ class Flow(Ordering):
 
     def activity(self) -> tuple[bool, int]:
         """Orders connections by how long they are silent; those that are over come first."""
-        return not self.dead, max(half.last_frame for half in self.halves)
+        return not self.dead, max(state.last_frame for state in self.states)
 
     def row(self) -> TcpConnection:
         """How the connection began and ended."""
@@ -216,6 +216,6 @@ class Flow(Ordering):
         )
 
 
-def _first_waiting(half: Half) -> int:
-    items = half.pieces.items
-    return items[0].frame if items else half.peer.last_frame + 1
+def _first_waiting(state: TcpDirection) -> int:
+    items = state.pieces.items
+    return items[0].frame if items else state.peer.last_frame + 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from dissect.transport.headers import CUT, Found, by_version, ethernet, typed
+from dissect.transport.link_headers import CUT, PayloadStart, by_version, ethernet, typed
 
 VXLAN_PORT = 4789
 GENEVE_PORT = 6081
@@ -23,7 +23,7 @@ ERSPAN_3 = 0x22EB
 _U16 = struct.Struct(">H").unpack_from
 
 
-def gre(buf: bytes, off: int, end: int) -> Found:
+def gre(buf: bytes, off: int, end: int) -> PayloadStart:
     """GRE (RFC 2784, 2890), its version 1 of PPTP (RFC 2637), and ERSPAN in it."""
     if off + 4 > end:
         return CUT
@@ -49,7 +49,7 @@ def gre(buf: bytes, off: int, end: int) -> Found:
     return typed(ethertype, buf, off, end)
 
 
-def in_udp(port: int, buf: bytes, off: int, end: int) -> Found:
+def in_udp(port: int, buf: bytes, off: int, end: int) -> PayloadStart:
     """The packet inside a datagram to one of `PORTS`."""
     if off + 8 > end:
         return CUT
@@ -61,7 +61,7 @@ def in_udp(port: int, buf: bytes, off: int, end: int) -> Found:
     return _gtp(buf, off, end)
 
 
-def _gtp(buf: bytes, off: int, end: int) -> Found:
+def _gtp(buf: bytes, off: int, end: int) -> PayloadStart:
     """GTP-U (3GPP TS 29.281 §5): only G-PDUs carry a packet."""
     flags, kind = buf[off], buf[off + 1]
     if flags >> 5 != 1 or kind != 255:

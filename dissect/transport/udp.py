@@ -30,13 +30,13 @@ MAX_OPEN = 4096
 
 
 MAX_ERRORS = 64
-"""ICMP errors about a pair that are told: more say nothing new."""
+"""ICMP errors about a pair that are reported: more say nothing new."""
 
 MAX_RECENT = 8
 """Datagrams of a pair that are remembered, to know a copy."""
 
 
-class Pair:
+class UdpPair:
     """Two endpoints that send datagrams to each other.
 
     `copies` counts datagrams that the capture holds twice though they were sent once. The
@@ -75,7 +75,7 @@ class Pair:
         self.last_ns = 0
         self.keys = keys
         self.copies = 0
-        self.errors = 0  # of ICMP that were told
+        self.errors = 0  # of ICMP that were reported
         self.sent = [0, 0]
         self.given_up = False  # others needed the place of its parser
         self._recent: list[tuple[int, int]] = []
@@ -141,7 +141,7 @@ class Pair:
             self._drop(error.kind, str(error), arguments[-1].last_frame)
         except PASSED:
             raise
-        except Exception as error:  # a bug of ours: it costs this pair alone, and is told
+        except Exception as error:  # a bug of ours: it costs this pair alone, and is reported
             self._drop(INTERNAL, internal(error), arguments[-1].last_frame)
 
     def _drop(self, kind: str, sentence: str, frame: int) -> None:

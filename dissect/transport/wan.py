@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from dissect.transport.headers import CUT, IPV4, IPV6, Found, typed
+from dissect.transport.link_headers import CUT, IPV4, IPV6, PayloadStart, typed
 
 _U16 = struct.Struct(">H").unpack_from
 
@@ -13,7 +13,7 @@ _NLPIDS = {0xCC: IPV4, 0x8E: IPV6}
 _SNAP = 0x80
 
 
-def cisco_hdlc(buf: bytes, off: int, end: int) -> Found:
+def cisco_hdlc(buf: bytes, off: int, end: int) -> PayloadStart:
     """Address, control, ethertype (RFC 1547 §4.3.1 describes it)."""
     if off + 4 > end:
         return CUT
@@ -22,7 +22,7 @@ def cisco_hdlc(buf: bytes, off: int, end: int) -> Found:
     return typed(_U16(buf, off + 2)[0], buf, off + 4, end)
 
 
-def frame_relay(buf: bytes, off: int, end: int) -> Found:
+def frame_relay(buf: bytes, off: int, end: int) -> PayloadStart:
     """RFC 2427 after an address of 2 to 4 bytes, or Cisco's own form with an ethertype."""
     for _ in range(4):
         if off >= end:
@@ -39,7 +39,7 @@ def frame_relay(buf: bytes, off: int, end: int) -> Found:
     return nlpid(buf, off + 1, end)
 
 
-def nlpid(buf: bytes, off: int, end: int) -> Found:
+def nlpid(buf: bytes, off: int, end: int) -> PayloadStart:
     """A network layer protocol identifier, which may be padded before (RFC 2427 §4.1)."""
     if off < end and not buf[off]:
         off += 1

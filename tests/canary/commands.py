@@ -121,9 +121,9 @@ def bodies(runner: Runner, scene: Scene, most: int | None = None) -> int:
 
 def _with_bodies(runner: Runner, scene: Scene, path: Path) -> Iterator[tuple[str, int]]:
     for kind in ("http", "sip"):
-        told = runner.run(kind, str(path), *scene.options, "--format", "json").decode()
+        reported = runner.run(kind, str(path), *scene.options, "--format", "json").decode()
         frames: set[int] = set()
-        for line in told.splitlines():
+        for line in reported.splitlines():
             row = json.loads(line)
             frames |= {row["first_frame"], row["last_frame"]}
         yield from ((kind, frame) for frame in sorted(frames))

@@ -124,11 +124,11 @@ class Runner:
         self.outputs.append(Output(label, "standard output", result.stdout_bytes))
         self.outputs.append(Output(label, "standard error", result.stderr_bytes))
         if result.exception is not None:
-            told = "".join(traceback.format_exception(result.exception))
-            self.outputs.append(Output(label, "exception", told.encode("utf-8", "replace")))
+            reported = "".join(traceback.format_exception(result.exception))
+            self.outputs.append(Output(label, "exception", reported.encode("utf-8", "replace")))
             module = type(result.exception).__module__
             if not module.startswith(("dissect.errors", "click.")):
-                self.unexpected.append(f"{label}: {told[-600:]}")
+                self.unexpected.append(f"{label}: {reported[-600:]}")
         self.outputs += [Output(label, place, content) for place, content in watch.seen]
         for path in sorted(folder.rglob("*")):
             if path.is_file():

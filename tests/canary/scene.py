@@ -99,8 +99,8 @@ def add_http1(
     frames: list[bytes] = []
     for number, one in enumerate(exchanges(scene, "http1", only, dressing)):
         request, response = wire.http1(one, coding, chunk)
-        said = [(True, request), (False, response)]
-        frames += wire.tcp(20_000 + number, 80, said, cut)
+        reported = [(True, request), (False, response)]
+        frames += wire.tcp(20_000 + number, 80, reported, cut)
     scene.add("http1.pcap", frames)
 
 
@@ -110,11 +110,11 @@ def add_http2(
 ) -> None:  # fmt: skip
     """In clear, with prior knowledge (RFC 9113 §3.3)."""
     ends = wire.Http2()
-    said = ends.opened()
+    reported = ends.opened()
     for one in exchanges(scene, "http2", only, dressing):
-        said += ends.exchange(one, coding)
-    said += ends.closed(scene.text("http2 goaway and ping"))
-    scene.add("http2.pcap", list(wire.tcp(30_000, 8080, said)))
+        reported += ends.exchange(one, coding)
+    reported += ends.closed(scene.text("http2 goaway and ping"))
+    scene.add("http2.pcap", list(wire.tcp(30_000, 8080, reported)))
 
 
 def add_tls(
@@ -131,10 +131,10 @@ def add_tls(
     frames += wire.tcp(31_000, 443, peer.said)
     ends = wire.Http2()
     peer = file_places.Tls(scene.folder, ssl.TLSVersion.TLSv1_2, "h2", certificate)
-    said = ends.opened()
+    reported = ends.opened()
     for one in exchanges(scene, "h2 in tls", only, dressing):
-        said += ends.exchange(one)
-    for end, data in said:
+        reported += ends.exchange(one)
+    for end, data in reported:
         peer.say(end, data)
     frames += wire.tcp(31_001, 443, peer.said)
     hello = file_places.hello(scene.own(file_places.HELLO))
@@ -150,7 +150,7 @@ def add_tls(
 def add_sip(scene: Scene, only: Callable[[int], bool] = lambda i: True) -> None:
     """Half over UDP, half over one TCP connection; some in WebSocket."""
     frames: list[bytes] = []
-    said: wire.Said = []
+    reported: wire.Said = []
     for index, (name, build) in enumerate(sip_places.PLACES.items()):
         if not only(index):
             continue
@@ -158,22 +158,22 @@ def add_sip(scene: Scene, only: Callable[[int], bool] = lambda i: True) -> None:
         if index % 3:
             frames += [wire.udp(client, (5060, 5060), data) for client, data in messages]
         else:
-            said += messages
-    frames += wire.tcp(32_000, 5060, said)
+            reported += messages
+    frames += wire.tcp(32_000, 5060, reported)
     for number, protocol in enumerate(("sip", "zeta")):
         asked = f"GET /ws HTTP/1.1\r\nHost: h.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
         answer = f"HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
-        said = [(True, asked.encode()), (False, answer.encode())]
+        reported = [(True, asked.encode()), (False, answer.encode())]
         inside = sip_places.PLACES["request.X-Token"](
             scene.text(f"websocket {protocol} sip"), 900 + number
         )
-        said += [(end, wire.websocket(1, data, end)) for end, data in inside]
+        reported += [(end, wire.websocket(1, data, end)) for end, data in inside]
         for opcode in (1, 2, 9, 8):
             text = scene.text(f"websocket {protocol} opcode {opcode}").encode()
-            said.append(
+            reported.append(
                 (True, wire.websocket(opcode, b"\3\xe8" + text if opcode == 8 else text, True))
             )
-        frames += wire.tcp(32_100 + number, 80, said)
+        frames += wire.tcp(32_100 + number, 80, reported)
     scene.add("sip.pcap", frames)
 
 

@@ -103,8 +103,8 @@ class Searcher:
 def _texty(content: bytes) -> bool:
     """Mostly printable ASCII, or UTF-16 of it."""
     some = content[:400].replace(b"\0", b"")
-    odd = len(some.translate(None, bytes(range(32, 127)) + b"\r\n\t"))
-    return len(some) > 5 and odd <= 4 + len(some) // 20
+    anomaly = len(some.translate(None, bytes(range(32, 127)) + b"\r\n\t"))
+    return len(some) > 5 and anomaly <= 4 + len(some) // 20
 
 
 def _plain(content: bytes, way: str) -> Iterator[Hit]:

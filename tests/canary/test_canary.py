@@ -122,7 +122,7 @@ def test_in_all_chains(rotate: int, tmp_path: Path) -> None:
 
 @pytest.mark.deep
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_in_all_shapes(shape: str, tmp_path: Path) -> None:
+def test_in_all_traffic_patterns(shape: str, tmp_path: Path) -> None:
     made, runner = fresh(tmp_path, shape=shape)
     whole(made)
     commands.tables(runner, made)
@@ -200,7 +200,7 @@ def test_bodies(tmp_path: Path) -> None:
     "part", ["http1.pcap", "http2.pcap", "tls.pcap", "sip.pcap", "devices.pcapng"]
 )
 def test_cut_anywhere(part: str, tmp_path: Path) -> None:
-    """A capture cut at many places: what is told of damage, and exceptions, hold none."""
+    """A capture cut at many places: what is reported damage, and exceptions, hold none."""
     made, runner = fresh(tmp_path)
     {
         "http1.pcap": lambda: scene.add_http1(made, lambda i: i % 9 == 0),

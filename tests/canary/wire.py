@@ -158,7 +158,7 @@ def udp(client: bool, ports: tuple[int, int], data: bytes) -> bytes:
     return _ip(client, 17, struct.pack("!HHHH", source, target, 8 + len(data), 0) + data)
 
 
-def tcp(port: int, server_port: int, said: Said, cut: int = 1400) -> Iterator[bytes]:
+def tcp(port: int, server_port: int, reported: Said, cut: int = 1400) -> Iterator[bytes]:
     """A connection from SYN to FIN, in segments of at most `cut` bytes."""
     sent = {True: 1000, False: 5000}
 
@@ -170,7 +170,7 @@ def tcp(port: int, server_port: int, said: Said, cut: int = 1400) -> Iterator[by
         return _ip(client, 6, head + data)
 
     yield from (segment(True, 2), segment(False, 18), segment(True, 16))
-    for client, data in said:
+    for client, data in reported:
         for at in range(0, len(data), cut):
             yield segment(client, 24, data[at : at + cut])
     yield from (segment(True, 17), segment(False, 17))

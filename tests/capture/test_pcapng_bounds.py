@@ -62,13 +62,15 @@ def test_a_section_of_an_unknown_version_is_not_guessed_at(
 ) -> None:
     """§4.1: another version may mean a form that this code would read wrongly. What came before
     that section stays."""
-    packets, said = damage(section(1, 0) + small() + section(major, minor, order) + small(order))
+    packets, reported = damage(
+        section(1, 0) + small() + section(major, minor, order) + small(order)
+    )
     assert packets == GOOD
-    assert f"has the unknown version {major}.{minor}" in said
-    assert f"at offset {len(section(1, 0) + small())} " in said
-    packets, said = damage(section(major, minor, order) + small(order))
+    assert f"has the unknown version {major}.{minor}" in reported
+    assert f"at offset {len(section(1, 0) + small())} " in reported
+    packets, reported = damage(section(major, minor, order) + small(order))
     assert packets == []
-    assert f"has the unknown version {major}.{minor}" in said
+    assert f"has the unknown version {major}.{minor}" in reported
 
 
 def test_tshark_knows_the_same_versions(tmp_path: Path) -> None:
@@ -96,22 +98,26 @@ def test_a_packet_fills_its_block_and_no_more(room: int, order: str) -> None:
     length. A packet that claims one byte more would reach into that length."""
     start = section(1, 0, order) + small(order)
     for claimed in (0, room // 2, room):
-        packets, said = damage(start + epb(room, claimed, order) + c.enhanced(3, b"x", 0, order))
+        packets, reported = damage(
+            start + epb(room, claimed, order) + c.enhanced(3, b"x", 0, order)
+        )
         assert packets == [*GOOD, (2000, bytes(claimed)), (3000, b"x")]
-        assert said == ""
+        assert reported == ""
     for claimed in (room + 1, room + 3, room + 4, room + 5, 1 << 31):
-        packets, said = damage(start + epb(room, claimed, order) + c.enhanced(3, b"x", 0, order))
+        packets, reported = damage(
+            start + epb(room, claimed, order) + c.enhanced(3, b"x", 0, order)
+        )
         assert packets == GOOD
-        assert f"claims {claimed} bytes of packet in a block of {32 + room}" in said
+        assert f"claims {claimed} bytes of packet in a block of {32 + room}" in reported
 
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_the_largest_packet(more: int) -> None:
     """Wireshark's own bound (WTAP_MAX_PACKET_SIZE_STANDARD): a larger one is damage."""
     size = MAX_PACKET + more
-    packets, said = damage(section(1, 0) + small() + epb(size + -size % 4, size))
+    packets, reported = damage(section(1, 0) + small() + epb(size + -size % 4, size))
     assert packets == ([*GOOD, (2000, bytes(size))] if not more else GOOD)
-    assert (said == "") == (not more)
+    assert (reported == "") == (not more)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -126,9 +132,9 @@ def test_an_obsolete_packet_fills_its_block_and_no_more(order: str) -> None:
     for claimed in (0, 7, 8):
         assert damage(start + old(8, claimed)) == ([*GOOD, (2000, bytes(claimed))], "")
     for claimed in (9, 12, 13):
-        packets, said = damage(start + old(8, claimed))
+        packets, reported = damage(start + old(8, claimed))
         assert packets == GOOD
-        assert f"claims {claimed} bytes of packet" in said
+        assert f"claims {claimed} bytes of packet" in reported
     size = MAX_PACKET
     assert damage(start + old(size, size))[0] == [*GOOD, (2000, bytes(size))]
     assert damage(start + old(size + 4, size + 1))[0] == GOOD
@@ -138,9 +144,9 @@ def test_an_obsolete_packet_fills_its_block_and_no_more(order: str) -> None:
 def test_a_block_that_is_too_short_for_its_kind(kind: int, least: int) -> None:
     """The fixed part of an interface, an obsolete packet and a simple packet (§4.2, §4.4, §B.1)."""
     start = section(1, 0) + small()
-    packets, said = damage(start + c.block(kind, bytes(least - 4)) + c.enhanced(3, b"x"))
+    packets, reported = damage(start + c.block(kind, bytes(least - 4)) + c.enhanced(3, b"x"))
     assert packets == GOOD
-    assert "is too short for" in said
+    assert "is too short for" in reported
     packets, capture = read(start + c.block(kind, bytes(least)) + c.enhanced(3, b"x"))
     assert packets[-1] == (3000, b"x")
     assert "capture.damaged" not in [item.kind for item in capture.anomalies]
@@ -190,14 +196,14 @@ def test_lengths_of_blocks(order: str) -> None:
     def unknown(length: int) -> bytes:
         return struct.pack(order + "II", 0x4242, length)
 
-    packets, said = damage(start + c.block(0x4242, b"", order) + rest)
-    assert (packets[-1], said) == ((3000, b"x"), "")
-    packets, said = damage(start + unknown(11) + bytes(40))
-    assert "claims a length of 11 bytes" in said
+    packets, reported = damage(start + c.block(0x4242, b"", order) + rest)
+    assert (packets[-1], reported) == ((3000, b"x"), "")
+    packets, reported = damage(start + unknown(11) + bytes(40))
+    assert "claims a length of 11 bytes" in reported
     _, capture = read(start + unknown(LONGEST_BLOCK) + bytes(40))
     assert [item.kind for item in capture.anomalies] == ["capture.cut"]  # may only be cut
-    packets, said = damage(start + unknown(LONGEST_BLOCK + 1) + bytes(40))
-    assert f"claims a length of {LONGEST_BLOCK + 1} bytes" in said
+    packets, reported = damage(start + unknown(LONGEST_BLOCK + 1) + bytes(40))
+    assert f"claims a length of {LONGEST_BLOCK + 1} bytes" in reported
 
 
 def test_a_time_is_split_in_two_halves() -> None:
@@ -219,7 +225,7 @@ def test_the_first_and_last_time_are_the_earliest_and_latest() -> None:
 
 def test_snaplens_that_limit_nothing() -> None:
     """§4.2: a snaplen of 0 is no limit; the smallest of the others is what `info` shows."""
-    for values, told in [
+    for values, reported in [
         ((0,), None),
         ((1,), 1),
         ((MAX_PACKET - 1,), MAX_PACKET - 1),
@@ -230,4 +236,4 @@ def test_snaplens_that_limit_nothing() -> None:
         tally = Tally()
         for value in values:
             tally.limit(value)
-        assert tally.snaplen == told
+        assert tally.snaplen == reported

@@ -12,7 +12,7 @@ from dissect.cli.body import print_body, selector
 from dissect.cli.main import cli
 from dissect.errors import UsageError
 from dissect.model import HttpRequest, HttpResponse, SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import scenario
 from tests.wire import conversation
 
@@ -172,7 +172,7 @@ def test_tables_of_incomplete_and_ntlm_exchanges(shared_captures: Path) -> None:
 def test_no_body_shows_a_secret(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every body of a scenario, against what its actors noted as secret."""
     captures = scenario(name).captures
-    run = Session(Options(captures=tuple(captures)))
+    run = Session(RunOptions(captures=tuple(captures)))
     printed = 0
     for message in run.messages:
         if isinstance(message, HttpRequest | HttpResponse | SipMessage) and message.body.data:

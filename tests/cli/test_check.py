@@ -1,4 +1,4 @@
-"""`check` and `diff`: equal in meaning is equal; any other difference is told."""
+"""`check` and `diff`: equal in meaning is equal; any other difference is reported."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_recording_of_the_same_flow_elsewhere_differs_only_in_its_names(golden
     assert "cause" not in result.stdout
 
 
-def test_another_verdict_is_told(golden: Path) -> None:
+def test_another_verdict_is_reported(golden: Path) -> None:
     result = run("check", *scenario("wrong-password").captures, "--expect", golden)
     assert result.return_value == 1
     lines = result.stdout.splitlines()

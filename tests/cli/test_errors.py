@@ -227,7 +227,7 @@ def test_key_log_of_another_session_is_no_error() -> None:
     assert "none for this connection" in " ".join(out.split())
 
 
-def test_no_flow_where_all_stayed_shut_claims_nothing_of_hosts() -> None:
+def test_no_flow_where_all_stayed_undecrypted_claims_nothing_of_hosts() -> None:
     phone = scenario("sip-websocket").folder / "phone.pcapng"
     code, out, err = dissect("flow", phone, "--no-auto-keys")
     assert (code, out) == (3, "")
@@ -241,8 +241,8 @@ def test_a_named_flow_of_which_nothing_is_seen_says_what_would_help() -> None:
     assert "nothing of sip-call is seen by names or ports; `--role ADDRESS=ACTOR`" in err
     names = scenario("sip-websocket-call").truth["names"]
     roles = [f"{names['sip']['address']}=callee", f"{names['phone']['address']}=caller"]
-    told = [word for role in roles for word in ("--role", role)]
-    code, out, _ = dissect("flow", phone, "--no-auto-keys", "--flow", "sip-call", *told)
+    reported = [word for role in roles for word in ("--role", role)]
+    code, out, _ = dissect("flow", phone, "--no-auto-keys", "--flow", "sip-call", *reported)
     assert code == 1
     assert "INCOMPLETE: steps 1, 2 and 3 could not be seen" in out
 

@@ -131,7 +131,7 @@ def test_every_error(
         ("SystemExit 0", "internal error, please report: SystemExit at tables/http.py:"),
     ],
 )
-def test_what_is_said(
+def test_what_is_reported(
     name: str,
     words: str,
     tmp_path: Path,
@@ -145,7 +145,7 @@ def test_what_is_said(
 def test_interrupted_is_130_wherever_it_comes_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("dissect.cli.interrupt._said", False)
+    monkeypatch.setattr("dissect.cli.interrupt._reported", False)
     for error in (KeyboardInterrupt, click.Abort):
         assert main(plant("http", error, tmp_path, monkeypatch)) == 130
     assert capfd.readouterr().err == "dissect: interrupted\n"
@@ -219,8 +219,8 @@ def test_an_error_in_a_destructor(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0
-    said = "dissect: internal error, please report: ValueError while cleaning up\n"
-    assert done.stderr == said
+    text = "dissect: internal error, please report: ValueError while cleaning up\n"
+    assert done.stderr == text
 
 
 def test_completions_of_the_shell() -> None:

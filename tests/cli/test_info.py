@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from dissect import advice
+from dissect import capture_advice
 from dissect.cli.main import cli
 from dissect.model import TlsReason
 from tests.capture import containers as c
@@ -164,8 +164,8 @@ def test_the_fault_is_named_with_what_to_do(fault: str, tmp_path: Path) -> None:
     path.write_bytes(make())
     found = document(str(path))
     assert any(words in line for line in found["advice"]), found["advice"]
-    said = output(str(path))
-    assert words in said.partition("For the next capture:")[2]
+    reported = output(str(path))
+    assert words in reported.partition("For the next capture:")[2]
     clean = tmp_path / "clean"
     clean.write_bytes(c.pcap(timed(talk())))
     assert words not in output(str(clean))
@@ -176,7 +176,7 @@ def test_each_reason_that_better_capturing_helps_has_advice() -> None:
         *("cipher_unsupported", "handshake_failed", "quic_not_decrypted", "rsa_key_wrong"),
         *("no_client_hello", "no_server_hello", "one_direction_only"),  # said by the connections
     }
-    assert set(advice._TLS) == helped
+    assert set(capture_advice._TLS) == helped
 
 
 def test_without_keys_and_names(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_two_captures_of_the_same_packets(tmp_path: Path) -> None:
     assert "of both told once" in output(item.phone, str(path), item.browser)
 
 
-def test_two_captures_clocks_are_told_with_their_uncertainty() -> None:
+def test_two_captures_clocks_are_reported_with_their_uncertainty() -> None:
     item = scenario("web-signin")
     result = CliRunner().invoke(cli, ["info", *item.captures, "--format", "json"])
     (clock,) = json.loads(result.stdout)["clocks"]

@@ -1,4 +1,4 @@
-"""A bug of ours costs the stream, message or log entry that it met: it is told, the rest is
+"""A bug of ours costs the stream, message or log entry that it met: it is reported, the rest is
 there, and the exit code is 2. Each is planted; what it says must not hold captured bytes."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dissect.protocols.dns import DnsParser
 from dissect.protocols.http1 import Http1Parser
 from dissect.protocols.http2 import Http2Parser
 from dissect.protocols.tls.parser import TlsParser
-from dissect.redaction import harvest
+from dissect.redaction import secret_collection
 from dissect.signin import network
 from tests.lab import scenario
 
@@ -49,7 +49,7 @@ def trapped(monkeypatch: pytest.MonkeyPatch, parser: type, error: Exception) -> 
 
 
 def tcp(path: Path, *spoken: list[tuple[int, bytes]]) -> str:
-    """Connections one after the other from ports 40001 on, each with what was said (by)."""
+    """Connections one after the other from ports 40001 on, each with what was reported (by)."""
     from scapy.layers.inet import IP, TCP
     from scapy.layers.l2 import Ether
     from scapy.utils import wrpcap
@@ -57,9 +57,9 @@ def tcp(path: Path, *spoken: list[tuple[int, bytes]]) -> str:
     frames = []
     ether = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
     ends = ("192.0.2.1", "192.0.2.2")
-    for number, said in enumerate(spoken, 40001):
+    for number, reported in enumerate(spoken, 40001):
         ports, sent = (number, 80), [1000, 5000]
-        for side, content in said:
+        for side, content in reported:
             head = TCP(
                 sport=ports[side],
                 dport=ports[1 - side],
@@ -88,15 +88,15 @@ def test_a_parser_of_tcp(
 ) -> None:
     """Both ways of the assembler: the first segment of a stream, and one that is next in it."""
     trapped(monkeypatch, Http1Parser, error)
-    said = [(0, before)] if before else []
-    capture = tcp(tmp_path / "x.pcap", [*said, *exchange(TRAP)], exchange(b"good"))
-    code, rows, told = ran("http", capture)
+    reported = [(0, before)] if before else []
+    capture = tcp(tmp_path / "x.pcap", [*reported, *exchange(TRAP)], exchange(b"good"))
+    code, rows, statement = ran("http", capture)
     assert code == 2
-    assert f"{SAID}{type(error).__name__} at " in told
-    assert "x.pcap frame " in told
+    assert f"{SAID}{type(error).__name__} at " in statement
+    assert "x.pcap frame " in statement
     good = [row for row in rows if row["path"] == "/good"]
     assert [row["status"] for row in good] == [200]
-    assert len(told.splitlines()) == 1
+    assert len(statement.splitlines()) == 1
 
 
 def test_a_parser_that_can_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +106,9 @@ def test_a_parser_that_can_not_be_opened(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(TlsParser, "__init__", init)
     hello = bytes.fromhex("1603010005") + b"\x01\x00\x00\x01\x00"
     capture = tcp(tmp_path / "x.pcap", [(0, hello)], exchange(b"good"))
-    code, rows, told = ran("http", capture)
+    code, rows, reported = ran("http", capture)
     assert (code, [row["status"] for row in rows]) == (2, [200])
-    assert f"{SAID}ValueError at " in told
+    assert f"{SAID}ValueError at " in reported
 
 
 def test_a_parser_of_udp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,9 +127,9 @@ def test_a_parser_of_udp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         for port, name in ((40001, TRAP.decode()), (40002, "good"))
     ]
     wrpcap(str(tmp_path / "x.pcap"), packets)
-    code, rows, told = ran("dns", str(tmp_path / "x.pcap"))
+    code, rows, reported = ran("dns", str(tmp_path / "x.pcap"))
     assert (code, [row["name"] for row in rows]) == (2, ["good.example"])
-    assert f"x.pcap frame 1: {SAID}ValueError at " in told
+    assert f"x.pcap frame 1: {SAID}ValueError at " in reported
 
 
 def test_a_parser_inside_tls_leaves_tls_and_the_other_streams(
@@ -149,9 +149,9 @@ def test_a_parser_inside_tls_leaves_tls_and_the_other_streams(
             return found
 
         monkeypatch.setattr(parser, "data", data)
-    code, kept, told = ran("http", browser)
+    code, kept, reported = ran("http", browser)
     assert code == 2
-    assert f"{SAID}ValueError at " in told
+    assert f"{SAID}ValueError at " in reported
     assert kept == [row for row in exchanges if row["stream"] != chosen]
     assert kept
     assert len(ran("tls", browser)[1]) == len(connections)
@@ -166,23 +166,27 @@ def test_a_rule_costs_its_events_of_one_message(
             raise ValueError(TRAP)
         return iter(())
 
-    from dissect.signin.recognise import BUILT_IN
+    from dissect.signin.recogniser import BUILT_IN
 
     monkeypatch.setattr("dissect.plugins.BUILT_IN", (bad, *BUILT_IN))
     phone = scenario("web-signin").phone
     right = ran("events", phone)[1]
     capture = tcp(tmp_path / "x.pcap", exchange(TRAP))
-    code, rows, told = ran(command, phone, capture)
+    code, rows, reported = ran(command, phone, capture)
     assert code == 2
-    assert f"{SAID}ValueError at " in told
-    assert "x.pcap frame 1" in told
+    assert f"{SAID}ValueError at " in reported
+    assert "x.pcap frame 1" in reported
     if command == "events":
         assert [r["event"] for r in rows if r["capture"] == phone] == [r["event"] for r in right]
 
 
 @pytest.mark.parametrize(
     ("where", "name", "events"),
-    [(harvest.Harvest, "sip", "sip."), (network, "dns", "dns."), (network, "tls", "tls.")],
+    [
+        (secret_collection.SecretCollector, "sip", "sip."),
+        (network, "dns", "dns."),
+        (network, "tls", "tls."),
+    ],
 )
 def test_what_reads_messages_for_events(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, events: str
@@ -193,9 +197,9 @@ def test_what_reads_messages_for_events(
     phone = scenario("web-signin").phone
     others = [r["event"] for r in ran("events", phone)[1] if not r["event"].startswith(events)]
     monkeypatch.setattr(where, name, bad)
-    code, rows, told = ran("events", phone)
+    code, rows, reported = ran("events", phone)
     assert code == 2
-    assert f"{SAID}KeyError at " in told
+    assert f"{SAID}KeyError at " in reported
     names = [row["event"] for row in rows]
     assert not [name for name in names if name.startswith(events)]
     assert set(names) & set(others)
@@ -238,10 +242,10 @@ def test_an_entry_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
                 for number, user in enumerate(users)
             )
         )
-    code, _, told = ran("flow", "--phone-log", str(log))
+    code, _, reported = ran("flow", "--phone-log", str(log))
     assert code == 2
-    assert f"{SAID}ValueError at " in told
-    assert "phone.log line " in told
+    assert f"{SAID}ValueError at " in reported
+    assert "phone.log line " in reported
     read = phone_log.read_set([(str(log), 0)], 2026)
     assert [item.headers.get("call-id") for item in read if isinstance(item, SipMessage)] == [
         "ann",
@@ -265,7 +269,7 @@ def test_what_ends_the_run_is_one_line(
         raise error
 
     monkeypatch.setattr("dissect.tables.http.pair", bad)
-    code, rows, told = ran("http", scenario("web-signin").phone)
+    code, rows, reported = ran("http", scenario("web-signin").phone)
     assert (code, rows) == (2, [])
-    assert words in told
-    assert len(told.splitlines()) == 1
+    assert words in reported
+    assert len(reported.splitlines()) == 1

@@ -78,24 +78,24 @@ def everything(capture: str, folder: Path, *options: str) -> str:
 
 
 def test_nothing_is_shown_that_is_not_known_to_be_harmless(capture: str, tmp_path: Path) -> None:
-    said = everything(capture, tmp_path)
+    reported = everything(capture, tmp_path)
     for value in (COLOUR, PASSWORD, ANSWER):
-        assert value not in said
-    assert "wa=wsignin1.0" in said
-    assert "farbe=‹value, 13 characters›" in said
-    assert "kunde = vera" in said
+        assert value not in reported
+    assert "wa=wsignin1.0" in reported
+    assert "farbe=‹value, 13 characters›" in reported
+    assert "kunde = vera" in reported
 
 
-def test_one_name_is_opened_and_it_is_said(capture: str, tmp_path: Path) -> None:
-    said = everything(capture, tmp_path, "--show-value", "Farbe", "--show-value", "wort",
+def test_one_name_is_opened_and_it_is_reported(capture: str, tmp_path: Path) -> None:
+    reported = everything(capture, tmp_path, "--show-value", "Farbe", "--show-value", "wort",
                       "--show-value", "password")  # fmt: skip
-    assert f"farbe={COLOUR}" in said
-    assert f'"farbe": "{COLOUR}"' in said
-    assert PASSWORD not in said
-    assert ANSWER not in said
-    assert "--show-value Farbe: its values are shown" in said
-    assert "--show-value password: stays hidden" in said
-    assert "--show-value wort: a person typed a secret there, which stays hidden" in said
+    assert f"farbe={COLOUR}" in reported
+    assert f'"farbe": "{COLOUR}"' in reported
+    assert PASSWORD not in reported
+    assert ANSWER not in reported
+    assert "--show-value Farbe: its values are shown" in reported
+    assert "--show-value password: stays hidden" in reported
+    assert "--show-value wort: a person typed a secret there, which stays hidden" in reported
 
 
 def test_a_credential_without_a_scheme_is_no_scheme(capture: str) -> None:

@@ -126,9 +126,9 @@ def at_moments(place: Place, run: str, moments: int) -> None:
         code, err = place.strike(max(3, total * moment // moments), number, *RUNS[run])
         if code == 130:
             struck += 1
-            said = err.removesuffix(SAID)
+            text = err.removesuffix(SAID)
             assert err.endswith(SAID)
-            assert whole.startswith(said), err
+            assert whole.startswith(text), err
         else:  # it had its result: there was nothing left to interrupt
             assert (code, err) == (0, whole)
         place.clean()

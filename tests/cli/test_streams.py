@@ -103,7 +103,7 @@ class TestRedirections:
             assert (done.returncode, done.stderr) == (code, normal.stderr)
 
     @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&-", "<&- 2>&-"])
-    def test_what_is_said_beside_the_result(
+    def test_what_is_reported_beside_the_result(
         self, command: str, redirection: str, golden: str
     ) -> None:
         if "full" in redirection and not os.path.exists("/dev/full"):

@@ -50,7 +50,7 @@ def test_promised_keys(command: str) -> None:
         assert re.fullmatch(r"[\d.]+:\d+", row["client"])
 
 
-def test_lists_are_told_apart() -> None:
+def test_lists_are_distinguished() -> None:
     """Values of a list that hold blanks stay apart in the table and in CSV."""
     capture = scenario("web-signin").phone
     wanted = ["sip", capture, "--status", "401", "--fields", "auth"]
@@ -131,10 +131,10 @@ def test_hostile_text_is_inert(command: str, form: str, tmp_path: Path) -> None:
             assert not [cell for cell in row if cell[:1] in "=+-@" and cell]
 
 
-def test_what_a_name_server_said_beside_addresses_is_told() -> None:
+def test_what_a_name_server_said_beside_addresses_is_reported() -> None:
     """phone-boot asks for SRV, and for AAAA of a host that has none: no empty list of addresses."""
     lines = output("events", scenario("phone-boot").phone, "--format", "json").splitlines()
     rows = [json.loads(line) for line in lines]
     found = [row["facts"] for row in rows if row["event"] == "dns.answered"]
-    told = {facts["type"]: facts.get("answers") or facts.get("addresses") for facts in found}
-    assert told == {"A": "203.0.113.61", "AAAA": None, "SRV": "SRV 0 0 5060 sip.talk.example"}
+    reported = {facts["type"]: facts.get("answers") or facts.get("addresses") for facts in found}
+    assert reported == {"A": "203.0.113.61", "AAAA": None, "SRV": "SRV 0 0 5060 sip.talk.example"}

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dissect.engines import CaptureInput
+from dissect.engines.baseline import Baseline
 from dissect.engines.both import Checked, check
-from dissect.engines.known import Known
 from dissect.errors import DissectError
 
 HERE = Path(__file__).resolve().parent
@@ -58,7 +58,7 @@ def captures(folders: Iterable[Path]) -> Iterator[Found]:
                 yield Found(folder, path)
 
 
-def examine(found: Found, known: Known | None) -> Checked:
+def examine(found: Found, known: Baseline | None) -> Checked:
     """One capture, its differences explained; names are those of the report."""
     result = check(found.input, known=known)
     for item in result.comparison.differences:
@@ -68,7 +68,7 @@ def examine(found: Found, known: Known | None) -> Checked:
 
 def main(arguments: Sequence[str]) -> int:
     report, own = Path(arguments[0]), [Path(name) for name in arguments[1:]]
-    known = Known(KNOWN)
+    known = Baseline(KNOWN)
     results: list[tuple[Found, Checked]] = []
     unread: list[str] = []
     for found in captures([*FOLDERS, *own]):

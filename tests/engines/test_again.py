@@ -17,18 +17,18 @@ import pytest
 from dissect.capture import open_capture, spool
 from dissect.capture.spool import Spool
 from dissect.engines import CaptureInput
-from dissect.engines.again import Again, again, bodies, key
+from dissect.engines.again import Again, again, bodies, body_key
 from dissect.engines.embedded import read
 from dissect.errors import CaptureError, UsageError
 from dissect.model import HttpRequest, HttpResponse, Message, SipMessage
-from dissect.pipeline import Options, bind_key_logs
+from dissect.pipeline import RunOptions, bind_key_logs
 from tests.lab import need_tshark, scenario
 
 TEXTS = (HttpRequest, HttpResponse, SipMessage)
 
 
 def input_of(path: str) -> CaptureInput:
-    (item,) = bind_key_logs(Options((path,)))
+    (item,) = bind_key_logs(RunOptions((path,)))
     return item
 
 
@@ -178,11 +178,11 @@ def test_bodies_are_read_again_as_they_were_decoded() -> None:
     """Of two captures at once: compressed, chunked, in HTTP/2, in TLS, in SIP."""
     compared = 0
     for name in ("web-signin", "sip-call"):
-        inputs = bind_key_logs(Options(tuple(scenario(name).captures)))
+        inputs = bind_key_logs(RunOptions(tuple(scenario(name).captures)))
         first = [m for m in read(inputs).messages if isinstance(m, TEXTS)]
         found = bodies(inputs, [message.place for message in first])
         for message in first:
-            assert found[key(message.place)] == message.body
+            assert found[body_key(message.place)] == message.body
             compared += bool(message.body.data)
     assert compared > 20
 

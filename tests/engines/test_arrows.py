@@ -18,8 +18,8 @@ from dissect.errors import DefinitionError, UsageError
 from dissect.flow.definition import parse
 from dissect.flow.fitting import Worded
 from dissect.model import Event, Secret, SequenceChart, Text
-from dissect.pipeline import Options, Session
-from dissect.signin.advice import catalogue
+from dissect.pipeline import RunOptions, Session
+from dissect.signin.error_catalogue import catalogue
 from tests.lab import need_tshark
 
 KERBEROS = json.loads((Path(__file__).parent / "kerberos.json").read_text("utf-8"))
@@ -72,14 +72,14 @@ def _tshark() -> None:
     need_tshark()
 
 
-def datagrams(path: Path, said: list[tuple[bool, int, bytes]], port: int) -> str:
+def datagrams(path: Path, reported: list[tuple[bool, int, bytes]], port: int) -> str:
     """A capture of datagrams: (by the client, its port, bytes), a tenth of a second apart."""
     from scapy.layers.inet import IP, UDP
     from scapy.layers.l2 import Ether
     from scapy.utils import wrpcap
 
     packets = []
-    for number, (client, own, data) in enumerate(said):
+    for number, (client, own, data) in enumerate(reported):
         source, target = (PC, KDC) if client else (KDC, PC)
         sport, dport = (own, port) if client else (port, own)
         frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
@@ -91,8 +91,8 @@ def datagrams(path: Path, said: list[tuple[bool, int, bytes]], port: int) -> str
 
 
 def kerberos(folder: Path, name: str) -> str:
-    said = [(client, port, bytes.fromhex(data)) for client, port, data in KERBEROS[name]]
-    return datagrams(folder / f"{name}.pcap", said, 88)
+    reported = [(client, port, bytes.fromhex(data)) for client, port, data in KERBEROS[name]]
+    return datagrams(folder / f"{name}.pcap", reported, 88)
 
 
 def radius(folder: Path, user: bytes = b"bob", code: int = 2, message: bytes = b"") -> str:
@@ -102,8 +102,8 @@ def radius(folder: Path, user: bytes = b"bob", code: int = 2, message: bytes = b
     attributes += [RadiusAttribute(type=18, value=message)] if message else []
     asked = Radius(code=1, id=7, authenticator=b"a" * 16, attributes=attributes)
     answer = Radius(code=code, id=7, authenticator=b"b" * 16)
-    said = [(True, 4000, bytes(asked)), (False, 4000, bytes(answer))]
-    return datagrams(folder / "radius.pcap", said, 1812)
+    reported = [(True, 4000, bytes(asked)), (False, 4000, bytes(answer))]
+    return datagrams(folder / "radius.pcap", reported, 1812)
 
 
 def flow(folder: Path, old: str = "", new: str = "") -> str:
@@ -114,7 +114,7 @@ def flow(folder: Path, old: str = "", new: str = "") -> str:
 
 
 def chart(*captures: str, flows: tuple[str, ...] = ("kerberos-wia",)) -> SequenceChart:
-    (found,) = Session(Options(captures, flows=flows)).charts
+    (found,) = Session(RunOptions(captures, flows=flows)).charts
     return found
 
 
@@ -157,7 +157,7 @@ def test_kerberos(
 
 def test_looked_for_unasked_where_its_port_was_seen(tmp_path: Path) -> None:
     path = kerberos(tmp_path, "bad")
-    assert [item.flow for item in Session(Options((path,))).charts] == ["kerberos-wia"]
+    assert [item.flow for item in Session(RunOptions((path,))).charts] == ["kerberos-wia"]
 
 
 def test_no_run_of_tshark_where_nothing_speaks_for_it(
@@ -167,19 +167,19 @@ def test_no_run_of_tshark_where_nothing_speaks_for_it(
         raise AssertionError("tshark was looked for")
 
     monkeypatch.setattr(arrows, "locate", never)
-    assert Session(Options((radius(tmp_path),))).charts == []
+    assert Session(RunOptions((radius(tmp_path),))).charts == []
 
 
 def test_without_tshark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr("dissect.engines.tshark.places._MAC_FOLDERS", ())
+    monkeypatch.setattr("dissect.engines.tshark.trusted_program._MAC_FOLDERS", ())
     path = kerberos(tmp_path, "bad")
-    run = Session(Options((path,)))
+    run = Session(RunOptions((path,)))
     assert run.charts == []
-    (said,) = run.diagnostics
-    assert "flow kerberos-wia was not looked for: tshark is not installed" in said
+    (reported,) = run.diagnostics
+    assert "flow kerberos-wia was not looked for: tshark is not installed" in reported
     with pytest.raises(UsageError, match="flow kerberos-wia: tshark is not installed") as caught:
-        _ = Session(Options((path,), flows=("kerberos-wia",))).charts
+        _ = Session(RunOptions((path,), flows=("kerberos-wia",))).charts
     assert "\n" not in str(caught.value)
     assert main(["flow", path, "--flow", "kerberos-wia"]) == 2
 
@@ -189,11 +189,11 @@ def test_a_flow_that_nobody_asked_for_spoils_no_run(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     text = FLOW.replace('"radius.code == 1"', '"no.such == 1", ports = [1812]')
     plugin.write_text(f"def register(registry): registry.add_flow({text!r})\n")
-    run = Session(Options((radius(tmp_path),), plugins=(str(plugin),)))
+    run = Session(RunOptions((radius(tmp_path),), plugins=(str(plugin),)))
     assert run.charts == []
-    (said,) = run.diagnostics
-    assert said.startswith(f"flow any was not looked for: {plugin}:")
-    assert "no.such" in said
+    (reported,) = run.diagnostics
+    assert reported.startswith(f"flow any was not looked for: {plugin}:")
+    assert "no.such" in reported
 
 
 def test_a_capture_from_a_pipe_can_not_be_read_twice(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_facts_by_the_names_of_fields(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_the_first_arrow_that_fits_has_the_frame(tmp_path: Path) -> None:
     path = radius(tmp_path, user=b"root")
-    events = Session(Options((path,), flows=(flow(tmp_path),))).events
+    events = Session(RunOptions((path,), flows=(flow(tmp_path),))).events
     assert [event.name for event in events] == ["tshark.any.special", "tshark.any.accepted"]
 
 
@@ -229,7 +229,7 @@ def test_a_filter_that_no_colouring_rule_can_hold(tmp_path: Path) -> None:
     mine = flow(
         tmp_path, "radius.code == 1", 'radius.code == 1 && radius.User_Name contains \\"@\\"'
     )
-    events = Session(Options((path,), flows=(mine,))).events
+    events = Session(RunOptions((path,), flows=(mine,))).events
     assert [event.name for event in events] == ["tshark.any.asked", "tshark.any.accepted"]
 
 
@@ -255,7 +255,7 @@ def test_a_filter_that_no_colouring_rule_can_hold(tmp_path: Path) -> None:
         ('fields = ["radius.id"]', 'fields = ["no.pe"]', 'id = "accepted"', 'field "no.pe"'),
     ],
 )
-def test_what_tshark_does_not_take_is_told_with_its_line(
+def test_what_tshark_does_not_take_is_reported_with_its_line(
     tmp_path: Path, old: str, new: str, at: str, words: str
 ) -> None:
     mine = flow(tmp_path, old, new)
@@ -263,7 +263,7 @@ def test_what_tshark_does_not_take_is_told_with_its_line(
         chart(radius(tmp_path), flows=(mine,))
     lines = Path(mine).read_text().splitlines()
     line = next(number for number, text in enumerate(lines, 1) if at in text)
-    line += 0 if "match" in lines[line - 1] else 1  # a field is told by its arrow's match
+    line += 0 if "match" in lines[line - 1] else 1  # a field is recognised by its arrow's match
     assert str(caught.value).startswith(f"{mine}:{line}: step 1: ")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -323,11 +323,11 @@ def test_the_same_frame_captured_twice_is_one_event(tmp_path: Path) -> None:
     packets = rdpcap(path)
     twice = [copy for packet in packets for copy in (packet, packet)]
     wrpcap(path, twice)
-    events = Session(Options((path,), flows=(flow(tmp_path),))).events
+    events = Session(RunOptions((path,), flows=(flow(tmp_path),))).events
     assert len(events) == 2
 
 
-def test_frames_are_told_apart_by_their_bytes_not_by_their_facts(tmp_path: Path) -> None:
+def test_frames_are_distinguished_by_their_bytes_not_by_their_facts(tmp_path: Path) -> None:
     """Mirrored into another VLAN and a hop later; and another datagram with the same facts, from
     a system that numbers neither."""
     from scapy.layers.inet import IP, UDP
@@ -336,18 +336,18 @@ def test_frames_are_told_apart_by_their_bytes_not_by_their_facts(tmp_path: Path)
     from scapy.utils import wrpcap
 
     def frame(at: int, byte: bytes, hops: int, *tags: Dot1Q) -> object:
-        said = bytes(Radius(code=1, id=7, authenticator=byte * 16))
+        reported = bytes(Radius(code=1, id=7, authenticator=byte * 16))
         layers = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
         for tag in tags:
             layers /= tag
         layers /= IP(src=PC, dst=KDC, id=0, flags="DF", ttl=hops) / UDP(sport=4000, dport=1812)
-        layers /= said
+        layers /= reported
         layers.time = 1_700_000_000 + at / 1000
         return layers
 
     path = str(tmp_path / "r.pcap")
     wrpcap(path, [frame(0, b"a", 64), frame(1, b"a", 63, Dot1Q(vlan=5)), frame(2, b"b", 64)])
-    events = Session(Options((path,), flows=(flow(tmp_path),))).events
+    events = Session(RunOptions((path,), flows=(flow(tmp_path),))).events
     assert [event.source.last_frame for event in events] == [1, 3]
 
 
@@ -494,7 +494,7 @@ def test_secrets_do_not_reach_the_output(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_events_name_their_flow_and_stream(tmp_path: Path) -> None:
-    events: list[Event] = Session(Options((radius(tmp_path),), flows=(flow(tmp_path),))).events
+    events: list[Event] = Session(RunOptions((radius(tmp_path),), flows=(flow(tmp_path),))).events
     assert {event.source.stream for event in events} == {0}
     assert {event.source.transport for event in events} == {"udp"}
     assert {str(event.client) for event in events} == {f"{PC}:4000"}
@@ -507,7 +507,7 @@ def test_where_no_colouring_rule_answers_each_filter_is_tried(
     """Should a version of tshark not colour what it prints as fields."""
     path, mine = radius(tmp_path, user=b"root"), flow(tmp_path)
     monkeypatch.setattr(Path, "write_text", lambda *given, **options: 0)
-    events = Session(Options((path,), flows=(mine,))).events
+    events = Session(RunOptions((path,), flows=(mine,))).events
     assert [event.name for event in events] == ["tshark.any.special", "tshark.any.accepted"]
 
 
@@ -519,11 +519,11 @@ def test_frames_without_addresses_of_ip(tmp_path: Path) -> None:
 
     supplicant, switch = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
     asked = Ether(src=switch, dst=supplicant) / EAPOL(type=0) / EAP(code=1, id=1, type=1)
-    told = Ether(src=supplicant, dst=switch) / EAPOL(type=0)
-    told /= EAP(code=2, id=1, type=1, identity=b"anna@corp.example")
+    reported = Ether(src=supplicant, dst=switch) / EAPOL(type=0)
+    reported /= EAP(code=2, id=1, type=1, identity=b"anna@corp.example")
     done = Ether(src=switch, dst=supplicant) / EAPOL(type=0) / EAP(code=4, id=2)
     path = str(tmp_path / "e.pcap")
-    wrpcap(path, [asked, told, done])
+    wrpcap(path, [asked, reported, done])
     text = FLOW.replace('keys = ["radius.id"]', 'keys = ["station"]')
     text = text.replace('"radius.code == 1"', '"eap.code == 2"')
     text = text.replace('"radius.code == 2"', '"eap.code == 4"')
@@ -567,26 +567,26 @@ def test_a_real_capture_of_another_protocol_and_link_type(
     assert {actor.addresses for actor in found.actors} == {("130.217.250.13",), ("130.217.250.16",)}
 
 
-def test_an_odd_port_is_told_with_decode_as(tmp_path: Path) -> None:
+def test_an_unusual_port_is_reported_with_decode_as(tmp_path: Path) -> None:
     path, mine = radius(tmp_path), flow(tmp_path)
     raw = Path(path).read_bytes().replace((1812).to_bytes(2, "big"), (18120).to_bytes(2, "big"))
     Path(path).write_bytes(raw)
-    assert Session(Options((path,), flows=(mine,))).charts == []
+    assert Session(RunOptions((path,), flows=(mine,))).charts == []
     selector = ("udp.port==18120,radius",)
     assert chart_with(path, mine, selector).status == "complete"
     with pytest.raises(UsageError, match="--decode-as takes"):
         chart_with(path, mine, ("udp.port==18120,radius -w x",))
     with pytest.raises(UsageError, match="--engine tshark"):
-        _ = Session(Options((path,), decode_as=selector)).charts
+        _ = Session(RunOptions((path,), decode_as=selector)).charts
 
 
 def chart_with(path: str, mine: str, decode_as: tuple[str, ...]) -> SequenceChart:
-    (found,) = Session(Options((path,), flows=(mine,), decode_as=decode_as)).charts
+    (found,) = Session(RunOptions((path,), flows=(mine,), decode_as=decode_as)).charts
     return found
 
 
 def test_no_more_frames_than_memory_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrows, "MAX_FRAMES", 1)
-    run = Session(Options((radius(tmp_path),), flows=(flow(tmp_path),)))
+    run = Session(RunOptions((radius(tmp_path),), flows=(flow(tmp_path),)))
     assert [event.name for event in run.events] == ["tshark.any.asked"]
     assert "more than 1 frames fit the flow" in run.diagnostics[0]

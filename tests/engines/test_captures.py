@@ -13,9 +13,9 @@ from typing import Any, Literal
 import pytest
 
 from dissect.engines import CaptureInput
+from dissect.engines.baseline import Baseline
 from dissect.engines.both import check
-from dissect.engines.known import Known
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.render import render
 from tests.engines import survey
 from tests.engines.build import rewritten
@@ -41,7 +41,7 @@ FOUND = {item.name: item for item in survey.captures(survey.FOLDERS)}
 )
 def test_no_difference_but_the_known(name: str) -> None:
     need_tshark()
-    found, known = FOUND[name], Known(survey.KNOWN)
+    found, known = FOUND[name], Baseline(survey.KNOWN)
     comparison = survey.examine(found, known).comparison
     assert comparison.unexplained == []
     assert known.stale([str(found.path)]) == []
@@ -52,7 +52,7 @@ def test_lists_name_captures_that_exist() -> None:
     shared = survey.FOLDERS[0]
     if not shared.is_dir():
         pytest.skip("the shared captures (../shared/captures) are not here")
-    names = {entry.capture for entry in Known(survey.KNOWN).entries}
+    names = {entry.capture for entry in Baseline(survey.KNOWN).entries}
     assert names <= set(FOUND)
 
 
@@ -70,7 +70,7 @@ def test_both_engines_give_the_same_flow(name: str) -> None:
     item = scenario(name)
     charts = []
     for engine in ENGINES:
-        options = Options(
+        options = RunOptions(
             tuple(item.captures),
             phone_logs=item.phone_logs[:1],
             engine=engine,

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from dissect.engines import Reading
+from dissect.engines.baseline import Baseline
 from dissect.engines.crosscheck import Comparison, compare
-from dissect.engines.known import Known
 from dissect.engines.reasons import explain
 from dissect.errors import UsageError
 from dissect.model import (
@@ -166,10 +166,10 @@ reason = "mine"
 """
 
 
-def known(tmp_path: Path, text: str) -> Known:
+def known(tmp_path: Path, text: str) -> Baseline:
     path = tmp_path / "known.toml"
     path.write_text(text, "utf-8")
-    return Known([str(path)])
+    return Baseline([str(path)])
 
 
 def differing() -> Comparison:
@@ -203,7 +203,7 @@ def test_an_entry_explains_nothing_else(tmp_path: Path, name: str, other: str) -
     assert len(found.unexplained) == 1
 
 
-def test_an_entry_that_no_longer_occurs_is_told(tmp_path: Path) -> None:
+def test_an_entry_that_no_longer_occurs_is_reported(tmp_path: Path) -> None:
     entries = known(tmp_path, ENTRY)
     assert entries.stale(["x/a/b.pcap"])
     assert not entries.stale(["x/other.pcap"])
@@ -225,7 +225,7 @@ def test_a_bad_list_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_the_repositorys_lists_load_and_say_who_is_right() -> None:
-    entries = Known(survey.KNOWN).entries
+    entries = Baseline(survey.KNOWN).entries
     assert entries
     assert {entry.reason.right for entry in entries} <= {"embedded", "tshark", "both"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from dissect.engines import CaptureInput, Reading, duplicates, embedded
 from dissect.model import DnsMessage, Endpoint, HttpRequest, TcpConnection
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.capture.containers import pcap
 from tests.transport.lab_packets import CAPTURES, Packets, content, keys, packets, segment
 
@@ -40,7 +40,9 @@ def alone() -> Reading:
 
 
 @pytest.mark.parametrize("shift", [0, 3_600_000_000_000, -250_000_000])
-def test_every_message_is_told_once_whatever_ttl_mac_and_clock(tmp_path: Path, shift: int) -> None:
+def test_every_message_is_reported_once_whatever_ttl_mac_and_clock(
+    tmp_path: Path, shift: int
+) -> None:
     found, expected = both(tmp_path, elsewhere(shift)), alone()
     assert content(found.messages) == content(expected.messages)
     assert content(found.duplicates) == content(expected.messages)
@@ -49,7 +51,7 @@ def test_every_message_is_told_once_whatever_ttl_mac_and_clock(tmp_path: Path, s
     assert (shared.capture, shared.other, shared.ahead_ns) == (1, 0, shift)
 
 
-def test_the_capture_that_can_be_decrypted_is_told(tmp_path: Path) -> None:
+def test_the_capture_that_can_be_decrypted_is_reported(tmp_path: Path) -> None:
     found = both(tmp_path, elsewhere(), (False, True))
     assert content(found.messages) == content(alone().messages)
     requests = [m for m in found.messages if isinstance(m, HttpRequest)]
@@ -103,12 +105,12 @@ def test_the_chart_has_one_arrow_a_message_with_its_own_capture_and_frame(tmp_pa
     path = tmp_path / "elsewhere.pcap"
     path.write_bytes(pcap(elsewhere(1_000), nano=True))
     browser = str(CAPTURES / SCENARIO / "browser.pcapng")
-    (expected,) = Session(Options((PHONE, browser))).charts
-    (found,) = Session(Options((PHONE, str(path), browser))).charts
+    (expected,) = Session(RunOptions((PHONE, browser))).charts
+    (found,) = Session(RunOptions((PHONE, str(path), browser))).charts
     assert found == expected
     # The other way round each arrow of the phone is that of the other file, no keys needed there.
     logs = (f"{path}:{keys(SCENARIO, 'phone')[0]}",)
-    (turned,) = Session(Options((str(path), PHONE, browser), key_logs=logs)).charts
+    (turned,) = Session(RunOptions((str(path), PHONE, browser), key_logs=logs)).charts
     assert [(step.status, [arrow.label for arrow in step.arrows]) for step in turned.steps] == [
         (step.status, [arrow.label for arrow in step.arrows]) for step in expected.steps
     ]
@@ -118,7 +120,7 @@ def test_the_chart_has_one_arrow_a_message_with_its_own_capture_and_frame(tmp_pa
     }
 
 
-# ------------------------------------------------------------------ what makes a twin
+# ------------------------------------------------------------------ what makes a duplicate
 
 
 A, B = Endpoint("10.0.0.1", 40000), Endpoint("10.0.0.2", 443)
@@ -126,11 +128,11 @@ A, B = Endpoint("10.0.0.1", 40000), Endpoint("10.0.0.2", 443)
 
 def known(
     capture: int, first: tuple[int | None, int, int], second: tuple[int | None, int, int] | None
-) -> duplicates.Print:
-    sides = {A: duplicates.Side(*first)}
+) -> duplicates.Fingerprint:
+    sides = {A: duplicates.SequenceRange(*first)}
     if second is not None:
-        sides[B] = duplicates.Side(*second)
-    return duplicates.Print((capture, "tcp", 0), frozenset((A, B)), 0, sides)
+        sides[B] = duplicates.SequenceRange(*second)
+    return duplicates.Fingerprint((capture, "tcp", 0), frozenset((A, B)), 0, sides)
 
 
 @pytest.mark.parametrize(

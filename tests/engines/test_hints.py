@@ -1,4 +1,5 @@
-"""What tshark is told of ports: what it can't find by itself, and nothing that would mislead it."""
+"""What tshark is reported ports: what it can't find by itself, and nothing that would mislead
+it."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ def dns(where: Place) -> Message:
 # ------------------------------------------------------------------ TLS
 
 
-def test_tls_on_a_port_of_its_own_is_told_by_the_clients_port() -> None:
+def test_tls_on_a_port_of_its_own_is_recognised_by_the_clients_port() -> None:
     """The port of a server may serve several protocols, that of a client is its own."""
     where = place(40001, 8443)
     assert decode_as([tcp(where), tls(where)]) == (["tcp.port==40001,tls"], [])
@@ -159,7 +160,7 @@ def test_tshark_with_hints_still_finds_every_connect(name: str) -> None:
         ("ws", "tcp", 40001, 80, []),
     ],
 )
-def test_sip_on_odd_ports(
+def test_sip_on_unusual_ports(
     over: str, transport: str, client: int, server: int, hints: list[str]
 ) -> None:
     """RFC 3261 §18.1.1: 5060, and 5061 over TLS; a WebSocket is found by its upgrade."""
@@ -168,7 +169,7 @@ def test_sip_on_odd_ports(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_dns_on_odd_ports_is_told_by_the_servers(transport: str) -> None:
+def test_dns_on_unusual_ports_is_recognised_by_the_servers(transport: str) -> None:
     """A resolver's client takes a new port for each query, so the server's port is the one."""
     assert decode_as([dns(place(40001, 53, transport=transport))]) == ([], [])
     assert decode_as([dns(place(53, 40001, transport=transport))]) == ([], [])
@@ -185,7 +186,7 @@ def test_two_protocols_of_one_port_are_both_given_in_a_fixed_order() -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_hints_are_bounded_and_the_bound_is_said(more: int) -> None:
+def test_hints_are_bounded_and_the_bound_is_reported(more: int) -> None:
     places = [place(20000 + number, 8443, number) for number in range(MAX_HINTS + more)]
     hints, warnings = decode_as([make(where) for where in places for make in (tcp, tls)])
     assert len(hints) == MAX_HINTS

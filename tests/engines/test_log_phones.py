@@ -9,7 +9,7 @@ import pytest
 from dissect.engines import log_vvx, log_yealink, phone_log
 from dissect.engines.logs import LogFile
 from dissect.model import Anomaly, SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 
 ASKED = ["REGISTER sip:b.test SIP/2.0", "From: <sip:7@b.test>;tag=1", "Call-ID: c1",
          "CSeq: 1 REGISTER", "Content-Length: 0", ""]  # fmt: skip
@@ -75,6 +75,6 @@ def test_a_yealink_log_runs_past_new_year() -> None:
 def test_local_times_have_no_zone(text: str, tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text(text)
-    session = Session(Options((), phone_logs=(str(log),)))
+    session = Session(RunOptions((), phone_logs=(str(log),)))
     assert all(arrow.source.local for chart in session.charts
                for step in chart.steps for arrow in step.arrows)  # fmt: skip

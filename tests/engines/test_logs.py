@@ -19,7 +19,7 @@ from dissect.engines import log_sip, log_vvx, phone_log
 from dissect.engines.logs import LogFile
 from dissect.errors import UsageError
 from dissect.model import LogEntry, SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import CAPTURES, need_tshark
 
 DIGEST = CAPTURES / "sip-digest"
@@ -98,7 +98,7 @@ def test_times_and_lines_are_those_of_the_log() -> None:
 
 def test_the_log_alone_and_with_the_capture() -> None:
     for captures in ((), (str(DIGEST / "phone.pcapng"),)):
-        run = Session(Options(captures, phone_logs=(str(KAMAILIO),)))
+        run = Session(RunOptions(captures, phone_logs=(str(KAMAILIO),)))
         (chart,) = run.charts
         assert (chart.flow, chart.status) == ("sip-register", "complete")
         addresses = {actor.ident: actor.addresses for actor in chart.actors}
@@ -113,17 +113,17 @@ def test_a_servers_clock_that_is_off(tmp_path: Path) -> None:
     text = KAMAILIO.read_text().replace("2026-11-25T02:57:2", "2026-11-25T08:56:1")
     path = tmp_path / "k.log"
     path.write_text(text)
-    run = Session(Options((str(DIGEST / "phone.pcapng"),), phone_logs=(str(path),)))
+    run = Session(RunOptions((str(DIGEST / "phone.pcapng"),), phone_logs=(str(path),)))
     (chart,) = run.charts
     assert {arrow.source.line for step in chart.steps for arrow in step.arrows} == {None}
-    (said,) = run.diagnostics
-    assert "in UTC+6 and 70 s behind, ± 1 ms (told by 8 values shared with the capture)" in said
+    (reported,) = run.diagnostics
+    assert "in UTC+6 and 70 s behind, ± 1 ms (told by 8 values shared with the capture)" in reported
 
 
 @pytest.mark.parametrize(
     "shape", ["rsyslog-bsd", "each-line", "raw", "docker", "journal", "sngrep", "ngrep"]
 )
-def test_other_shapes_of_the_same_messages(tmp_path: Path, shape: str) -> None:
+def test_other_traffic_patterns_of_the_same_messages(tmp_path: Path, shape: str) -> None:
     known = messages(KAMAILIO)
     rows: list[str] = []
     for m in known:
@@ -286,8 +286,8 @@ def test_the_same_file_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "k.log").write_text(KAMAILIO.read_text())
     (tmp_path / "k.log.1").write_text(KAMAILIO.read_text())
     logs = (str(tmp_path / "k.log"), str(tmp_path / "k.log.1"))
-    (chart,) = Session(Options((), phone_logs=logs)).charts
-    alone = Session(Options((), phone_logs=logs[:1])).charts[0]
+    (chart,) = Session(RunOptions((), phone_logs=logs)).charts
+    alone = Session(RunOptions((), phone_logs=logs[:1])).charts[0]
     assert [len(s.arrows) for s in chart.steps] == [len(s.arrows) for s in alone.steps]
 
 
@@ -309,8 +309,8 @@ def test_a_cut_gzip_is_read_to_the_cut(tmp_path: Path) -> None:
     some = phone_log.read_set([(str(path), 0)], 2026, warnings=warnings)
     every = phone_log.read_set([(str(whole), 0)], 2026)
     assert 0 < len(some) < len(every)
-    (said,) = warnings
-    assert said.startswith(f"{path}: the gzip file is cut; read to byte ")
+    (reported,) = warnings
+    assert reported.startswith(f"{path}: the gzip file is cut; read to byte ")
     path.write_bytes(packed[:-8] + bytes(8))  # a wrong checksum costs nothing of the content
     assert len(phone_log.read_set([(str(path), 0)], 2026, warnings=warnings)) == len(every)
     assert "damaged" in warnings[1]

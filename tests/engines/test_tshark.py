@@ -115,7 +115,7 @@ REGISTER = (
 )
 
 
-def test_sip_on_an_odd_port_is_found_by_content_or_given(tmp_path: Path) -> None:
+def test_sip_on_an_unusual_port_is_found_by_content_or_given(tmp_path: Path) -> None:
     path = tcp_capture(tmp_path / "c.pcap", [(True, REGISTER)], port=9123)
     (message,) = (item for item in read(path) if isinstance(item, SipMessage))
     assert message.method == "REGISTER"
@@ -313,8 +313,8 @@ def test_a_damaged_capture_is_read_to_the_damage_with_tsharks_words(tmp_path: Pa
     path.write_bytes(whole.read_bytes()[:-20])
     found = tshark.read([CaptureInput(str(path))])
     assert [item for item in found.messages if isinstance(item, HttpRequest)]
-    (said,) = (text for text in found.warnings if "exit code" in text)
-    assert "cut short" in said
+    (reported,) = (text for text in found.warnings if "exit code" in text)
+    assert "cut short" in reported
 
 
 def test_a_field_that_tshark_lacks_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,7 +202,7 @@ def test_of_an_rsa_key_only_the_sessions_secrets_leave(
     """tshark opens what the server's key opened, by a key log that opens nothing else."""
     from dissect.capture import open_capture
     from dissect.engines import CaptureInput
-    from dissect.export.secrets import key_log
+    from dissect.export.key_log import key_log
 
     capture = shared_captures / "tls/wireshark-rsasnakeoil2.pcap"
     key = shared_captures / "tls/wireshark-rsasnakeoil2.key"

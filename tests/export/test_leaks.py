@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dissect.capture import Packet, open_capture
 from dissect.engines.again import Openers, parsed
 from dissect.model import Anomaly, HttpRequest, Message
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from tests.export.planted import SECRET, dhcp, dns, ntp, record, scapy, tcp, udp, written
 from tests.export.test_masked import DIGEST, answer, changed, tshark
 from tests.test_secrets import run

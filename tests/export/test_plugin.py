@@ -103,19 +103,19 @@ def exported(tmp_path: Path, declares: bool, *options: str) -> tuple[bytes, str]
 
 
 def test_what_a_plugin_declares_leaves_without_secrets(tmp_path: Path) -> None:
-    stream, said = exported(tmp_path, True)
+    stream, reported = exported(tmp_path, True)
     hidden = b"x" * len(SECRET)
     assert stream == b"".join(
         [b"TOY:hello\nPASS:", hidden, b"\nOTHER:", bytes(30), b"\n", bytes(9), b"\nBYE:then\n"]
     )
-    assert "bytes that belong to no message" in said
+    assert "bytes that belong to no message" in reported
     assert set(tshark(tmp_path / "out.pcapng", "tcp.checksum.status")) == {"1"}
 
 
 def test_what_a_plugin_does_not_declare_stays_behind(tmp_path: Path) -> None:
-    stream, said = exported(tmp_path, False)
+    stream, reported = exported(tmp_path, False)
     assert stream == b""
-    assert "its protocol is not known" in said
+    assert "its protocol is not known" in reported
 
 
 def test_with_secrets_all_leaves(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_standard_input_leaves_as_a_file_does(options: tuple[str, ...], tmp_path
     assert len(tshark(piped, *fields)) > 20
 
 
-def test_more_than_is_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_is_kept_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = Path(scenario("proxy-ntlm").captures[0]).read_bytes()
     monkeypatch.setattr(spool, "SPOOL_LIMIT", len(content) // 2)
     out = tmp_path / "out.pcapng"

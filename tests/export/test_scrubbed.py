@@ -18,7 +18,7 @@ WITH_KEYS = [
     for name in RECORDED
     if scenario(name).has_keys and Path(scenario(name).phone).exists()
 ]
-# They end before a message is said in TLS.
+# They end before a message is reported in TLS.
 NOTHING_SAID = ("clock-skew", "proxy-denies", "tls10-only", "unknown-ca")
 ENDS = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport")
 PDU_ENDS = ("exported_pdu.ipv4_src", "exported_pdu.src_port", "exported_pdu.ipv4_dst",
@@ -66,8 +66,8 @@ def test_the_messages_that_tshark_decrypts_without_their_secrets(name: str, tmp_
     assert added == Counter({key: n for key, n in wanted.items() if key[0] in ports})
     assert added or name in NOTHING_SAID
     assert fields(path, ("frame.number",), "-Y", "exported_pdu && _ws.malformed && !sdp") == []
-    shut = "tls && (http.request.method || http.response.code || http2) && !exported_pdu"
-    assert fields(path, ("frame.number",), "-Y", shut) == []
+    undecrypted = "tls && (http.request.method || http.response.code || http2) && !exported_pdu"
+    assert fields(path, ("frame.number",), "-Y", undecrypted) == []
 
 
 def test_where_it_was_and_what_it_says(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from dissect.errors import DefinitionError
 from dissect.flow.causes import Causes, alternatives, registry
 from dissect.flow.definition import built_in, parse
-from dissect.flow.doubts import doubts
+from dissect.flow.definition_lint import lint
 from dissect.flow.texts import unbalanced
 from dissect.signin.catalogue import EVENTS
 
@@ -114,7 +114,7 @@ def test_each_code_of_a_shipped_flow_is_declared_for_its_event(flow: str) -> Non
     assert [known.problem(code, event) for code, event in ends] == [None] * len(ends)
 
 
-def test_each_shipped_cause_is_said_by_some_flow() -> None:
+def test_each_shipped_cause_is_reported_by_some_flow() -> None:
     used = set()
     for definition in built_in().values():
         codes = [arrow.fails.code for _, arrow in definition.arrows if arrow.fails]
@@ -150,9 +150,9 @@ def test_an_unknown_code_is_an_error_that_names_its_line_and_what_is_meant() -> 
     line = text.splitlines().index('code = "auth.expired_tokn2"') + 1
     with pytest.raises(DefinitionError) as error:
         parse(text, "mine.toml")
-    said = str(error.value)
-    assert said.startswith(f'mine.toml:{line}: no cause is called "auth.expired_tokn2"')
-    assert 'but "oauth.expired_token"' in said
+    wording = str(error.value)
+    assert wording.startswith(f'mine.toml:{line}: no cause is called "auth.expired_tokn2"')
+    assert 'but "oauth.expired_token"' in wording
 
 
 def test_a_cause_may_be_said_of_its_events_only() -> None:
@@ -173,13 +173,13 @@ def test_a_flow_declares_causes_of_its_own() -> None:
 def test_what_is_nearly_a_declared_code_is_doubted() -> None:
     words = '\ntext = "t"\nremedy = "r"'
     near = parse(failing('code = "oauth.return_refussed"' + words), "mine.toml")
-    assert doubts(near) == []  # "oauth.*" declares all of its kind
+    assert lint(near) == []  # "oauth.*" declares all of its kind
     near = parse(failing('code = "webticket.refussed"' + words), "mine.toml")
-    assert [said.partition(": ")[2] for said in doubts(near)] == [
+    assert [reported.partition(": ")[2] for reported in lint(near)] == [
         'step 1: no cause is called "webticket.refussed", but "webticket.refused"'
     ]
     far = parse(failing('code = "ldap.timeout"' + words), "mine.toml")
-    assert doubts(far) == []
+    assert lint(far) == []
 
 
 def test_an_unfinished_flow_and_trouble_refer_to_causes_as_well() -> None:

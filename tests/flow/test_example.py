@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import SCENARIOS, scenario
 
 EXAMPLE = str(Path(__file__).resolve().parents[2] / "plugins" / "flows" / "device-code.toml")
@@ -16,7 +16,7 @@ NEVER_SIGNED_IN = {"wrong-password", "wrong-password-managed"}
 
 @pytest.mark.parametrize("name", [n for n in SCENARIOS if scenario(n).has_keys])
 def test_device_code_example(name: str) -> None:
-    (chart,) = Session(Options((scenario(name).phone,), flows=(EXAMPLE,))).charts
+    (chart,) = Session(RunOptions((scenario(name).phone,), flows=(EXAMPLE,))).charts
     expected = (
         "failed" if name in EXPIRES else "incomplete" if name in NEVER_SIGNED_IN else "complete"
     )
@@ -28,5 +28,5 @@ def test_device_code_example(name: str) -> None:
 
 
 def test_it_is_folded_into_the_more_specific_flow() -> None:
-    run = Session(Options((scenario("web-signin").phone,), flows=(EXAMPLE, "vvx-web-signin")))
+    run = Session(RunOptions((scenario("web-signin").phone,), flows=(EXAMPLE, "vvx-web-signin")))
     assert [chart.flow for chart in run.charts] == ["vvx-web-signin"]

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from dissect.cli.main import cli
 from dissect.flow.definition import json_schema, parse
 from dissect.model import SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import need_tshark
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "flows.md"
@@ -208,7 +208,7 @@ def mine(tmp_path: Path) -> str:
 
 
 def chart_of(path: str, flow: str) -> SequenceChart:
-    (chart,) = Session(Options((path,), flows=(flow,))).charts
+    (chart,) = Session(RunOptions((path,), flows=(flow,))).charts
     return chart
 
 

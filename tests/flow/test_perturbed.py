@@ -13,7 +13,7 @@ import pytest
 from dissect.flow.definition import load
 from dissect.flow.match import match
 from dissect.model import Endpoint, Event, SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import scenario
 
 SECOND = 1_000_000_000
@@ -34,7 +34,7 @@ ESSENTIAL: dict[str, dict[int, str]] = {
 
 @lru_cache
 def recorded(name: str = "web-signin") -> tuple[Session, tuple[Event, ...]]:
-    run = Session(Options(tuple(scenario(name).captures)))
+    run = Session(RunOptions(tuple(scenario(name).captures)))
     return run, tuple(run.events)
 
 

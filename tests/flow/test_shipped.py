@@ -8,12 +8,12 @@ import pytest
 
 from dissect.flow.definition import built_in
 from dissect.model import SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import ALL, scenario
 
 
 def charts(*captures: str, flow: str = "") -> list[SequenceChart]:
-    return Session(Options(captures, flows=(flow,) if flow else ())).charts
+    return Session(RunOptions(captures, flows=(flow,) if flow else ())).charts
 
 
 # In this recording the phone has no token to renew, and the page's own script goes to ADFS:
@@ -130,7 +130,7 @@ BROWSERS = [
 
 
 @pytest.mark.parametrize("name", BROWSERS)
-def test_a_browser_alone_is_told_as_what_it_takes_part_in(name: str) -> None:
+def test_a_browser_alone_is_reported_as_what_it_takes_part_in(name: str) -> None:
     """Or less: a code for some device, where nothing tells which."""
     item = scenario(name)
     verdicts = item.truth.get("verdicts") or [item.truth["verdict"]]
@@ -162,8 +162,8 @@ def test_the_first_who_said_no_is_the_evidence() -> None:
 def test_what_a_failed_sign_in_never_reached_is_not_for_want_of_a_capture() -> None:
     """The program runs on the browser's machine, and was given no code that it could use."""
     (chart,) = charts(str(scenario("oauth-pkce-denied").folder / "browser.pcapng"))
-    told = {chart.steps[number - 1].explanation for number in (4, 5)}
-    assert told == {"the sign-in ended before it: step 3 failed"}
+    reported = {chart.steps[number - 1].explanation for number in (4, 5)}
+    assert reported == {"the sign-in ended before it: step 3 failed"}
 
 
 def test_refused_passwords_are_one_arrow_and_one_advice() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from dissect.flow.groups import LEADS_NS, NEAR_NS
+from dissect.flow.candidates import LEADS_NS, NEAR_NS
 from dissect.model import Event, Fact, Secret, SequenceChart, Text
 
 from .door import BADGE, FLOW, MINUTE, SECOND, charts, event
@@ -189,7 +189,7 @@ def test_what_ends_right_before_a_sign_in_led_to_it(before_ns: int, to: int) -> 
     assert [bool(c.steps[2].arrows) for c in found] == [to == 0, to == 1]
 
 
-def test_what_fits_two_sign_ins_at_once_is_left_out_and_that_is_said() -> None:
+def test_what_fits_two_sign_ins_at_once_is_left_out_and_that_is_reported() -> None:
     one, two = tried(0, MINUTE, 1, user="ann"), tried(SECOND, MINUTE, 2, user="bob")
     found = charts(*one, *two, event("opened", 30 * SECOND, 300, 3))
     assert [bool(c.steps[2].arrows) for c in found] == [False, False]

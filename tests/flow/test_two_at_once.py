@@ -14,7 +14,7 @@ import pytest
 from dissect.flow.definition import load
 from dissect.flow.match import match
 from dissect.model import Endpoint, Event, Fact, Secret, SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import scenario
 
 SECOND = 1_000_000_000
@@ -22,7 +22,7 @@ SECOND = 1_000_000_000
 
 @lru_cache
 def recorded() -> tuple[Session, tuple[Event, ...]]:
-    run = Session(Options(tuple(scenario("web-signin").captures)))
+    run = Session(RunOptions(tuple(scenario("web-signin").captures)))
     return run, tuple(run.events)
 
 
@@ -90,7 +90,7 @@ def test_two_sign_ins_do_not_mix(shared: str, shift_s: int) -> None:
 
 def test_the_second_try_of_one_phone_is_one_story() -> None:
     """A code expires unused; the phone asks for another and signs in: one chart, complete."""
-    run = Session(Options((scenario("code-expired").phone,)))
+    run = Session(RunOptions((scenario("code-expired").phone,)))
     first = [event for event in run.events if event.name.startswith(("oauth", "pairing"))]
     _, events = recorded()
     gap = 30 * SECOND + max(e.time_ns for e in first) - min(e.time_ns for e in events)
@@ -118,17 +118,17 @@ def test_half_a_sign_in_does_not_borrow_from_a_whole_one() -> None:
     assert stopped.steps[6].status == "missing"
 
 
-def test_only_what_no_listed_chart_shows_is_said_to_be_left_out() -> None:
+def test_only_what_no_listed_chart_shows_is_reported_as_left_out() -> None:
     """Another phone sends name and password, which its own flow's chart shows; it is no browser,
     though what it asks is asked by browsers, too."""
     captures = tuple(scenario("account-locked").captures)
-    both = Session(Options(captures)).charts
+    both = Session(RunOptions(captures)).charts
     assert [chart.flow for chart in both] == ["vvx-web-signin", "adfs-active"]
-    assert not any("left out" in said for chart in both for said in chart.diagnostics)
-    (alone,) = Session(Options(captures, flows=("vvx-web-signin",))).charts
-    (said,) = [said for said in alone.diagnostics if "left out" in said]
+    assert not any("left out" in reported for chart in both for reported in chart.diagnostics)
+    (alone,) = Session(RunOptions(captures, flows=("vvx-web-signin",))).charts
+    (reported,) = [reported for reported in alone.diagnostics if "left out" in reported]
     other = both[1].actors[0].addresses[0]
-    assert said == f"{other}: 2 events fit no sign-in, or several; they are left out"
+    assert reported == f"{other}: 2 events fit no sign-in, or several; they are left out"
 
 
 SAME: dict[str, str] = {}
@@ -147,7 +147,7 @@ def test_after_a_success_the_same_phone_and_user_are_another_story() -> None:
 ])  # fmt: skip
 def test_a_try_that_came_to_nothing_and_the_next(user: str, gap_s: int, stories: int) -> None:
     """One story if it is the same user soon after; an hour later it is another."""
-    run = Session(Options(tuple(scenario("wrong-code").captures)))
+    run = Session(RunOptions(tuple(scenario("wrong-code").captures)))
     first = [replace(event, facts={**event.facts, "user": "vvx@ucprimer.example"})
              for event in run.events]  # fmt: skip
     _, events = recorded()
@@ -155,13 +155,13 @@ def test_a_try_that_came_to_nothing_and_the_next(user: str, gap_s: int, stories:
     found = charts([*first, *another(events, gap, SAME, user)])
     assert len(found) == stories
     assert found[-1].status == "complete"
-    told = " ".join(found[0].diagnostics)
-    assert ("had failed before a later attempt went on" in told) == (stories == 1)
+    reported = " ".join(found[0].diagnostics)
+    assert ("had failed before a later attempt went on" in reported) == (stories == 1)
 
 
 def test_a_step_that_stays_failed_was_not_overcome() -> None:
     """The lab's other phone tries its revoked token again and again, and no attempt goes on."""
-    run = Session(Options(tuple(scenario("old-refresh-token").captures)))
+    run = Session(RunOptions(tuple(scenario("old-refresh-token").captures)))
     (failed,) = [chart for chart in run.charts if chart.status == "failed"]
     assert "failed" in {step.status for step in failed.steps}
     assert "later attempt went on" not in " ".join(failed.diagnostics)

@@ -15,7 +15,7 @@ import pytest
 from dissect.flow.definition import built_in
 from dissect.flow.match import match
 from dissect.model import Endpoint, Event, Fact, SequenceChart, Source
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.redaction.book import SecretBook
 from tests.certainty import LESS
 from tests.lab import ALL, scenario
@@ -24,10 +24,10 @@ SECOND = 1_000_000_000
 LOGIN = "login.microsoftonline.com"
 
 
-def shut(name: str, *flows: str) -> list[SequenceChart]:
+def undecrypted(name: str, *flows: str) -> list[SequenceChart]:
     """The charts of a scenario's captures without key logs and phone logs."""
     paths = tuple(scenario(name).captures)
-    return Session(Options(paths, flows=flows, auto_keys=False)).charts
+    return Session(RunOptions(paths, flows=flows, auto_keys=False)).charts
 
 
 # scenario → the flows found, none of which claims more than that traffic is there
@@ -46,7 +46,7 @@ TOLD = {
 
 @pytest.mark.parametrize("name", TOLD)
 def test_what_cannot_be_read_is_hidden_or_inferred(name: str) -> None:
-    charts = shut(name)
+    charts = undecrypted(name)
     assert [chart.flow for chart in charts] == TOLD[name]
     for chart in charts:
         assert (chart.status, chart.cause) == ("incomplete", None)
@@ -66,10 +66,10 @@ def test_a_flow_that_the_user_names_is_charted_and_says_nothing_else_than_the_wh
     flow = verdicts[0].get("flow", "vvx-web-signin")
     if (name, flow) == ("sip-websocket-call", "sip-call") or name == "web-signin-renamed":
         pytest.skip("no name or port of it is known: --role has to tell")
-    charts = shut(name, flow)
+    charts = undecrypted(name, flow)
     assert charts
-    whole = Session(Options(tuple(item.captures), flows=(flow,))).charts
-    # A step may be hidden that the whole shows to be missing: shut traffic may be anything.
+    whole = Session(RunOptions(tuple(item.captures), flows=(flow,))).charts
+    # A step may be hidden that the whole shows to be missing: undecrypted traffic may be anything.
     for chart in charts:
         assert any(
             all(
@@ -151,7 +151,7 @@ def test_the_last_resort_is_silent_where_another_flow_is_found() -> None:
     assert [chart.flow for chart in charts(hidden, invite)] == ["sip-register"]
 
 
-def test_a_failure_behind_shut_traffic_names_no_step() -> None:
+def test_a_failure_behind_undecrypted_traffic_names_no_step() -> None:
     """Web ticket, certificate and REGISTER go to the same servers: which of them failed, only the
     content would tell. The flow has the cause all the same."""
     found = event("tls.hidden", 3, "webdir.online.lync.com", sentence="no key log was given")
@@ -185,7 +185,7 @@ def test_srv_records_tell_the_registrar() -> None:
 def test_srv_answers_of_a_recording_name_their_targets() -> None:
     """tshark: dns.srv.target of the answers to _sips._tcp.talk.example."""
     (path,) = scenario("sip-call-busy").captures
-    events = Session(Options((path,), auto_keys=False)).events
+    events = Session(RunOptions((path,), auto_keys=False)).events
     hosts = {e.facts["sip_hosts"] for e in events if "sip_hosts" in e.facts}
     assert hosts == {("sip.talk.example",)}
 
@@ -193,7 +193,7 @@ def test_srv_answers_of_a_recording_name_their_targets() -> None:
 def test_a_token_that_is_renewed_again_and_again_is_no_poll() -> None:
     """The second phone of this recording: four equal requests, 2.6 s apart, of 1300 bytes."""
     item = scenario("old-refresh-token")
-    run = Session(Options(tuple(item.captures), auto_keys=False))
+    run = Session(RunOptions(tuple(item.captures), auto_keys=False))
     other = item.truth["names"]["phone2"]["address"]
     assert [e for e in run.events if e.name == "tls.polling" and e.client is not None
             and e.client.address == other] == []  # fmt: skip
@@ -206,7 +206,7 @@ def test_nothing_is_found_in_captures_of_other_things(shared_captures: Path) -> 
     found = {}
     files = [p for p in shared_captures.rglob("*") if p.suffix in (".pcap", ".pcapng", ".cap")]
     for path in sorted(files):
-        run = Session(Options((str(path),), auto_keys=False))
+        run = Session(RunOptions((str(path),), auto_keys=False))
         guessed = [c.flow for c in run.charts if any("which sign-in this is" in d
                                                      for d in c.diagnostics)]  # fmt: skip
         if guessed:

@@ -1,5 +1,5 @@
 """What decides a step: limits to the nanosecond, order, failures that come again or are passed on,
-and the frames that prove them. What is right is said by docs/flows.md."""
+and the frames that prove them. What is right is reported by docs/flows.md."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_at_most_the_seconds_of_the_limit(took_ns: int, counts: bool) -> None:
     """`within`: at most `seconds` after the arrow that it names."""
     found = chart(*START, event("granted", took_ns, 3))
     assert (found.steps[1].status == "done") == counts
-    said = found.steps[1].explanation or ""
-    assert ("the limit is 30 s" in said) == (not counts)
+    reported = found.steps[1].explanation or ""
+    assert ("the limit is 30 s" in reported) == (not counts)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_a_limit_that_a_fact_sets_and_its_slack(valid: Fact, took_ns: int, count
         *START, event("granted", granted, 3, **facts), event("opened", granted + took_ns, 4)
     )
     assert (found.steps[2].status == "done") == counts
-    said = found.steps[2].explanation or ""
+    reported = found.steps[2].explanation or ""
     if not counts:
-        assert f"frame 4 came {took_ns / SECOND:.0f} s after door.pcap frame 3" in said
+        assert f"frame 4 came {took_ns / SECOND:.0f} s after door.pcap frame 3" in reported
 
 
 def test_a_limit_without_a_readable_fact_may_have_seconds() -> None:
@@ -96,8 +96,8 @@ def test_what_must_follow_may_not_come_before(knocked_ns: int, counts: bool) -> 
     """`after`: the arrow may not come later; at the same time nothing speaks against it."""
     found = chart(event("granted", 5, 2), event("knocked", knocked_ns, 1))
     assert (found.steps[1].status == "done") == counts
-    said = found.steps[1].explanation or ""
-    assert ("“grants” (door.pcap frame 2) came before “knocks”" in said) == (not counts)
+    reported = found.steps[1].explanation or ""
+    assert ("“grants” (door.pcap frame 2) came before “knocks”" in reported) == (not counts)
 
 
 def test_the_earliest_of_several_is_what_it_must_follow() -> None:
@@ -165,7 +165,7 @@ def test_a_failure_stands_until_something_settles_it() -> None:
     assert (failed.cause.code, proof(failed.cause)) == ("door.late", [3])
     settled = chart(*START, refused(2, 3), event("granted", 3 * SECOND, 4))
     assert (statuses(settled), settled.cause) == (["done", "done", "missing"], None)
-    assert any("had failed before" in said for said in settled.diagnostics)
+    assert any("had failed before" in reported for reported in settled.diagnostics)
     reopened = chart(*START, refused(2, 3), event("asked_again", 3 * SECOND, 4))
     assert (statuses(reopened), reopened.cause) == (["done", "missing", "missing"], None)
     # Asking again takes nothing back that was granted.

@@ -8,13 +8,13 @@ import pytest
 from dissect.errors import DefinitionError
 from dissect.flow.definition import parse
 from dissect.model import Actor, SequenceChart
-from dissect.pipeline import Options, Session
-from tests.flow.test_ties import FLOW
+from dissect.pipeline import RunOptions, Session
+from tests.flow.test_shared_values import FLOW
 from tests.lab import scenario
 
 
 def chart(name: str) -> SequenceChart:
-    return Session(Options(tuple(scenario(name).captures))).charts[0]
+    return Session(RunOptions(tuple(scenario(name).captures))).charts[0]
 
 
 def test_an_id_of_another_servers_message_is_left_out() -> None:
@@ -48,14 +48,14 @@ def test_every_address_stands_beside_the_name_it_was_asked_by() -> None:
     found = chart("web-signin")
     truth = scenario("web-signin").truth["names"]
     named = {entry["address"]: entry["host"] for entry in truth.values() if entry["host"]}
-    told = {
+    reported = {
         address: name
         for actor in found.actors
         for address, name in zip(actor.addresses, actor.names, strict=True)
         if name
     }
-    assert len(told) > 5
-    assert told.items() <= named.items()
+    assert len(reported) > 5
+    assert reported.items() <= named.items()
 
 
 def test_where_an_actor_is() -> None:
@@ -68,11 +68,11 @@ def test_where_an_actor_is() -> None:
 def test_failures_with_different_codes_are_not_drawn_as_one() -> None:
     """The second phone's password is refused until the account is locked: five 400s by the truth
     file, of which `tshark -Y 'http.response.code == 400' -V` shows 50126 in three, then 50053."""
-    charts = Session(Options(tuple(scenario("account-locked").captures))).charts
+    charts = Session(RunOptions(tuple(scenario("account-locked").captures))).charts
     (active,) = [found for found in charts if found.flow == "adfs-active"]
     failed = [arrow for arrow in active.steps[0].arrows if arrow.status == "failed"]
-    told = [(arrow.count, (arrow.note or "").partition(":")[0]) for arrow in failed]
-    assert told == [(3, "AADSTS50126"), (2, "AADSTS50053")]
+    reported = [(arrow.count, (arrow.note or "").partition(":")[0]) for arrow in failed]
+    assert reported == [(3, "AADSTS50126"), (2, "AADSTS50053")]
 
 
 def test_a_step_is_called_by_what_was_seen_in_it() -> None:

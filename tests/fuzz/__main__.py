@@ -33,8 +33,8 @@ def run(target: Target, seconds: float, seed: int, out: Path, guide: bool) -> di
     command += ["--seconds", str(seconds), "--seed", str(seed), "--out", str(out)]
     if guide and target.modules:
         command += ["--modules", ",".join(target.modules)]
-    told = out / f"{target.name}.json"
-    told.unlink(missing_ok=True)
+    reported = out / f"{target.name}.json"
+    reported.unlink(missing_ok=True)
     log = out / f"{target.name}.log"
     try:
         with log.open("wb") as file:
@@ -44,8 +44,8 @@ def run(target: Target, seconds: float, seed: int, out: Path, guide: bool) -> di
     except subprocess.TimeoutExpired:
         code = -1
     figures: dict[str, object] = {"target": target.name, "mutants": 0, "seed": seed, "found": {}}
-    if told.exists():
-        figures = json.loads(told.read_text("utf-8"))
+    if reported.exists():
+        figures = json.loads(reported.read_text("utf-8"))
     if code not in (0, 1):
         how = "hung" if code == -1 else f"ended with {code}"
         figures["found"] = {**dict(figures["found"]), f"the worker {how}, see {log}": 1}  # type: ignore[call-overload]
@@ -91,8 +91,10 @@ def main(arguments: Sequence[str]) -> int:
         for path in sorted(chosen.out.glob(f"{name}-{seed}-*.bin")):
             # Where the folder is thrown away (CI) a small one can be kept by copying this line.
             data = path.read_bytes()
-            told = base64.b64encode(data).decode() if len(data) <= SHOWN else f"{len(data)} bytes"
-            print(f"  {path.name}: {told}", flush=True)
+            reported = (
+                base64.b64encode(data).decode() if len(data) <= SHOWN else f"{len(data)} bytes"
+            )
+            print(f"  {path.name}: {reported}", flush=True)
     print(f"{total} mutants, {found} findings" + (f", kept in {chosen.out}" if found else ""))
     return 1 if found else 0
 

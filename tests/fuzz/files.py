@@ -32,13 +32,13 @@ def phone_log(data: bytes) -> None:
 
 
 def key_log(data: bytes) -> None:
-    """Nothing of a secret may stand in what is said of a line."""
-    from dissect.protocols.tls.secrets import SecretStore
+    """Nothing of a secret may stand in what is reported of a line."""
+    from dissect.protocols.tls.secret_store import SecretStore
 
     store = SecretStore()
-    said = [*store.add_key_log(data, "fuzz.keys"), repr(store)]
+    reported = [*store.add_key_log(data, "fuzz.keys"), repr(store)]
     for word in re.findall(rb"[0-9a-fA-F]{16,}", data):
-        if any(word.decode("latin-1") in line for line in said):
+        if any(word.decode("latin-1") in line for line in reported):
             raise Broken("a problem quotes a secret")
 
 
@@ -57,7 +57,7 @@ def rsa_key(data: bytes) -> None:
 
 def definition(data: bytes) -> None:
     from dissect.flow.definition import parse
-    from dissect.flow.doubts import doubts
+    from dissect.flow.definition_lint import lint
     from dissect.signin.catalogue import EVENTS
 
     try:
@@ -66,7 +66,7 @@ def definition(data: bytes) -> None:
         if "\n" in str(error):
             raise Broken("an error of two lines") from None
         return
-    doubts(found, EVENTS)
+    lint(found, EVENTS)
 
 
 def golden(data: bytes) -> None:
@@ -123,7 +123,7 @@ TARGETS = (
     ),
     Target(
         "key-log", key_log, _of_files(Material.key_logs, 8_000),
-        ("dissect.protocols.tls.secrets",), "tls",
+        ("dissect.protocols.tls.secret_store",), "tls",
     ),
     Target("rsa-key", rsa_key, _keys, (), None, max_size=8192, base_s=4),
     Target(

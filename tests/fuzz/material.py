@@ -14,7 +14,7 @@ from unittest.mock import patch
 from dissect.engines import CaptureInput, embedded
 from dissect.errors import DissectError
 from dissect.model import Direction, Output, Span, StreamParser
-from dissect.pipeline import Options, bind_key_logs
+from dissect.pipeline import RunOptions, bind_key_logs
 from dissect.protocols import sniff
 from dissect.protocols.base import Layer
 from tests.fuzz import dialogue
@@ -112,7 +112,7 @@ def inputs_of(path: Path) -> list[CaptureInput]:
         for log in sorted(path.parent.iterdir())
         if log.suffix in (".keys", ".keylog") and log.stat().st_size < 1 << 20
     ]
-    return bind_key_logs(Options((str(path),), key_logs=tuple(logs)))
+    return bind_key_logs(RunOptions((str(path),), key_logs=tuple(logs)))
 
 
 @contextmanager

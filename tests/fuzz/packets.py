@@ -81,20 +81,20 @@ def frames(data: bytes) -> None:
     from dissect.protocols.base import Layer
     from dissect.protocols.sniff import opener
     from dissect.protocols.sniff_udp import open_udp
-    from dissect.protocols.tls.secrets import SecretStore
+    from dissect.protocols.tls.secret_store import SecretStore
 
     link = int.from_bytes(data[:2])
     found = [body for _, body in dialogue.parts(data[2:]) if isinstance(body, bytes)]
-    told: list[Message | Anomaly] = []
+    reported: list[Message | Anomaly] = []
     child = opener(SecretStore())
     assembler = Assembler(
-        0, lambda c: child(Layer(c, child)), lambda c: open_udp(Layer(c, child)), told.append
+        0, lambda c: child(Layer(c, child)), lambda c: open_udp(Layer(c, child)), reported.append
     )
     assembler.feed(_numbered(link, found))
     assembler.finish()
-    if len(told) > 8 * len(data) + 100:
+    if len(reported) > 8 * len(data) + 100:
         raise Broken("more is told than the frames can hold")
-    for item in told:
+    for item in reported:
         repr(item)
 
 

@@ -46,7 +46,7 @@ def body(data: bytes) -> None:
         policy.secrets_of_body(content, media, posted)
         policy.body(content, media, posted)
     policy.whole(content, media)
-    markup.said(content.text)
+    markup.statements(content.text)
     markup.forms(content.text)
     markup.refresh(content.text)
     markup.visible_text(content.text)
@@ -57,9 +57,9 @@ def body(data: bytes) -> None:
 
 def exchange(data: bytes) -> None:
     """HTTP/1 as a conversation, and every rule over what it says."""
-    from dissect.protocols.tls.secrets import SecretStore
+    from dissect.protocols.tls.secret_store import SecretStore
     from dissect.redaction.policy import Policy
-    from dissect.signin.recognise import Recogniser
+    from dissect.signin.recogniser import Recogniser
     from tests.fuzz.streams import _http1, _layer, fed
 
     found, _ = fed(_http1(_layer(SecretStore(), port=80)), dialogue.parts(data))
@@ -115,13 +115,13 @@ def jwt(data: bytes) -> None:
 
 
 def saml(data: bytes) -> None:
-    from dissect.redaction import layers
+    from dissect.redaction import encodings
     from dissect.signin import saml as reader
 
     for value in (text_of(data), base64.b64encode(data).decode()):
         for binding in ("HTTP-Redirect", "HTTP-POST"):
             reader.read("SAMLResponse", value, binding, AT)
-        layers.saml(value)
+        encodings.saml(value)
     reader.message_facts(text_of(data), AT)
 
 

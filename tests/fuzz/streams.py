@@ -11,7 +11,7 @@ from dissect.model import Anomaly, Direction, Endpoint, Message, StreamParser, T
 from dissect.protocols.base import Layer
 from dissect.protocols.sniff import opener
 from dissect.protocols.sniff_udp import open_udp
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from tests.fuzz import dialogue, mutate
 from tests.fuzz.material import Material
 from tests.fuzz.target import Broken, Target
@@ -19,7 +19,7 @@ from tests.protocols.drive import CONNECTION, UDP, bare, span
 
 SMALL = 1500  # bytes of a conversation that is also fed byte by byte
 WITH_KEY = 20  # connections that are tried with the servers' keys
-MAX_TOLD = 4  # messages and anomalies that a byte may make, and as many more for each part
+MAX_REPORTED = 4  # messages and anomalies that a byte may make, and as many more for each part
 
 Make = Callable[[Layer], StreamParser]
 
@@ -52,8 +52,8 @@ def fed(parser: StreamParser, parts: Iterable[dialogue.Part]) -> tuple[list[obje
 
 
 def judge(found: list[object], size: int, parts: int) -> None:
-    """Whatever is told must be printable, in bounds, and a message or an anomaly."""
-    if len(found) > MAX_TOLD * (size + parts) + 64:
+    """Whatever is reported must be printable, in bounds, and a message or an anomaly."""
+    if len(found) > MAX_REPORTED * (size + parts) + 64:
         raise Broken("more is told than the bytes can hold")
     for item in found:
         if isinstance(item, Anomaly):
@@ -188,7 +188,7 @@ def tls(data: bytes) -> None:
     if not any(isinstance(item, Anomaly) for item in found):
         store, _ = _tls_of(data)
         pieces, _ = fed(opener(store)(_layer(store, port=443)), bytewise(parts))
-        if _told(found) != _told(pieces):
+        if _reported(found) != _reported(pieces):
             raise Broken("byte by byte TLS reads differently")
 
 
@@ -202,7 +202,7 @@ def _begins(parts: list[dialogue.Part]) -> bool:
     return all(side[:2] == b"\x16\x03" for side in sides)
 
 
-def _told(found: list[object]) -> list[object]:
+def _reported(found: list[object]) -> list[object]:
     """Messages without frames; of a row of TLS, which has them in many places, what is agreed."""
     rows = [item for item in found if isinstance(item, TlsConnection)]
     others = [item for item in found if not isinstance(item, TlsConnection)]
@@ -232,15 +232,15 @@ def tls_seeds(material: Material) -> Iterator[bytes]:
     of those that have none with a server's key."""
     lines = material.key_log_lines
     keys = [(dialogue.RSA_KEY, path.read_bytes()) for path in material.files(".key", ".pem")]
-    shut = 0
+    undecrypted = 0
     for talk in material.conversation("tls"):
         log = b""
         for _, content in talk[:8]:
             if isinstance(content, bytes) and len(content) > 43 and content[5:6] == b"\1":
                 log = b"\n".join(lines.get(content[11:43].hex().encode(), []))
         items = [(dialogue.CAPTURE, dialogue.joined(talk))]
-        if not log and shut < WITH_KEY:
-            shut += 1
+        if not log and undecrypted < WITH_KEY:
+            undecrypted += 1
             yield dialogue.bundle([*keys, *items])
         yield dialogue.bundle([(dialogue.KEY_LOG, log), *items] if log else items)
 

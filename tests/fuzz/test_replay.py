@@ -109,15 +109,15 @@ def _breaks(data: bytes) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="bounds by signals and resource")
-def test_what_breaks_is_told() -> None:
+def test_what_breaks_is_reported() -> None:
     assert worker.why(_planted(lambda data: None), b"x") is None
     raised = worker.why(_planted(_raises), b"AB")
     assert raised is not None
     assert raised[0].startswith("KeyError")
     assert worker.shrunk(_planted(_raises), b"xx" * 50 + b"B" + b"yy" * 50, raised[0]) == b"B"
-    told = worker.why(_planted(_breaks), b"")
-    assert told is not None
-    assert told[0] == "Broken no such order"
+    reported = worker.why(_planted(_breaks), b"")
+    assert reported is not None
+    assert reported[0] == "Broken no such order"
     slow = worker.why(_planted(_loops), b"")
     assert slow is not None
     assert slow[0].startswith("too slow")
@@ -205,9 +205,9 @@ def test_all_targets_are_run_and_a_finding_is_exit_1(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("seed 5; ")
-    told = json.loads((tmp_path / "jwt.json").read_text("utf-8"))
-    assert told["mutants"] > 0
-    assert told["found"] == {}
+    reported = json.loads((tmp_path / "jwt.json").read_text("utf-8"))
+    assert reported["mutants"] > 0
+    assert reported["found"] == {}
 
 
 def test_the_recordings_give_seeds() -> None:

@@ -16,8 +16,8 @@ from lxml import etree
 from dissect.engines.tshark import process, runner
 from dissect.engines.tshark.engine import _Maker
 from dissect.engines.tshark.frames import FrameTable
-from dissect.engines.tshark.layers import Records, units
 from dissect.engines.tshark.names import FILTER, FRAME_FIELDS, PROTOCOLS, TLS_FIELDS
+from dissect.engines.tshark.pdml import Records, units
 from dissect.engines.tshark.tls import TlsTable
 from dissect.errors import CaptureError
 from tests.fuzz import dialogue, mutate

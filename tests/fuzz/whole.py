@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from dissect.errors import DissectError
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.fuzz import container, dialogue, mutate
 from tests.fuzz.material import MAX_FILE, ROOT, Material
 from tests.fuzz.target import Broken, Mutate, Target
@@ -51,14 +51,14 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def options(data: bytes, folder: Path) -> Options:
+def options(data: bytes, folder: Path) -> RunOptions:
     """The files of a bundle in a folder, as a user would name them."""
     named: dict[int, list[str]] = {kind: [] for kind in _NAMES}
     for number, (kind, body) in enumerate(dialogue.items(data)):
         path = folder / f"{number}-{_NAMES[kind]}"
         path.write_bytes(body)
         named[kind].append(str(path))
-    return Options(
+    return RunOptions(
         captures=tuple(named[dialogue.CAPTURE]),
         key_logs=tuple(named[dialogue.KEY_LOG]),
         phone_logs=tuple(named[dialogue.PHONE_LOG]),
@@ -71,12 +71,12 @@ def options(data: bytes, folder: Path) -> Options:
 def outputs(session: Session, folder: Path, chance: int) -> Iterator[tuple[str, bytes]]:
     """What every table, format and export shows of a session. `chance` says which of the dear."""
     from dissect import overview, tables
-    from dissect.cli.writing import Drawing
+    from dissect.cli.writing import ChartDrawing
     from dissect.render import render
     from dissect.report.har import document
 
     anonymous = chance % 8 == 0
-    drawing = Drawing(session, anonymize=anonymous)
+    drawing = ChartDrawing(session, anonymize=anonymous)
     for name in TEXTS + (PICTURES if chance % 50 == 0 else ()):
         content = render(drawing.charts, name, **drawing._options(name))
         yield name, content if isinstance(content, bytes) else content.encode("utf-8")

@@ -69,9 +69,9 @@ def why(target: Target, data: bytes) -> tuple[str, str] | None:
         with budget.cpu_limit(target.base_s + target.per_byte_us * len(data) / 1e6):
             target.run(data)
     except budget.TooSlow as error:
-        return f"too slow in {_module(error)}", _told(error)
+        return f"too slow in {_module(error)}", _reported(error)
     except Exception as error:
-        return f"{type(error).__name__} {_place(error)}", _told(error)
+        return f"{type(error).__name__} {_place(error)}", _reported(error)
     grown = budget.peak() - before
     if grown > budget.GROWTH + budget.GROWTH_PER_BYTE * len(data):
         return "memory", f"the peak grew by {grown >> 20} MB with {len(data)} bytes"
@@ -89,8 +89,8 @@ def _frames(error: BaseException) -> list[tuple[str, str, int]]:
 
 def _place(error: BaseException) -> str:
     frames = _frames(error)
-    told = str(error) if type(error).__name__ == "Broken" else ""
-    return told or (
+    reported = str(error) if type(error).__name__ == "Broken" else ""
+    return reported or (
         f"{frames[-1][0]}:{frames[-1][1]}:{frames[-1][2]}" if frames else "outside dissect"
     )
 
@@ -100,7 +100,7 @@ def _module(error: BaseException) -> str:
     return frames[-1][0] if frames else "outside dissect"
 
 
-def _told(error: BaseException) -> str:
+def _reported(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
@@ -149,7 +149,7 @@ class Runner:
     def over(self) -> bool:
         return time.monotonic() > self._end
 
-    def _keep(self, data: bytes, label: str, told: str) -> None:
+    def _keep(self, data: bytes, label: str, reported: str) -> None:
         self.found[label] = self.found.get(label, 0) + 1
         if self.found[label] > 1 or len(self.found) > MAX_FINDINGS:
             return
@@ -157,15 +157,15 @@ class Runner:
         number = len(self.found)
         stem = self.out / f"{self.target.name}-{self.seed}-{number}"
         stem.with_suffix(".bin").write_bytes(small)
-        stem.with_suffix(".txt").write_text(f"{label}\n{len(small)} bytes\n\n{told}", "utf-8")
+        stem.with_suffix(".txt").write_text(f"{label}\n{len(small)} bytes\n\n{reported}", "utf-8")
 
     def save(self) -> None:
-        told = {
+        reported = {
             "target": self.target.name, "mutants": self.count, "seed": self.seed,
             "seconds": round(time.monotonic() - self._start, 1), "found": self.found,
         }  # fmt: skip
         path = self.out / f"{self.target.name}.json"
-        path.with_suffix(".part").write_text(json.dumps(told), "utf-8")
+        path.with_suffix(".part").write_text(json.dumps(reported), "utf-8")
         os.replace(path.with_suffix(".part"), path)
 
     def finish(self) -> None:

@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from dissect.flow import places
+from dissect.flow import source_locations
 from dissect.signin import directory
 
 Made = list[tuple[re.Pattern[Any], str]]
@@ -39,9 +39,9 @@ def _recorded(module: ModuleType) -> Iterator[Made]:
 
 
 def _of_keys() -> Made:
-    with _recorded(places) as made:
+    with _recorded(source_locations) as made:
         for sample in AWKWARD:
-            places.line_of("[x]\na = 1\n", (("x", 0), (sample, 0), ("a", 0)))
+            source_locations.line_of("[x]\na = 1\n", (("x", 0), (sample, 0), ("a", 0)))
     return [(pattern, "match") for pattern, _ in made]
 
 
@@ -55,6 +55,6 @@ def _of_directory() -> Made:
 
 
 BUILT: dict[tuple[str, str], Callable[[], Made]] = {
-    ("dissect.flow.places", "line_of"): _of_keys,
+    ("dissect.flow.source_locations", "line_of"): _of_keys,
     ("dissect.signin.directory", "directory"): _of_directory,
 }

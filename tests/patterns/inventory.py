@@ -30,7 +30,8 @@ FROM_EACH_PLACE = {"findall", "finditer", "sub", "subn", "split", "scanner"}
 
 @dataclass
 class Site:
-    """A call of `re` with a pattern: where, and the pattern if it can be told without a run."""
+    """A call of `re` with a pattern: where, and the pattern if it can be determined without a
+    run."""
 
     module: str
     line: int
@@ -173,7 +174,7 @@ def _names_of_re(tree: ast.AST) -> tuple[set[str], dict[str, str]]:
 
 @lru_cache(maxsize=1)
 def sites() -> tuple[Site, ...]:
-    """All sites, each with its uses; one whose uses can't be told is used from each place."""
+    """All sites, each with its uses; one whose uses can't be determined is used from each place."""
     readers = [_Reader(path) for path in sources()]
     for reader in readers:
         for site in reader.sites:

@@ -27,7 +27,7 @@ PIECES = [
 READERS: list[Callable[[str], object]] = [
     lambda text: Policy().secrets_of_body(Body(Opaque(text.encode())), "text/html", False),
     lambda text: Policy().body(Body(Opaque(text.encode())), "text/html"),
-    markup.said,
+    markup.statements,
     markup.forms,
     markup.refresh,
     markup.visible_text,

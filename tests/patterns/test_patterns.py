@@ -21,7 +21,7 @@ from tests.patterns.steps import Program, count
 
 SITES = inventory.sites()
 TOLD = [(site, use) for site in SITES if site.pattern is not None for use in sorted(site.uses)]
-# Quadratic, cubic and exponential ones; the first two stood in redaction/harvest.py.
+# Quadratic, cubic and exponential ones; the first two stood in redaction/secret_collection.py.
 SLOW = [
     (
         r"(?i)<input\b[^>]*?\bname=[\"']?([\w.:-]+)[\"']?[^>]*?\bvalue=(?:\"([^\"]*)\"|'([^']*)')",

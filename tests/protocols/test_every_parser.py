@@ -34,7 +34,7 @@ from dissect.protocols.quic import QuicParser
 from dissect.protocols.sip import SipDatagrams
 from dissect.protocols.sniff import Ignore, opener
 from dissect.protocols.tls.inside import Inside
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from . import (
     test_dhcp,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect.model import Anomaly, Endpoint, HttpRequest, HttpResponse, ProxyHeader
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.protocols.haproxy import SIGNATURE, header_size, named_ends
 from tests.wire import conversation
 
@@ -65,7 +65,7 @@ def test_the_actor_is_the_client_that_the_header_names(tmp_path: Path) -> None:
     ask = b"GET /adfs/ls/?wa=wsignin1.0&wtrealm=urn:x HTTP/1.1\r\nHost: sts.example\r\n\r\n"
     answer = b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"
     capture = conversation(tmp_path / "adfs.pcap", [(True, V2_TLV + ask), (False, answer)])
-    events = Session(Options((capture,))).events
+    events = Session(RunOptions((capture,))).events
     found = {e.name: e for e in events if e.name in ("wsfed.signin.requested", "adfs.unavailable")}
     assert len(found) == 2
     assert found["wsfed.signin.requested"].sender == "192.168.0.1"

@@ -202,7 +202,7 @@ def test_response_to_an_uncaptured_head() -> None:
     assert [item.body.text for item in responses(found)] == ["", "hello"]
 
 
-def test_roles_are_told_by_content_not_by_direction() -> None:
+def test_roles_are_recognised_by_content_not_by_direction() -> None:
     found = drive(http1(), [(S, GET), (C, OK)])
     assert requests(found)[0].place.direction == S
     assert pairs(found) == [("/a?x=1", 200)]
@@ -434,7 +434,7 @@ def test_connect_with_both_sides_glued_and_early_client_bytes() -> None:
     assert (tape.bytes(C), tape.bytes(S)) == (b"EHLO", b"220 hi")
 
 
-def test_connect_of_a_one_sided_capture_is_told_by_the_tls_hello() -> None:
+def test_connect_of_a_one_sided_capture_is_recognised_by_the_tls_hello() -> None:
     tape = _Tape()
     drive(http1(open_child=tape.open), [(C, CONNECT), (C, b"\x16\x03\x01\x02\x00")])
     assert tape.bytes(C) == b"\x16\x03\x01\x02\x00"
@@ -481,7 +481,7 @@ def test_ignored_upgrade_goes_on_with_http() -> None:
 
 def test_exchanges_are_unique_over_the_layers_of_a_connection() -> None:
     from dissect.protocols.sniff import opener
-    from dissect.protocols.tls.secrets import SecretStore
+    from dissect.protocols.tls.secret_store import SecretStore
 
     opened = opener(SecretStore())
     found = drive(

@@ -16,7 +16,7 @@ from dissect.protocols.http2 import Http2Parser
 from dissect.protocols.http2_frames import PREFACE, looks_like_frames
 from dissect.protocols.http2_headers import HeaderBlocks
 from dissect.protocols.sniff import opener
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from .drive import C, Found, Part, S, bare, drive, hole, kinds, layer, messages, same_however_cut
 
@@ -245,7 +245,7 @@ def test_interim_response() -> None:
     assert [(item.status, item.interim) for item in responses(found)] == [(103, True), (200, False)]
 
 
-def test_reset_and_goaway_are_told() -> None:
+def test_reset_and_goaway_are_reported() -> None:
     found = drive(
         http2(),
         [
@@ -653,7 +653,7 @@ def test_endless_header_blocks_and_streams_are_bounded() -> None:
         (b"HTTP/1.1 200 OK\r\n\r\n", False),
     ],
 )
-def test_frames_are_told_from_other_bytes(data: bytes, verdict: bool) -> None:
+def test_frames_are_distinguished_from_other_bytes(data: bytes, verdict: bool) -> None:
     assert looks_like_frames(data) is verdict
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dissect.model import HttpRequest, HttpResponse
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 
 Key = tuple[str, str, int | None]
 Fields = list[tuple[bytes, bytes]]
@@ -24,7 +24,7 @@ def messages(path: Path) -> dict[Key, Fields]:
         (type(m).__name__, str(m.place.connection.client), m.h2_stream): [
             (bytes(name), bytes(value)) for name, value in m.headers
         ]
-        for m in Session(Options((str(path),))).messages
+        for m in Session(RunOptions((str(path),))).messages
         if isinstance(m, HttpRequest | HttpResponse)
     }
 

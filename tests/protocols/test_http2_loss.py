@@ -211,7 +211,7 @@ def test_a_table_is_bounded_whatever_settings_allow() -> None:
         assert bool(fields) == fine
 
 
-def test_an_entry_that_was_never_added_is_told_where_the_beginning_is_known() -> None:
+def test_an_entry_that_was_never_added_is_reported_where_the_beginning_is_known() -> None:
     """RFC 7541 §2.3.3: an index beyond both tables is an error; of a connection whose beginning
     was not captured it is only unknown."""
     entry = b"\xbe"  # index 62, the first of the dynamic table

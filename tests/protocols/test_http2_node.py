@@ -14,7 +14,7 @@ import pytest
 
 from dissect.model import HttpRequest, HttpResponse
 from dissect.protocols.sniff import opener
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from .drive import C, Part, S, bare, bytewise, drive, kinds, layer
 
@@ -70,7 +70,7 @@ def recorded() -> tuple[list[Part], list[dict[str, Any]]]:
 def test_inner_and_outer_exchanges(
     recorded: tuple[list[Part], list[dict[str, Any]]],
 ) -> None:
-    parts, told = recorded
+    parts, reported = recorded
     opened = opener(SecretStore())
     found = drive(opened(layer(open_child=opened)), parts)
     assert kinds(found) == []
@@ -83,15 +83,18 @@ def test_inner_and_outer_exchanges(
         return asked[number], answers[number]
 
     plain = next(n for n, r in asked.items() if r.method == "GET")
-    assert (answers[plain].status, answers[plain].body.text) == (told[0]["status"], told[0]["text"])
+    assert (answers[plain].status, answers[plain].body.text) == (
+        reported[0]["status"],
+        reported[0]["text"],
+    )
     request, response = of("POST", "inner.example")
     assert (request.version, request.body.text) == ("1.1", "hello")
     assert request.via is not None
-    assert response.body.text == told[1]["text"] == "met POST /in hello"
+    assert response.body.text == reported[1]["text"] == "met POST /in hello"
     outer, granted = of("CONNECT", "inner.example:80")
-    assert (outer.version, granted.status) == ("2", told[1]["status"])
+    assert (outer.version, granted.status) == ("2", reported[1]["status"])
     _, refused = of("CONNECT", "other.example:443")
-    assert (refused.status, refused.body.text) == (told[2]["status"], told[2]["text"])
+    assert (refused.status, refused.body.text) == (reported[2]["status"], reported[2]["text"])
     assert len(asked) == 4
     # The same byte by byte.
     again = drive(opened(layer(open_child=opened)), bytewise(parts))

@@ -24,7 +24,7 @@ from dissect.model import (
 )
 from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
 from dissect.protocols.buffer import SpanBuffer
-from dissect.protocols.heads import index
+from dissect.protocols.header_sections import index
 from dissect.protocols.http import exchanges as http_exchanges
 from dissect.protocols.http.exchanges import Exchanges
 from dissect.protocols.http.messages import Message as Reading
@@ -152,7 +152,7 @@ def test_trailers_are_fields_and_change_no_coding() -> None:
     assert answer.head_frame == 2
 
 
-def test_lost_content_is_told_and_not_joined() -> None:
+def test_lost_content_is_reported_and_not_joined() -> None:
     found = run(
         (C, lines(asked(1, method="POST"), content(1, b"user="), "1 L 7", content(1, b"&x=1")))
     )
@@ -177,7 +177,7 @@ def test_a_status_that_is_none_is_not_known(status: str) -> None:
     assert [x.status for x in responses(found)] == [0]
 
 
-def test_open_streams_are_bounded_and_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_streams_are_bounded_and_that_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_exchanges, "MAX_STREAMS", 2)
     found = run((C, lines(asked(1), asked(2), asked(3))))
     assert [x.kind for x in found if isinstance(x, Anomaly)] == ["limit.http2_streams"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dissect.model import Anomaly, Span
 from dissect.protocols.buffer import SpanBuffer
-from dissect.protocols.heads import (
+from dissect.protocols.header_sections import (
     MAX_FIELDS,
     content_lengths,
     index,
@@ -56,9 +56,9 @@ def test_buffer_joins_late_and_early_frames() -> None:
 
 def test_fields_in_wire_order_with_repeats_and_folds() -> None:
     lines = split_lines(b"B: 1\r\na : 2\nB:3\r\n\tmore\r\n X\r\nnone\r\n: empty\r\nC:")
-    fields, odd = parse_fields(lines)
+    fields, anomaly = parse_fields(lines)
     assert fields == [(b"B", b"1"), (b"a", b"2"), (b"B", b"3 more X"), (b"C", b"")]
-    assert odd == 2
+    assert anomaly == 2
     found = index(fields)
     assert values(found, b"b") == [b"1", b"3 more X"]
     assert values(found, b"a", b"c") == [b"2", b""]
@@ -66,8 +66,8 @@ def test_fields_in_wire_order_with_repeats_and_folds() -> None:
 
 
 def test_number_of_fields_is_bounded() -> None:
-    fields, odd = parse_fields([b"a: b"] * (MAX_FIELDS + 5))
-    assert (len(fields), odd) == (MAX_FIELDS, 5)
+    fields, anomaly = parse_fields([b"a: b"] * (MAX_FIELDS + 5))
+    assert (len(fields), anomaly) == (MAX_FIELDS, 5)
 
 
 def test_tokens() -> None:
@@ -110,17 +110,17 @@ def test_no_cut_start_line_is_dropped(junk: bytes, line: bytes, data: st.DataObj
 def test_anomalies_of_a_stream_are_bounded() -> None:
     out = Outbox(layer())
     for frame in range(3 * MAX_ANOMALIES):
-        out.odd("x.odd", "odd", frame)
-    told = out.flush()
-    assert len(told) == MAX_ANOMALIES
-    assert told[0] == Anomaly("x.odd", "odd", CONNECTION.capture, 0, CONNECTION.stream)
-    assert isinstance(told[-1], Anomaly)
-    assert told[-1].kind == "anomalies.more"
+        out.anomaly("x.odd", "odd", frame)
+    reported = out.flush()
+    assert len(reported) == MAX_ANOMALIES
+    assert reported[0] == Anomaly("x.odd", "odd", CONNECTION.capture, 0, CONNECTION.stream)
+    assert isinstance(reported[-1], Anomaly)
+    assert reported[-1].kind == "anomalies.more"
     assert out.flush() == []
 
 
-def test_told_once() -> None:
+def test_reported_once() -> None:
     out = Outbox(layer())
-    out.odd_once("x.odd", "odd", 1)
-    out.odd_once("x.odd", "odd", 2)
+    out.anomaly_once("x.odd", "odd", 1)
+    out.anomaly_once("x.odd", "odd", 2)
     assert len(out.flush()) == 1

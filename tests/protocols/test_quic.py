@@ -140,7 +140,7 @@ def test_versions(number: int, name: str) -> None:
     assert found.sentence is not None
     assert "UDP port 443" in found.sentence
     assert len(found.round_trips_ns) == 1
-    assert {shape.direction for shape in found.shapes} == {0, 1}
+    assert {shape.direction for shape in found.record_sizes} == {0, 1}
 
 
 def test_server_takes_up_a_later_version() -> None:
@@ -252,7 +252,7 @@ def test_joined_behind_all_long_headers() -> None:
         "none",
     )
     assert "most likely QUIC" in (found.sentence or "")
-    assert len(found.shapes) == len(late)
+    assert len(found.record_sizes) == len(late)
     assert of(late, 5000) == []
     assert of([part for part in late if part[0] == S]) == []
     channel = [(way, b"\x40\0\0\x1c" + bytes(28)) for way in (C, S)]
@@ -267,7 +267,7 @@ def test_two_connections_of_the_same_ports() -> None:
 
 
 def test_the_first_packet_of_a_pair_is_the_servers() -> None:
-    """Who is client is told by the hello, not by who was seen first."""
+    """Who is client is recognised by the hello, not by who was seen first."""
     parts: list[Part] = [(direction ^ 1, data) for direction, data in Talk().run()]  # type: ignore[misc]
     assert row(parts).server_name == "login.lab.test"
 

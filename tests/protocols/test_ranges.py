@@ -123,7 +123,7 @@ def test_of_sip_datagrams_behind_bytes_that_are_none() -> None:
     assert read(message, streams, where(message).whole, 50) == INVITE
 
 
-def test_compressed_bodies_are_told_as_they_were_sent() -> None:
+def test_compressed_bodies_are_reported_as_they_were_sent() -> None:
     packed = gzip.compress(b"hello " * 100)
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(
         packed

@@ -39,7 +39,7 @@ def test_media_codecs_and_addresses() -> None:
     ]
 
 
-def test_keys_are_told_of_and_never_shown() -> None:
+def test_keys_are_reported_and_never_shown() -> None:
     found = parse(RFC_4568.replace("\n", "\r\n"))
     assert [str(media) for media in found.media] == [
         "video 161.44.17.12:51372 RTP/SAVP H261/90000 sendrecv SRTP AES_CM_128_HMAC_SHA1_80",

@@ -159,8 +159,8 @@ def test_framer_and_parser_agree_on_lf_and_two_lengths() -> None:
 
 @pytest.mark.parametrize("value", ["bad", "-5", "99999999999", "4 4", ""])
 def test_invalid_content_length_finds_the_next_message(value: str) -> None:
-    odd = REGISTER.replace(b"Content-Length: 0", f"Content-Length: {value}".encode())
-    found = same_however_cut(sip, [(C, odd + OPTIONS)])
+    anomaly = REGISTER.replace(b"Content-Length: 0", f"Content-Length: {value}".encode())
+    found = same_however_cut(sip, [(C, anomaly + OPTIONS)])
     assert [item.method for item in sips(found)] == ["REGISTER", "OPTIONS"]
     assert "sip.content_length" in kinds(found)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect.model import SipMessage
-from dissect.protocols.sip_dialogs import MAX_OPEN, Ladder, Position, branch, calls, tag, uri
+from dissect.protocols.sip_dialogs import MAX_OPEN, DialogTracker, Position, branch, calls, tag, uri
 
 from .drive import C, Part, S, drive
 from .test_sip import message, sip, sips
@@ -56,7 +56,7 @@ SESSION: list[Part] = [
 
 
 def positions(parts: list[Part]) -> list[tuple[int, int | None]]:
-    ladder = Ladder()
+    ladder = DialogTracker()
     return [_pair(ladder.add(item)) for item in read(parts)]
 
 
@@ -183,7 +183,7 @@ def test_fields() -> None:
 
 def test_memory_is_bounded() -> None:
     (first,) = read([SESSION[0]])
-    ladder = Ladder()
+    ladder = DialogTracker()
     for number in range(MAX_OPEN + 500):
         call = f"{number}".encode()
         headers = type(first.headers).of(

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from dissect.model import SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.lab import ALL, FIRST, scenario
 
 SIP = [
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not ALL, reason="no lab scenario is recorded in 
 )
 def test_messages_are_those_that_the_phone_sent_and_got(name: str) -> None:
     item = scenario(name)
-    told = Counter(
+    reported = Counter(
         (m["direction"], m["method"], m.get("status"), m["cseq"])
         for m in item.truth["messages"]
         if m["kind"] == "sip" and m["actor"] == "phone"
@@ -38,8 +38,8 @@ def test_messages_are_those_that_the_phone_sent_and_got(name: str) -> None:
             message.status,
             message.header("cseq"),
         )
-        for message in Session(Options((item.phone,))).messages
+        for message in Session(RunOptions((item.phone,))).messages
         if isinstance(message, SipMessage)
     )
-    assert told
-    assert read == told
+    assert reported
+    assert read == reported

@@ -30,7 +30,7 @@ from dissect.protocols.base import Layer
 from dissect.protocols.recognise import MORE, NOTHING, recognise
 from dissect.protocols.sniff import MAX_KEPT, MAX_SEARCH, Sniffer, opener
 from dissect.protocols.sniff_udp import open_udp
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from .drive import (
     CONNECTION,

@@ -19,7 +19,7 @@ from dissect.protocols.base import Layer
 from dissect.protocols.dns import RCODES
 from dissect.protocols.sniff import opener
 from dissect.protocols.sniff_udp import open_udp
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.transport import Assembler
 
 from . import oracle

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dissect.model import SipMessage, Span, StreamParser
 from dissect.protocols import websocket
 from dissect.protocols.sniff import opener
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.protocols.websocket import WebSocketParser
 
 from .drive import C, Found, Part, S, drive, kinds, layer, messages, same_however_cut

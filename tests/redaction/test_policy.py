@@ -17,8 +17,8 @@ from dissect.redaction.policy import Policy
 WORD = "Zander48gruen"
 
 
-def url(target: str, *opened: str) -> str:
-    return str(Policy(opened=opened).url(target))
+def url(target: str, *shown_names: str) -> str:
+    return str(Policy(shown_names=shown_names).url(target))
 
 
 def body(content: str, kind: str, posted: bool = True, policy: Policy | None = None) -> str:
@@ -258,7 +258,7 @@ def test_a_name_is_opened_in_every_place() -> None:
         url(f"/a?Colour={WORD}&hue={WORD}", "colour")
         == f"/a?Colour={WORD}&hue=‹value, 13 characters›"
     )
-    policy = Policy(opened=["x-colour", "colour"])
+    policy = Policy(shown_names=["x-colour", "colour"])
     assert str(policy.header("X-Colour", WORD)) == WORD
     assert body(f'{{"colour": "{WORD}"}}', "application/json", policy=policy).count(WORD) == 1
     assert policy.kept == []
@@ -268,14 +268,14 @@ def test_a_name_is_opened_in_every_place() -> None:
     "name", ["password", "access_token", "passCode", "Ocp-Apim-Subscription-Key"]
 )
 def test_a_known_kind_of_secret_is_never_opened(name: str) -> None:
-    policy = Policy(opened=[name])
+    policy = Policy(shown_names=[name])
     assert WORD not in str(policy.url(f"/a?{name}={WORD}"))
     assert WORD not in str(policy.header(name, WORD))
     assert policy.kept == [name.lower()]
 
 
 def test_what_was_typed_is_never_opened() -> None:
-    policy = Policy(opened=["frage"])
+    policy = Policy(shown_names=["frage"])
     assert form(f"username=vera&frage={WORD}", policy) == "username = vera\nfrage = ‹password›"
     assert policy.kept == ["frage"]
 

@@ -117,27 +117,27 @@ REQUESTS = {
 
 def http2() -> list[tuple[bool, bytes]]:
     ends = wire.Http2()
-    said = ends.opened()
+    reported = ends.opened()
     block = b"\x82\x86\x84" + b"\x01" + bytes((len(f"bob:{WORD}@h.example"),))
     block += f"bob:{WORD}@h.example".encode()  # RFC 7541 §6.2.2: :authority
-    said.append((True, len(block).to_bytes(3) + b"\1\5\0\0\0\1" + block))
-    return [*said, (False, b"\0\0\1\1\5\0\0\0\1\x88")]
+    reported.append((True, len(block).to_bytes(3) + b"\1\5\0\0\0\1" + block))
+    return [*reported, (False, b"\0\0\1\1\5\0\0\0\1\x88")]
 
 
 @pytest.mark.parametrize("name", [*REQUESTS, "http2"])
 def test_in_no_output(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = [(True, REQUESTS[name].encode()), (False, ANSWER)] if name in REQUESTS else http2()
+    reported = [(True, REQUESTS[name].encode()), (False, ANSWER)] if name in REQUESTS else http2()
     capture = tmp_path / "a.pcap"
-    capture.write_bytes(wire.pcap(list(wire.tcp(40000, 8080, said))))
+    capture.write_bytes(wire.pcap(list(wire.tcp(40000, 8080, reported))))
     for command in ("http", "events", "redirects", "tls"):
         for form in ("table", "json", "csv"):
             assert main([command, str(capture), "--format", form]) == 0
     assert main(["info", str(capture)]) == 0
-    told = capsys.readouterr()
+    statement = capsys.readouterr()
     outputs = [tmp_path / f"out.{ending}" for ending in ("html", "har", "txt")]
     main(["report", str(capture), *(word for path in outputs for word in ("-o", str(path)))])
-    texts = [told.out, told.err, *(path.read_text("utf-8") for path in outputs)]
-    assert "h.example" in told.out
+    texts = [statement.out, statement.err, *(path.read_text("utf-8") for path in outputs)]
+    assert "h.example" in statement.out
     for text in texts:
         assert WORD not in text
     entry = json.loads(outputs[1].read_text("utf-8"))["log"]["entries"][0]

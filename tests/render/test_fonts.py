@@ -88,8 +88,8 @@ def test_it_is_embedded_in_a_pdf_and_read_there(tmp_path: Path) -> None:
     assert re.search(rb"/BaseFont /[A-Z]{6}\+TestHan", data)
     (tmp_path / "chart.pdf").write_bytes(data)
     command = ["pdftotext", str(tmp_path / "chart.pdf"), "-"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert f"{WANG}@x.test" in said
+    reported = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"{WANG}@x.test" in reported
     assert render(charts.failure(), "pdf") == plain, "what needs no other font is as before"
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from dissect.cli.main import cli
 from dissect.flow.texts import main_clause
 from dissect.model import Source
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.render import headline, render
 from tests.lab import scenario
 
@@ -67,16 +67,16 @@ def test_the_main_clause(text: str, clause: str) -> None:
 @pytest.mark.parametrize("name", ["text", "markdown", "html", "mermaid", "plantuml"])
 def test_what_failed_comes_before_the_step(name: str) -> None:
     item = scenario("wrong-password")
-    (chart,) = Session(Options(tuple(item.captures))).charts
-    said = " ".join(str(render(chart, name)).replace("<br/>", " ").split())
+    (chart,) = Session(RunOptions(tuple(item.captures))).charts
+    text = " ".join(str(render(chart, name)).replace("<br/>", " ").split())
     user = item.truth["user"]
     assert chart.headline == f"ADFS did not accept the credentials of {user}"
-    assert said.index("ADFS did not accept the credentials") < said.index("step 4 of 7")
+    assert text.index("ADFS did not accept the credentials") < text.index("step 4 of 7")
 
 
 def test_without_keys_it_says_that_it_could_not_be_seen() -> None:
     """Whose connections they are, and what opens the next ones; not that it stopped there."""
-    (chart,) = Session(Options(tuple(scenario("no-keys").captures))).charts
+    (chart,) = Session(RunOptions(tuple(scenario("no-keys").captures))).charts
     assert (chart.status, chart.stopped_at) == ("incomplete", 3)
     assert "could not be seen" in chart.headline
     assert "Browser" in chart.headline
@@ -87,12 +87,12 @@ def test_without_keys_it_says_that_it_could_not_be_seen() -> None:
     assert "stopped at step" not in " ".join([*lines[:8], *lines[-2:]])
 
 
-def test_the_keys_of_another_session_are_told_as_such(tmp_path: Path) -> None:
+def test_the_keys_of_another_session_are_reported_as_such(tmp_path: Path) -> None:
     """The log of another recording: not "no key log"."""
     item, other = scenario("wrong-password"), scenario("web-signin")
     captures = [shutil.copy(path, tmp_path) for path in item.captures]
     keys = str(other.folder / "browser.keys")
-    (chart,) = Session(Options(tuple(map(str, captures)), key_logs=(keys,))).charts
+    (chart,) = Session(RunOptions(tuple(map(str, captures)), key_logs=(keys,))).charts
     assert "could not be seen" in chart.headline
     assert "is it the log of another session?" in chart.advice
     assert "No key log" not in chart.advice
@@ -101,7 +101,7 @@ def test_the_keys_of_another_session_are_told_as_such(tmp_path: Path) -> None:
 def test_keys_of_one_side_leave_the_other_unseen() -> None:
     item = scenario("web-signin")
     keys = str(item.folder / "browser.keys")
-    (chart,) = Session(Options(tuple(item.captures), key_logs=(keys,), auto_keys=False)).charts
+    (chart,) = Session(RunOptions(tuple(item.captures), key_logs=(keys,), auto_keys=False)).charts
     assert "VVX phone" in chart.headline
     assert "Browser" not in chart.headline
     assert "SSLKEYLOGFILE set" not in chart.advice
@@ -126,13 +126,13 @@ def test_a_log_beside_the_captures_is_mentioned_unless_it_was_given(tmp_path: Pa
 def test_an_expired_certificate_is_dated_for_the_reader() -> None:
     """tshark: notAfter of the certificate in frame 160 is 2026-11-05 00:55:15; the frame is of
     25 November."""
-    (chart,) = Session(Options(tuple(scenario("certificate-expired").captures))).charts
+    (chart,) = Session(RunOptions(tuple(scenario("certificate-expired").captures))).charts
     assert chart.cause is not None
     assert "expired on 5 November 2026, 20 days before this capture" in chart.cause.text
 
 
 def test_a_refused_connection_names_the_host() -> None:
-    (chart,) = Session(Options(tuple(scenario("tcp-refused").captures))).charts
+    (chart,) = Session(RunOptions(tuple(scenario("tcp-refused").captures))).charts
     names = scenario("tcp-refused").truth["names"]["sip"]
     assert chart.cause is not None
     assert f"{names['host']} ({names['address']}:443)" in chart.cause.text

@@ -10,8 +10,8 @@ from markdown_it.token import Token
 
 from dissect.render import render
 from dissect.render.escape import visible
-from dissect.render.fit import shorten
 from dissect.render.markdown import MAX_CELLS, code, prose
+from dissect.render.text_wrapping import shorten
 
 from . import charts
 

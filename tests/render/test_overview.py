@@ -19,9 +19,9 @@ from PIL import Image
 
 from dissect.flow.definition import built_in
 from dissect.model import KeyArrow, SequenceChart, Step
-from dissect.pipeline import Options as PipelineOptions
+from dissect.pipeline import RunOptions as PipelineOptions
 from dissect.pipeline import Session
-from dissect.render import fit, mpl, render
+from dissect.render import mpl, render, text_wrapping
 from dissect.render.fonts import letters
 from dissect.render.onepage import overview_pages
 from dissect.render.overview import deciding, overview
@@ -174,13 +174,13 @@ def test_the_page_of_several_is_legible(count: int) -> None:
             apart(page)
 
 
-def test_a_status_is_told_without_colour() -> None:
+def test_a_status_is_reported_without_colour() -> None:
     """In grey: each status has its glyph and word, and the failed arrow is the thickest."""
     (chart,) = recorded("wrong-password")
     (page,) = pages_of(chart, tall=True)
-    said = texts(page)
+    reported = texts(page)
     for word in ("✓ done", "✗ failed", "≈ inferred", "– missing"):
-        assert word in said
+        assert word in reported
     widths = {item.role: item.width for _, item in page.items if hasattr(item, "points")
               and hasattr(item, "width")}  # fmt: skip
     assert widths["failed"] == max(widths.values())
@@ -211,12 +211,12 @@ def _png(found: list[SequenceChart]) -> bytes:
 @pytest.mark.parametrize("name", ["text", "markdown", "mermaid", "plantuml"])
 def test_every_format_names_the_steps_and_what_failed(name: str) -> None:
     (chart,) = recorded("wrong-password")
-    said = " ".join(str(render(chart, name, detail="overview")).split())
-    flat = "".join(c for c in said.replace("<br/>", " ").replace("\\n", " ") if c not in "│ ")
+    text = " ".join(str(render(chart, name, detail="overview")).split())
+    flat = "".join(c for c in text.replace("<br/>", " ").replace("\\n", " ") if c not in "│ ")
     for stroke in overview(chart).strokes:
         assert stroke.label.replace(" ", "") in flat, stroke.label
     assert "ADFSdidnotacceptthecredentialsof" in flat
-    assert "Remedy" in said or "remedy" in said
+    assert "Remedy" in text or "remedy" in text
 
 
 def test_html_leads_from_the_overview_to_the_arrow() -> None:
@@ -248,7 +248,7 @@ def test_the_ladder_fits_eighty_columns_and_ends_with_the_verdict(name: str) -> 
     found = recorded(name)
     for detail in ("overview", "steps", "full"):
         lines = str(render(found, "text", width=80, detail=detail)).splitlines()
-        assert max(map(fit.cell_width, lines)) <= 80
+        assert max(map(text_wrapping.cell_width, lines)) <= 80
         assert any("│" in line for line in lines)
         verdict = " ".join(lines[len(lines) - lines[::-1].index("") :])
         assert verdict[0] in "✗✓–"
@@ -281,10 +281,10 @@ def test_a_picture_of_five_is_no_scroll(phones: tuple[SequenceChart, ...]) -> No
     png = Image.open(io.BytesIO(bytes(mpl.png(phones, _options()))))
     assert png.size[1] < 6000  # it was 17,000
     page = mpl._tall(phones, letters(substitute=True), "full", few=True)
-    said = texts(page)
+    reported = texts(page)
     failed = [n for n, chart in enumerate(phones, 1) if chart.status == "failed"]
     for number in range(1, 6):
-        assert any(t.startswith(f"{number} of 5") for t in said) == (number in failed)
+        assert any(t.startswith(f"{number} of 5") for t in reported) == (number in failed)
     sheets = mpl._sheets(phones, letters(substitute=True), "full")
     places = [t for t in texts(sheets[0]) if "page " in t and "·" in t][:-1]
     for sheet_number, sheet in enumerate(sheets, 1):

@@ -19,7 +19,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text as MplText
 
-from dissect.pipeline import Options as PipelineOptions
+from dissect.pipeline import RunOptions as PipelineOptions
 from dissect.pipeline import Session
 from dissect.render import mpl, render
 from dissect.render.fonts import letters
@@ -151,9 +151,9 @@ def test_pages_are_a4_numbered_with_heads_repeated() -> None:
     assert len(found) > 5
     for number, page in enumerate(found, 1):
         assert (page.width, page.height) == (PAGE_WIDTH, PAGE_HEIGHT)
-        said = texts(page)
-        assert f"dissect 0 · page {number} of {len(found)}" in said
-        assert "Azure AD" in said
+        reported = texts(page)
+        assert f"dissect 0 · page {number} of {len(found)}" in reported
+        assert "Azure AD" in reported
     assert "Registration that never ends (continued)" in texts(found[2])
 
 
@@ -189,32 +189,32 @@ def test_too_many_arrows_are_elided_with_their_number() -> None:
     font = letters(substitute=True)
     chart = charts.many(2000)
     (page,) = pages(chart, font, "x", tall=True, max_arrows=200)
-    said = texts(page)
-    (notice,) = [t for t in said if "more arrows are not drawn" in t]
-    registers = sum(t.startswith("REGISTER #") or t == "401 Unauthorized" for t in said)
+    reported = texts(page)
+    (notice,) = [t for t in reported if "more arrows are not drawn" in t]
+    registers = sum(t.startswith("REGISTER #") or t == "401 Unauthorized" for t in reported)
     assert f"… {2000 - registers} more arrows" in notice
-    assert "REGISTER #1" in said
-    assert "REGISTER #1000" in said
+    assert "REGISTER #1" in reported
+    assert "REGISTER #1000" in reported
 
 
 def test_cause_callout_is_below_its_arrow() -> None:
     chart = charts.failure()
     block = Rows(chart, letters(substitute=True), 600).step(chart.steps[3]).blocks[-2]
-    said = [i for i in block.items if isinstance(i, Text)]
-    label = next(i for i in said if "sign-in form again" in i.text)
-    cause = next(i for i in said if i.text.startswith("ADFS did not accept"))
+    reported = [i for i in block.items if isinstance(i, Text)]
+    label = next(i for i in reported if "sign-in form again" in i.text)
+    cause = next(i for i in reported if i.text.startswith("ADFS did not accept"))
     assert 0 < cause.y - label.y < 40
     assert {label.role, cause.role} == {"failed"}
-    assert any("frames 281–287 of browser.pcapng" in i.text for i in said)
+    assert any("frames 281–287 of browser.pcapng" in i.text for i in reported)
 
 
 def test_verdict_and_steps_on_the_first_page() -> None:
-    said = texts(paged("failure", False)[0])
-    line = next(text for text in said if text.startswith("✗ "))
+    reported = texts(paged("failure", False)[0])
+    line = next(text for text in reported if text.startswith("✗ "))
     assert line.startswith("✗ Failed: ADFS did not accept the user name or password")
-    assert "At step 4 of 7: Redirect to ADFS" in said
-    assert "4 ✗ failed" in said
-    assert any(text.startswith("Check the account in Active Directory") for text in said)
+    assert "At step 4 of 7: Redirect to ADFS" in reported
+    assert "4 ✗ failed" in reported
+    assert any(text.startswith("Check the account in Active Directory") for text in reported)
 
 
 @pytest.mark.parametrize("name", charts.ALL)

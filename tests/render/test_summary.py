@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from dissect.model import SequenceChart
-from dissect.render import fit, headline, render, summary
+from dissect.render import headline, render, summary, text_wrapping
 from tests.render import charts
 
 BOTH = [charts.success(), replace(charts.failure(), subject="pipe|bar <b>@x.test")]
@@ -62,13 +62,13 @@ def test_text_stays_in_its_width_and_cuts_nothing(width: int) -> None:
     both = [replace(chart, subject=name, title="A title longer than a line " * 3) for chart in BOTH]
     text = str(render(both, "text", width=width))
     head = text[: text.index("\n1 of 2\n")].splitlines()
-    assert all(fit.cell_width(line) <= width for line in head)
+    assert all(text_wrapping.cell_width(line) <= width for line in head)
     assert head[0].startswith("✗ 1 of 2 sign-ins failed")
     assert "".join(text.split()).count(name) >= 4  # in the overview and at each chart
     assert text.rstrip().splitlines()[-1].startswith("✗ 1 of 2 sign-ins failed")
 
 
-def test_phones_of_one_user_are_told_apart() -> None:
+def test_phones_of_one_user_are_distinguished() -> None:
     def of(address: str, device: str) -> SequenceChart:
         actors = tuple(
             replace(actor, addresses=(address,)) if actor.ident == "phone" else actor
@@ -78,9 +78,9 @@ def test_phones_of_one_user_are_told_apart() -> None:
 
     pair = [of("10.0.0.7", "Phone A/1.0"), of("10.0.0.8", "Phone B/2.0")]
     for name in ("text", "markdown", "html"):
-        said = str(render(pair, name)).replace("<wbr>", "").partition("2 of 2")[0]
-        for told in ("10.0.0.7", "10.0.0.8", "Phone A/1.0", "Phone B/2.0"):
-            assert told in said, (name, told)
+        reported = str(render(pair, name)).replace("<wbr>", "").partition("2 of 2")[0]
+        for statement in ("10.0.0.7", "10.0.0.8", "Phone A/1.0", "Phone B/2.0"):
+            assert statement in reported, (name, statement)
 
 
 def test_markdown_is_a_table_of_as_many_rows() -> None:

@@ -1,4 +1,4 @@
-"""What `report FOLDER` does not read is said, each in a row of the index."""
+"""What `report FOLDER` does not read is reported, each in a row of the index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from dissect.cli.main import cli
 from dissect.errors import UsageError
-from dissect.report import folder
+from dissect.report import folder_index
 from tests.canary.wire import pcap, tcp
 
 SAID = [(True, b"GET / HTTP/1.1\r\nHost: h.example\r\n\r\n"), (False, b"HTTP/1.1 204 No\r\n\r\n")]
@@ -60,9 +60,9 @@ def test_nothing_but_what_can_not_be_read(tmp_path: Path) -> None:
 
 
 def test_runs_beyond_the_bound_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "MAX_RUNS", 2)
+    monkeypatch.setattr(folder_index, "MAX_RUNS", 2)
     made = captures(tmp_path, "a.pcap", "b.pcap", "c.pcap", "d/e.pcap")
-    found = folder.runs(made)
+    found = folder_index.runs(made)
     assert [run.name for run in found] == ["a", "b", "more"]
     assert found[2].captures == ()
     assert "2 more captures or subfolders" in found[2].problem

@@ -15,10 +15,10 @@ from dissect.errors import UsageError
 from dissect.export.scrubbed import pdus
 from dissect.export.write import used_streams
 from dissect.model import Body, HttpRequest, HttpResponse, Message, SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.report import har
-from dissect.report.bodies import with_bodies
 from dissect.report.build import build
+from dissect.report.reread_bodies import with_bodies
 from dissect.stages import keep as keeping
 from tests.lab import scenario
 
@@ -31,7 +31,7 @@ def lean(message: Message) -> Message:
 
 
 def session(name: str) -> Session:
-    run = Session(Options(tuple(scenario(name).captures)))
+    run = Session(RunOptions(tuple(scenario(name).captures)))
     assert run.charts
     return run
 
@@ -76,11 +76,11 @@ def test_nothing_is_read_for_what_is_here(monkeypatch: pytest.MonkeyPatch) -> No
     def never(*given: Any, **options: Any) -> Any:
         raise AssertionError("the captures were read again")
 
-    monkeypatch.setattr("dissect.report.bodies.bodies", never)
+    monkeypatch.setattr("dissect.report.reread_bodies.bodies", never)
     assert with_bodies(run, run.messages) == run.messages
 
 
-def test_standard_input_that_was_not_kept_is_said() -> None:
+def test_standard_input_that_was_not_kept_is_reported() -> None:
     run = let_go(session("web-signin"))
     run.options = replace(run.options, captures=("-",) * len(run.options.captures))
     with pytest.raises(UsageError, match="not kept"):

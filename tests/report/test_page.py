@@ -17,7 +17,14 @@ from click.testing import CliRunner
 from dissect.cli.main import cli
 from dissect.model import SequenceChart, Source
 from dissect.render import render
-from dissect.render.details import Details, ExchangeView, MessageView, SipView, TlsView, key_of
+from dissect.render.details import (
+    Details,
+    ExchangeView,
+    MessageView,
+    SipView,
+    TlsView,
+    evidence_key,
+)
 from dissect.render.escape import visible
 from tests import web
 from tests.lab import need_tshark, scenario
@@ -81,7 +88,7 @@ def hostile_details() -> Details:
     arrows = [arrow for step in charts.hostile().steps for arrow in step.arrows]
     view = MessageView(evil, source, charts.T0, (pair,), (pair,), f"{evil}\n{evil}", evil)
     return Details(
-        messages={key_of(arrow.source): (view,) for arrow in arrows},
+        messages={evidence_key(arrow.source): (view,) for arrow in arrows},
         exchanges=(ExchangeView(source, charts.T0, charts.T0 + 5, evil, evil, evil, 302, evil),),
         tls=(TlsView(source, evil, evil, evil, evil, evil, evil, evil, evil, evil, evil),),
         sip=(SipView(source, charts.T0, evil, evil + "x", evil, evil, evil, True, True),),
@@ -242,17 +249,17 @@ def test_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     import shutil as files
 
     item = scenario("wrong-password")
-    told = tmp_path / "Customer Secret GmbH"
+    reported = tmp_path / "Customer Secret GmbH"
     for part in ("one", "two"):
-        (told / part).mkdir(parents=True)
+        (reported / part).mkdir(parents=True)
     for name in ("phone.pcapng", "phone.keys"):
-        files.copy(item.folder / name, told / "one" / name)
+        files.copy(item.folder / name, reported / "one" / name)
     for name in ("browser.pcapng", "browser.keys"):
-        files.copy(item.folder / name, told / "two" / name.replace("browser", "phone"))
+        files.copy(item.folder / name, reported / "two" / name.replace("browser", "phone"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    captures = [str(told / part / "phone.pcapng") for part in ("one", "two")]
+    captures = [str(reported / part / "phone.pcapng") for part in ("one", "two")]
     outputs = [f"out.{kind}" for kind in ("html", "md", "mmd", "puml", "svg", "pdf")]
     told_to = [word for name in outputs for word in ("-o", name)]
     CliRunner().invoke(cli, ["flow", *captures, *told_to], standalone_mode=False)

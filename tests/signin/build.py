@@ -23,7 +23,7 @@ from dissect.model import (
 )
 from dissect.redaction.book import SecretBook
 from dissect.signin.exchange import Exchange
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recogniser import Recogniser
 
 CONNECTION = Connection(0, "tcp", 0, Endpoint("192.0.2.1", 40000), Endpoint("192.0.2.2", 443))
 

@@ -9,8 +9,8 @@ import pytest
 
 from dissect.model import Event
 from dissect.signin.catalogue import EVENTS
-from dissect.signin.facts import flow_facts
-from dissect.signin.recognise import Recogniser
+from dissect.signin.fact_catalogue import flow_facts
+from dissect.signin.recogniser import Recogniser
 
 
 @pytest.fixture(autouse=True)

@@ -103,9 +103,9 @@ def test_the_pace_is_the_usual_gap(gap: int, blamed: bool) -> None:
     """The middle one of all gaps: a single pause or hurry says nothing of the timer."""
     times = [0, gap, 2 * gap, 3 * gap, 3 * gap + 60_000, 3 * gap + 60_010]
     refused = event(REFUSED, 200 * SECOND, device_code=CODE)
-    (told,) = facts_of(across([issued(), *polls(*times), refused]), REFUSED)
-    assert (told["gap_ms"], told["interval"], told["age"]) == (gap, 5, 200)
-    assert (told.get("pace") == f"it polled every {gap / 1000:.1f} s instead of 5 s") == blamed
+    (reported,) = facts_of(across([issued(), *polls(*times), refused]), REFUSED)
+    assert (reported["gap_ms"], reported["interval"], reported["age"]) == (gap, 5, 200)
+    assert (reported.get("pace") == f"it polled every {gap / 1000:.1f} s instead of 5 s") == blamed
 
 
 def test_every_gap_counts() -> None:
@@ -113,8 +113,8 @@ def test_every_gap_counts() -> None:
     times = [*range(0, 600 * 5000, 5000)]
     later = [times[-1] + n * 10 for n in range(1, 602)]
     refused = event(REFUSED, 9999 * SECOND, device_code=CODE)
-    (told,) = facts_of(across([issued(), *polls(*times, *later), refused]), REFUSED)
-    assert told["gap_ms"] == 10
+    (reported,) = facts_of(across([issued(), *polls(*times, *later), refused]), REFUSED)
+    assert reported["gap_ms"] == 10
 
 
 def test_age_and_lifetime_where_a_code_is_refused() -> None:
@@ -122,15 +122,15 @@ def test_age_and_lifetime_where_a_code_is_refused() -> None:
     for name, fact in ((REFUSED, "device_code"), ("deviceauth.code.refused", "user_code")):
         value = CODE if fact == "device_code" else USER_CODE
         at = 901 * SECOND - 1
-        (told,) = facts_of(across([issued(), event(name, at, **{fact: value})]), name)
-        assert (told["age"], told["lifetime"]) == (900, 900)
+        (reported,) = facts_of(across([issued(), event(name, at, **{fact: value})]), name)
+        assert (reported["age"], reported["lifetime"]) == (900, 900)
         (unknown,) = facts_of(
             across([issued(lifetime=None), event(name, at, **{fact: value})]), name
         )
         assert "lifetime" not in unknown
         (other,) = facts_of(across([issued(), event(name, at, **{fact: Secret("x", "Z")})]), name)
         assert "age" not in other
-        assert "pace" not in told
+        assert "pace" not in reported
 
 
 def test_of_very_many_codes_none_is_forgotten() -> None:
@@ -138,10 +138,10 @@ def test_of_very_many_codes_none_is_forgotten() -> None:
         event(ISSUED, 0, device_code=Secret("device_code", str(n)), user_code=USER_CODE, interval=5)
         for n in range(5000)
     ]
-    (told,) = facts_of(
+    (reported,) = facts_of(
         across([issued(), *others, event(REFUSED, SECOND, device_code=CODE)]), REFUSED
     )
-    assert "age" in told
+    assert "age" in reported
 
 
 # ------------------------------------------------------------------ resources
@@ -153,8 +153,8 @@ GRAPH, GRAPH_ID = "https://graph.microsoft.com", "00000003-0000-0000-c000-000000
 
 def other(asked: Fact, given: Fact) -> Fact | None:
     token = event(GRANTED, SECOND, resource=asked, aud=given, access_token=Secret("a", "T"))
-    (told,) = facts_of(across([token]), GRANTED)
-    return told.get("other_resource")
+    (reported,) = facts_of(across([token]), GRANTED)
+    return reported.get("other_resource")
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ def test_the_token_may_be_asked_for_another_resource_than_the_code() -> None:
     assert told() is None
 
 
-def test_who_refuses_a_token_is_told_that_it_is_for_another_resource() -> None:
+def test_who_refuses_a_token_is_reported_that_it_is_for_another_resource() -> None:
     token = Secret("access_token", "T")
     wrong = event(GRANTED, SECOND, resource=ONE, aud=TWO, access_token=token)
     for name in ("webticket.refused", "autodiscover.failed", "graph.refused"):
-        (told,) = facts_of(across([wrong, event(name, 2 * SECOND, access_token=token)]), name)
-        assert told["other_resource"] == f"asked for {ONE}, got {TWO}"
+        (reported,) = facts_of(across([wrong, event(name, 2 * SECOND, access_token=token)]), name)
+        assert reported["other_resource"] == f"asked for {ONE}, got {TWO}"
         (same,) = facts_of(across([wrong, event(name, access_token=Secret("a", "U"))]), name)
         assert "other_resource" not in same
     accepted = event("webticket.issued", 2 * SECOND, access_token=token)
@@ -301,7 +301,7 @@ def test_whose_clock_is_wrong(
     seconds: tuple[int, ...], captures: str, servers: str, suspect: str
 ) -> None:
     """Two servers that agree within a minute are right against the capture; one server alone,
-    however often, proves nothing. Each server is told once a capture."""
+    however often, proves nothing. Each server is reported once a capture."""
     events = [
         event("clock.skew", at, server, capture, seconds=value)
         for at, (value, capture, server) in enumerate(zip(seconds, captures, servers, strict=True))

@@ -71,7 +71,7 @@ def test_answers_to_credentials() -> None:
     assert said(posted(status=400)) == "adfs.credentials.sent"
 
 
-def test_an_expired_password_is_told_by_where_the_answer_leads() -> None:
+def test_an_expired_password_is_recognised_by_where_the_answer_leads() -> None:
     page = {"Location": "https://sts.x.test/adfs/portal/updatepassword/?username=vera"}
     assert said(posted(status=302, response_headers=page)) == "adfs.password.expired"
     # Signed in, and sent there to change it by choice.
@@ -181,9 +181,9 @@ def test_what_a_refusal_says() -> None:
     assert (same["error"], same["error_sent"]) == ("expired_token", "code_expired")
     assert "error_sent" not in refused(error="expired_token")
     # Without `error`, what the text says is enough, and no status stands in for it.
-    told = refused(error_description="AADSTS50126: Invalid username or password.")
-    assert told["code"] == "50126"
-    assert "error" not in told
+    reported = refused(error_description="AADSTS50126: Invalid username or password.")
+    assert reported["code"] == "50126"
+    assert "error" not in reported
     ids = refused(error="x", trace_id="T", correlation_id="C")
     assert (ids["trace_id"], ids["correlation_id"]) == ("T", "C")
     assert "trace_id" not in refused(error="x", trace_id=7)
@@ -283,8 +283,8 @@ def test_the_challenge_of_a_verifier_and_the_token_that_names_the_user() -> None
 
 
 def test_the_words_of_a_refusal_are_its_description() -> None:
-    told = refused(error="x", error_description="AADSTS50126: Invalid username.")
-    assert (told["code"], told["text"]) == ("50126", "Invalid username.")
+    reported = refused(error="x", error_description="AADSTS50126: Invalid username.")
+    assert (reported["code"], reported["text"]) == ("50126", "Invalid username.")
     note, text = "AADSTS90002: Tenant not found.", "AADSTS50126: No."
     other = refused(note=note, error="x", error_description=text)
     assert (other["code"], other["text"]) == ("50126", "No.")

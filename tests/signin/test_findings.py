@@ -11,7 +11,7 @@ import pytest
 from dissect.flow.definition import load
 from dissect.flow.match import match
 from dissect.model import Event, SequenceChart
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.redaction.book import SecretBook
 from dissect.signin import clock
 from dissect.signin.exchange import Exchange
@@ -178,7 +178,7 @@ def test_token_for_another_resource_than_asked() -> None:
     assert "other_resource" not in named(known, "oauth.token.issued")[0].facts
 
 
-def test_user_id_sign_in_is_told_from_web_sign_in() -> None:
+def test_user_id_sign_in_is_distinguished_from_web_sign_in() -> None:
     """Public case 60: sign-in by user id."""
     grant = exchange(
         "POST", f"{LOGIN}/common/oauth2/token", status=400, body={"error": "invalid_grant"}, at=1, client=PHONE,
@@ -244,9 +244,9 @@ def test_skew_of_a_real_capture_is_what_tshark_reads(shared_captures: Path) -> N
     capture = str(shared_captures / "sso" / "zeek-ntlm_sharepoint_in_erspan.pcap")
     fields = ("http.date", "frame.time_epoch")
     row = next(r for r in tshark_fields(capture, fields, "http.date") if r["http.date"])
-    said = parsedate_to_datetime(row["http.date"][0]).timestamp()
-    (event,) = named(Session(Options((capture,))).events, "clock.skew")
-    assert event.facts["seconds"] == round(float(row["frame.time_epoch"][0]) - said)
+    reported = parsedate_to_datetime(row["http.date"][0]).timestamp()
+    (event,) = named(Session(RunOptions((capture,))).events, "clock.skew")
+    assert event.facts["seconds"] == round(float(row["frame.time_epoch"][0]) - reported)
 
 
 def test_pending_is_not_failure_and_the_last_answer_counts() -> None:

@@ -1,5 +1,5 @@
 """The flows that are shipped, on messages by hand: each step, each way to fail that the lab does
-not provoke, and what they are told apart by. Endpoints and names are those of public sources."""
+not provoke, and what they are distinguished by. Endpoints and names are those of public sources."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ TOKENS: dict[str, object] = {"access_token": jwt({"upn": "v@x.test"}), "token_ty
     ],
 )  # fmt: skip
 def test_whose_code_it_is(client: str, agent: str, flow: str) -> None:
-    """The same requests (RFC 8628), told apart by who sends them; never two flows."""
+    """The same requests (RFC 8628), distinguished by who sends them; never two flows."""
     ((found, *_),) = said(*device(client, agent))
     assert found == flow
 
@@ -366,7 +366,7 @@ def test_second_tenant_and_missing_consent_name_number_and_remedy(number: str) -
     assert chart.cause.text.index(f"AADSTS{number}, ") < chart.cause.text.index("Words of the page")
 
 
-def shut(name: str, host: str, at: float, **facts: Fact) -> Event:
+def undecrypted(name: str, host: str, at: float, **facts: Fact) -> Event:
     ends = CONNECTION
     stream = round(at)
     return Event(name, round(at * 1e9), ends.client.address, ends.server.address, host,
@@ -376,9 +376,11 @@ def shut(name: str, host: str, at: float, **facts: Fact) -> Event:
 def test_a_teams_phone_without_keys_is_inferred_by_its_polls_and_servers() -> None:
     """Only a client that registers itself as a device, too: others poll as well."""
     shape: dict[str, Fact] = {"count": 9, "interval": 5, "bytes_up": 700, "bytes_down": 900}
-    polls = shut("tls.polling", "login.microsoftonline.com", 5, **shape, ended="larger answer")
+    polls = undecrypted(
+        "tls.polling", "login.microsoftonline.com", 5, **shape, ended="larger answer"
+    )
     after = [
-        shut("tls.hidden", host, 60 + n, sentence="no key log was given")
+        undecrypted("tls.hidden", host, 60 + n, sentence="no key log was given")
         for n, host in enumerate(
             ["enterpriseregistration.windows.net", "enrollment.manage.microsoft.com",
              "teams.microsoft.com"]

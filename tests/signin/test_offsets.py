@@ -17,7 +17,7 @@ from dissect.model import (
     Span,
 )
 from dissect.signin.offsets import Offset, estimate
-from dissect.signin.ties import FOREVER, Bound, Observations, agree
+from dissect.signin.timing_constraints import FOREVER, Bound, Observations, agree
 
 SECOND = 10**9
 MS = 10**6
@@ -144,7 +144,7 @@ def test_a_code_typed_before_it_was_issued_shows_the_least_difference() -> None:
 
 
 def test_a_clock_that_the_user_has_set_moves_no_other() -> None:
-    """b is 5 s ahead as set; c is a second behind a, and d can only be told by b."""
+    """b is 5 s ahead as set; c is a second behind a, and d can only be recognised by b."""
     names = ("a", "b", "c", "d")
     ends = {}
     for first, second, ahead in ((0, 1, 5 * SECOND), (0, 2, -SECOND), (1, 3, 2 * SECOND)):

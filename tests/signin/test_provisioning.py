@@ -11,7 +11,7 @@ from dissect.protocols.dhcp import parse as parse_dhcp
 from dissect.redaction.book import SecretBook
 from dissect.redaction.policy import Policy
 from dissect.signin.catalogue import EVENTS
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recogniser import Recogniser
 from tests.protocols.drive import UDP
 from tests.protocols.test_dhcp import UC, URL, packet
 

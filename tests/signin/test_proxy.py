@@ -10,7 +10,7 @@ import pytest
 from dissect.model import TcpConnection
 from dissect.redaction.book import SecretBook
 from dissect.signin.exchange import Exchange
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recogniser import Recogniser
 from tests.signin.build import exchange, play
 
 CHALLENGE = "NTLM TlRMTVNTUAACAAAA"

@@ -1,4 +1,4 @@
-"""Legs of a registration: normal 401s told from refusals (63), diagnostics in words."""
+"""Legs of a registration: normal 401s inferred from refusals (63), diagnostics in words."""
 
 from __future__ import annotations
 
@@ -148,5 +148,5 @@ def test_which_invite_an_ack_is_for_and_what_changes_a_call() -> None:
     )
     assert [event.facts.get("acknowledges") for event in events[2::3]] == [407, 200, 200]
     assert [event.facts.get("inside") for event in events] == [None] * 6 + [True] * 3
-    # Who changes a call may be either side; who is called is told by what began it (§12.1.1).
+    # Who changes a call may be either side; who is called is recognised by what began it (§12.1.1).
     assert [event.facts.get("callee") for event in events] == ["c@b.test"] * 6 + [None] * 3

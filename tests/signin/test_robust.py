@@ -18,7 +18,7 @@ from dissect.redaction.book import SecretBook
 from dissect.redaction.kinds import KINDS
 from dissect.signin import saml
 from dissect.signin.catalogue import EVENTS
-from dissect.signin.hops import hops
+from dissect.signin.redirect_chain import follow_redirects
 from tests.signin import build
 from tests.signin.build import exchange, play
 
@@ -103,7 +103,7 @@ def test_any_exchange_is_read_without_an_error(
         for fact in event.facts.values():
             assert not isinstance(fact, Secret) or fact.kind in KINDS
             book.show(fact)
-    for hop in hops([pair]):
+    for hop in follow_redirects([pair]):
         assert all(isinstance(word, str) for word in [*hop.why, *hop.cookies])
 
 

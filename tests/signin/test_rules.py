@@ -268,7 +268,7 @@ AUTODISCOVER = "https://webdir.test/Autodiscover/AutodiscoverService.svc/root/oa
         ({"X-MS-WebTicket": "opaque=abc"}, 200, {}, "autodiscover.answered"),
     ],
 )  # fmt: skip
-def test_autodiscover_told_apart(  # 64
+def test_autodiscover_distinguished(  # 64
     headers: dict[str, str], status: int, answer: dict[str, str], name: str
 ) -> None:
     pair = exchange(url=AUTODISCOVER, headers=headers, status=status, response_headers=answer)

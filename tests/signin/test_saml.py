@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from dissect.model import Secret
-from dissect.redaction import layers
+from dissect.redaction import encodings
 from dissect.signin import saml, saml_bindings, wstrust
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import Found, Rule, settled
@@ -189,15 +189,15 @@ def test_artifact() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "not base64 !!", "AAAA", base64.b64encode(b"<cut").decode()])
-def test_what_is_no_saml_is_said_to_be_none(value: str) -> None:
+def test_what_is_no_saml_is_reported_as_none(value: str) -> None:
     facts = saml.read("samlresponse", value, "post", 0)
     assert "problem" in facts
 
 
 def test_a_bomb_is_cut() -> None:
-    text = layers.saml(deflated("<x>" + "A" * (20 << 20)))
+    text = encodings.saml(deflated("<x>" + "A" * (20 << 20)))
     assert text is not None
-    assert len(text) <= layers.MESSAGE_LIMIT
+    assert len(text) <= encodings.MESSAGE_LIMIT
 
 
 def test_no_secret_of_a_saml_message_stays_readable() -> None:

@@ -90,7 +90,7 @@ def test_windows_sign_in_with_kerberos() -> None:
 
 
 def test_ntlm_names_as_tshark_reads_them(shared_captures: Path) -> None:
-    from dissect.pipeline import Options, Session
+    from dissect.pipeline import RunOptions, Session
 
     capture = str(shared_captures / "sso" / "zeek-ntlm_sharepoint_in_erspan.pcap")
     rows = tshark_fields(
@@ -101,7 +101,7 @@ def test_ntlm_names_as_tshark_reads_them(shared_captures: Path) -> None:
     }
     legs = [
         ntlm.sent(Exchange(m))
-        for m in Session(Options((capture,))).messages
+        for m in Session(RunOptions((capture,))).messages
         if isinstance(m, HttpRequest)
     ]
     assert {leg.user for leg in legs if leg and leg.final} == wanted
@@ -175,7 +175,7 @@ GOOD, BAD = (build.jwt({"aud": f"https://{host}"}) for host in ("webdir.online.l
         ({"Authorization": f"Bearer {GOOD}"}, 404, {}, "failed", "home is not known"),
     ],
 )  # fmt: skip
-def test_autodiscovers_refusals_told_apart(
+def test_autodiscovers_refusals_distinguished(
     headers: dict[str, str], status: int, answer: dict[str, str], name: str, why: str
 ) -> None:
     """Public case 64: autodiscover's 401s."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dissect.model import Fact, Place, SipMessage, Span
-from dissect.signin import advice
+from dissect.signin import error_catalogue
 from dissect.signin.registration import FoundSip, Transactions, unanswered
 from tests.signin.build import place, sip
 
@@ -81,7 +81,7 @@ def tried(offer: str, brought: str, again: str = 'nonce="n2"') -> dict[str, Fact
 def test_what_the_challenge_contradicts(offer: str, brought: str, said: str) -> None:
     facts = tried(offer, brought)
     assert said in str(facts["contradiction"])
-    found = advice.of_event("sip.register.refused", facts)
+    found = error_catalogue.of_event("sip.register.refused", facts)
     assert "user name and password" not in str(found["meaning"])
 
 
@@ -101,7 +101,7 @@ def test_what_the_challenge_contradicts(offer: str, brought: str, said: str) -> 
 def test_what_fits_proves_the_password_wrong(offer: str, brought: str) -> None:
     facts = tried(offer, brought)
     assert "contradiction" not in facts
-    found = advice.of_event("sip.register.refused", facts)
+    found = error_catalogue.of_event("sip.register.refused", facts)
     assert "did not accept user name and password" in str(found["meaning"])
 
 
@@ -119,7 +119,7 @@ def test_one_of_several_algorithms_is_enough() -> None:
     assert "another algorithm" in str(last.facts["contradiction"])
 
 
-def test_the_nonce_of_an_earlier_challenge_is_said_to_be_one() -> None:
+def test_the_nonce_of_an_earlier_challenge_is_reported_as_one() -> None:
     *_, last = play(
         request(1), challenge(1, 'nonce="n1"'),
         request(2, digest(f'nonce="n1", response="{MD5}"')), challenge(2, 'nonce="n2"'),
@@ -128,10 +128,10 @@ def test_the_nonce_of_an_earlier_challenge_is_said_to_be_one() -> None:
     assert "of an earlier one" in str(last.facts["contradiction"])
 
 
-def test_without_the_challenge_password_and_nonce_cannot_be_told_apart() -> None:
+def test_without_the_challenge_password_and_nonce_cannot_be_distinguished() -> None:
     *_, last = play(request(2, digest(f'nonce="n", response="{MD5}"')), challenge(2, 'nonce="m"'))
     assert "contradiction" not in last.facts
-    found = advice.of_event("sip.register.refused", last.facts)
+    found = error_catalogue.of_event("sip.register.refused", last.facts)
     assert "user name and password" not in str(found["meaning"])
 
 
@@ -146,7 +146,7 @@ def test_the_first_register_of_ims_proves_nothing() -> None:
         "sent", "challenged", "sent", "refused",
     ]  # fmt: skip
     assert events[0].facts["leg"] == "open"
-    found = advice.of_event("sip.register.refused", events[-1].facts)
+    found = error_catalogue.of_event("sip.register.refused", events[-1].facts)
     assert "SIM" in str(found["meaning"])
     assert "password" not in str(found["meaning"])
     # A SIM that asks for another sequence number refuses nothing and proves nothing.
@@ -172,9 +172,11 @@ def test_a_challenge_that_challenges_to_nothing(status: int, field: str) -> None
     brought = digest(f'nonce="n", response="{MD5}"')
     *_, last = play(request(1, brought), answer(1, f"SIP/2.0 {status} No"))
     assert field in str(last.facts["contradiction"])
-    told = " ".join(map(str, advice.of_event("sip.register.refused", last.facts).values()))
-    assert "certificate" not in told
-    assert "signature" not in told
+    reported = " ".join(
+        map(str, error_catalogue.of_event("sip.register.refused", last.facts).values())
+    )
+    assert "certificate" not in reported
+    assert "signature" not in reported
 
 
 def stale(rounds: int) -> list[FoundSip]:
@@ -274,10 +276,12 @@ def test_the_servers_own_words(
     assert last.facts.get("words", "") == words
     assert contradiction in str(last.facts.get("contradiction", ""))
     assert bool(contradiction) == ("contradiction" in last.facts)
-    told = " ".join(map(str, advice.of_event("sip.register.refused", last.facts).values()))
-    assert told
+    reported = " ".join(
+        map(str, error_catalogue.of_event("sip.register.refused", last.facts).values())
+    )
+    assert reported
     for word in ("Skype", "ms-diagnostics", "certificate", "password", "TLS-DSK"):
-        assert word not in told
+        assert word not in reported
 
 
 def test_a_redirection_names_where_to() -> None:
@@ -305,9 +309,11 @@ def test_ntlm_takes_three_registers() -> None:
         ("sent", "negotiate"), ("challenged", "negotiate"),
         ("sent", "authenticate"), ("refused", "authenticate"),
     ]  # fmt: skip
-    told = " ".join(map(str, advice.of_event("sip.register.refused", events[-1].facts).values()))
-    assert "NTLM" in told
-    assert "certificate" not in told
+    reported = " ".join(
+        map(str, error_catalogue.of_event("sip.register.refused", events[-1].facts).values())
+    )
+    assert "NTLM" in reported
+    assert "certificate" not in reported
 
 
 def test_kerberos_takes_one_register_with_its_ticket() -> None:
@@ -317,8 +323,10 @@ def test_kerberos_takes_one_register_with_its_ticket() -> None:
     number = ("ms-diagnostics", '1000;reason="Final handshake failed"')
     last = play(*begun, answer(2, UNAUTHORIZED, NTLM, KERBEROS, number))[-1]
     assert (last.name, last.facts["leg"]) == ("sip.register.refused", "authenticate")
-    told = " ".join(map(str, advice.of_event("sip.register.refused", last.facts).values()))
-    assert "certificate" not in told
+    reported = " ".join(
+        map(str, error_catalogue.of_event("sip.register.refused", last.facts).values())
+    )
+    assert "certificate" not in reported
 
 
 def test_a_user_keeps_capitals_and_the_host_does_not() -> None:

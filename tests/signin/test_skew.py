@@ -12,7 +12,7 @@ from dissect.flow.match import match
 from dissect.model import Event, Fact, NtpMessage, Secret, Source
 from dissect.redaction.book import SecretBook
 from dissect.signin import skew
-from dissect.signin.recognise import Recogniser
+from dissect.signin.recogniser import Recogniser
 from tests.signin.build import CONNECTION, exchange, place, play
 
 DAY = 86400
@@ -76,9 +76,9 @@ def test_a_clock_that_was_set_is_no_cause_any_more() -> None:
     answered = event("ntp.clock_wrong", NOW + 1, seconds=730 * DAY, measured="by the server")
     assert not blamed(asked(730), answered, alert(at=NOW + 10, **VALID))
     assert blamed(asked(730), answered, alert(at=NOW + 0.5, **VALID))
-    (told,) = skew.warnings([asked(730), answered])
-    assert "730 days ahead" in told
-    assert told.endswith("then a time server told it better")
+    (reported,) = skew.warnings([asked(730), answered])
+    assert "730 days ahead" in reported
+    assert reported.endswith("then a time server told it better")
 
 
 def test_the_captures_own_clock_counts_if_several_servers_say_so() -> None:
@@ -184,7 +184,8 @@ def test_a_wrong_clock_is_warned_of_though_nothing_failed() -> None:
     assert skew.warnings([off, event("dns.queried")]) == [
         "capture.pcapng: its clock is 900 s behind, by the Date of several servers"
     ]
-    (told,) = skew.warnings([asked(-3)])
+    (reported,) = skew.warnings([asked(-3)])
     assert (
-        told == "the clock of 192.0.2.1 is wrong: it is 3 days behind (its NTP time stamp, frame 7)"
+        reported
+        == "the clock of 192.0.2.1 is wrong: it is 3 days behind (its NTP time stamp, frame 7)"
     )

@@ -10,7 +10,7 @@ import pytest
 from dissect.engines import phone_log
 from dissect.errors import UsageError
 from dissect.model import LogEntry, SipMessage
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.signin import vvx_log
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
@@ -44,7 +44,7 @@ def test_messages_of_the_sample(sample: str) -> None:
 
 
 def test_events_of_the_sample(sample: str) -> None:
-    run = Session(Options((), phone_logs=(sample,)))
+    run = Session(RunOptions((), phone_logs=(sample,)))
     names = [event.name for event in run.events]
     for name in ("phone.signin.started", "pairing.config.received", "oauth.device_code.issued",
                  "oauth.token.issued", "certprov.issued", "sip.register.sent"):  # fmt: skip
@@ -55,10 +55,10 @@ def test_events_of_the_sample(sample: str) -> None:
 
 
 def test_the_samples_clock_is_110_s_behind_in_utc_8(sample: str) -> None:
-    run = Session(Options((), phone_logs=(sample,)))
+    run = Session(RunOptions((), phone_logs=(sample,)))
     assert run.events
-    (said,) = run.diagnostics
-    assert "UTC+8 and 110 s behind" in said
+    (reported,) = run.diagnostics
+    assert "UTC+8 and 110 s behind" in reported
 
 
 @pytest.mark.parametrize(

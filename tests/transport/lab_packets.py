@@ -89,7 +89,7 @@ def _said(message: Message) -> Any:
     ends = type(message).__name__, where.client, where.server, message.place.direction
     if isinstance(message, TcpConnection):
         return *ends, message.outcome, message.payload, message.lost
-    leave = {"place", "head_frame", "alerts", "shapes", "secret_source", "exchange"}
+    leave = {"place", "head_frame", "alerts", "record_sizes", "secret_source", "exchange"}
     leave |= {"round_trips_ns"}
     return *ends, *(
         getattr(message, item.name)

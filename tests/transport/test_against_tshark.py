@@ -103,13 +103,13 @@ class Read:
 
     def addresses(self, kind: str, stream: int) -> set[str]:
         if kind == "tcp":
-            return {half.sender.address for half in self.assembler.flows[stream].halves}
+            return {state.sender.address for state in self.assembler.flows[stream].states}
         where = self.assembler.pairs[stream].connection
         return {where.client.address, where.server.address}
 
     def _streams(self, frame: int) -> None:
         for flow in self.assembler.flows:
-            if any(half.last_frame == frame for half in flow.halves):
+            if any(state.last_frame == frame for state in flow.states):
                 self.tcp[frame] = flow.stream
         for pair in self.assembler.pairs:
             if pair.last_frame == frame:

@@ -116,7 +116,7 @@ def test_a_trail_is_bounded() -> None:
     frames = [*handshake(), *[segment(0, n, b"x") for n in range(100)]]
     for order in (frames, [tagged(frame) for frame in frames]):
         result = assemble(order, finish=False)
-        assert len(result.assembler.flows[0].halves[0].trail) <= trail.LENGTH
+        assert len(result.assembler.flows[0].states[0].trail) <= trail.LENGTH
 
 
 # ------------------------------------------------------------------ order
@@ -135,7 +135,7 @@ def test_a_response_before_its_request_where_no_syn_was_captured() -> None:
         ("data", 1, RESPONSE),
         ("data", 1, RESPONSE),
     ]
-    # Frames and times stay those of the capture, and the correction is said.
+    # Frames and times stay those of the capture, and the correction is reported.
     assert [span.last_frame for span in only(result).spans[:3]] == [2, 1, 3]
     assert [span.first_ns for span in only(result).spans[:3]] == [2 * MS, MS, 3 * MS]
     assert [span.after_ns for span in only(result).spans[:3]] == [0, 2 * MS, 0]
@@ -240,7 +240,7 @@ def test_remembered_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     frames += [frame for pair in zip(scan, talk, strict=True) for frame in pair]
     result = assemble(frames)
     assert len(result.assembler.flows) == 4
-    assert len(result.assembler._streams.halves) == 8
+    assert len(result.assembler._streams.states) == 8
     assert result.anomalies == ["capture.too_many_streams"]
     # Each is reported once, and the one that went on talking was kept.
     assert sorted(row.place.connection.stream for row in result.rows) == list(range(21))
@@ -272,7 +272,7 @@ def test_remembered_pairs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.anomalies == ["capture.too_many_streams"]
 
 
-def test_the_size_at_which_packets_were_cut_is_said_once() -> None:
+def test_the_size_at_which_packets_were_cut_is_reported_once() -> None:
     """Trouble 35."""
     long = segment(0, 0, b"abcdefgh")
     frames: list[bytes | tuple[bytes, int]] = [*handshake(), (long, 60)]

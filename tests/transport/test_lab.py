@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dissect.engines import CaptureInput, embedded
 from dissect.model import DnsMessage, HttpRequest, TcpConnection, TlsConnection
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from tests.capture import containers as c
 
 from .lab_packets import CAPTURES, MS, Packets, content, keys, packets, read, segment
@@ -183,7 +183,7 @@ def test_neighbours_swapped_the_chart_stays(side: str, tmp_path: Path) -> None:
         path = tmp_path / "swapped.pcap"
         path.write_bytes(c.pcap(changed, nano=True))
         other = CAPTURES / "web-signin" / f"{({'phone', 'browser'} - {side}).pop()}.pcapng"
-        options = Options((str(path), str(other)), key_logs=keys("web-signin", side))
+        options = RunOptions((str(path), str(other)), key_logs=keys("web-signin", side))
         (found,) = Session(options).charts
         arrows = [arrow for step in found.steps for arrow in step.arrows]
         shown = [(step.status, [arrow.label for arrow in step.arrows]) for step in found.steps]
@@ -211,14 +211,14 @@ def ng(source: Packets, order: str, old: bool = False) -> bytes:
 
 
 def two_sections(source: Packets) -> bytes:
-    half = len(source) // 2
-    return ng(source[:half], "<") + ng(source[half:], ">")
+    state = len(source) // 2
+    return ng(source[:state], "<") + ng(source[state:], ">")
 
 
 def late_interface(source: Packets) -> bytes:
-    half = len(source) // 2
-    data = ng(source[:half], "<") + c.interface(options=c.resolution(9))
-    return data + b"".join(c.enhanced(ns, frame, 1) for ns, frame in source[half:])
+    state = len(source) // 2
+    data = ng(source[:state], "<") + c.interface(options=c.resolution(9))
+    return data + b"".join(c.enhanced(ns, frame, 1) for ns, frame in source[state:])
 
 
 FORMS = {

@@ -421,20 +421,20 @@ def test_icmp_says_that_a_datagram_did_not_arrive(kind: int, code: int, what: st
     sent = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=4000, dport=5060) / b"REGISTER"
     error = IP(src="10.0.0.9", dst="10.0.0.1") / ICMP(type=kind, code=code) / bytes(sent)
     found = assemble([bytes(sent), bytes(error)], link=101)
-    told = [item for item in found.messages if isinstance(item, Unreachable)]
-    assert [(item.what, item.by) for item in told] == ([(what, "10.0.0.9")] if what else [])
-    for item in told:
+    reported = [item for item in found.messages if isinstance(item, Unreachable)]
+    assert [(item.what, item.by) for item in reported] == ([(what, "10.0.0.9")] if what else [])
+    for item in reported:
         assert str(item.place.receiver) == "10.0.0.1:4000"
         assert str(item.place.sender) == "10.0.0.2:5060"
         assert item.place.span.first_frame == 2
 
 
-def test_icmp_of_version_6_and_how_often_it_is_told() -> None:
+def test_icmp_of_version_6_and_how_often_it_is_reported() -> None:
     sent = IPv6(src="2001:db8::1", dst="2001:db8::2") / UDP(sport=4000, dport=1812) / b"x"
     error = IPv6(src="2001:db8::2", dst="2001:db8::1") / ICMPv6DestUnreach(code=4) / bytes(sent)
     found = assemble([bytes(sent), *[bytes(error)] * (MAX_ERRORS + 5)], link=101)
-    told = [item for item in found.messages if isinstance(item, Unreachable)]
-    assert [item.what for item in told] == ["port unreachable"] * MAX_ERRORS
+    reported = [item for item in found.messages if isinstance(item, Unreachable)]
+    assert [item.what for item in reported] == ["port unreachable"] * MAX_ERRORS
 
 
 def test_icmp_about_tcp_and_a_quotation_that_is_cut() -> None:

@@ -135,5 +135,5 @@ def test_stream_numbers(case: str, tmp_path: Path) -> None:
         assert len(result.assembler.flows) == len(known[0]), count
         assert len(result.assembler.pairs) == len(known[1]), count
         for flow in result.assembler.flows:
-            if any(half.last_frame == count for half in flow.halves):
+            if any(state.last_frame == count for state in flow.states):
                 assert flow.stream in cells[0]

@@ -33,14 +33,14 @@ def run(frames: list[bytes], fail: object) -> tuple[list[Recorder], list[Message
         made.append(Recorder(connection))
         return made[-1]
 
-    told: list[Message | Anomaly] = []
-    assembler = Assembler(0, opened, opened, told.append)
+    reported: list[Message | Anomaly] = []
+    assembler = Assembler(0, opened, opened, reported.append)
     assembler.feed(
         (number, number * MS, 1, frame, 0, len(frame), len(frame))
         for number, frame in enumerate(frames, 1)
     )
     assembler.finish()
-    return made, told
+    return made, reported
 
 
 def tcp() -> list[bytes]:
@@ -60,8 +60,8 @@ def udp() -> list[bytes]:
 
 
 def check(frames: list[bytes], fail: object, kind: str, frame: int) -> None:
-    made, told = run(frames, fail)
-    (anomaly,) = [item for item in told if isinstance(item, Anomaly)]
+    made, reported = run(frames, fail)
+    (anomaly,) = [item for item in reported if isinstance(item, Anomaly)]
     assert (anomaly.kind, anomaly.frame, anomaly.stream) == (kind, frame, 0)
     assert SECRET.decode() not in repr(anomaly)
     (other,) = made
@@ -85,6 +85,6 @@ def test_a_parser_with_a_bug() -> None:
 
 
 def test_the_connection_is_reported_all_the_same() -> None:
-    _, told = run(tcp(), ValueError())
-    rows = [item for item in told if isinstance(item, TcpConnection)]
+    _, reported = run(tcp(), ValueError())
+    rows = [item for item in reported if isinstance(item, TcpConnection)]
     assert [row.payload for row in rows] == [(len(SECRET) + 4, 0), (len(SECRET), 0)]

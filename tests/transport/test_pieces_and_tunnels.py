@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from dissect.reassembly import Piece, Pieces
 from dissect.transport import fragments, tunnels
 from dissect.transport.fragments import Fragments
-from dissect.transport.half import ahead
-from dissect.transport.headers import CUT, IPV4
+from dissect.transport.link_headers import CUT, IPV4
+from dissect.transport.tcp_direction import ahead
 from dissect.transport.trail import COPY_NS, KEPT_BYTES, Windows, differs, is_copy
 
 SECOND = 1_000_000_000

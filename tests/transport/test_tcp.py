@@ -311,7 +311,7 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert only(result).gaps(0) == [50]
     assert only(result).sent(0) == b"z" * 1100
     (flow,) = result.assembler.flows
-    assert all(half.pieces.size <= 1000 for half in flow.halves)
+    assert all(state.pieces.size <= 1000 for state in flow.states)
 
 
 def test_what_waits_for_the_peer_is_bounded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +428,7 @@ def test_bytes_after_a_fin_are_not_of_the_stream() -> None:
     assert parser.sent(0) == b"abc"
 
 
-def test_a_direction_that_ended_before_the_first_byte_is_told_to_the_parser() -> None:
+def test_a_direction_that_ended_before_the_first_byte_is_reported_to_the_parser() -> None:
     frames = [*handshake(), segment(1, 0, flags="FA"), segment(0, 0, b"abc", ack=1)]
     parser = only(assemble(frames, finish=False))
     assert sorted(parser.calls) == [("data", 0, b"abc"), ("end", 1, None)]

@@ -259,8 +259,8 @@ class Run:
     def verdicts(self) -> list[tuple[int, Verdict]]:
         """Of each flow in the recording with the seat that it is of, the first phone's first."""
         scenario = self.scenario
-        said = [(1, scenario.verdict), (1, scenario.also), (2, scenario.second.verdict)]
-        return [(seat, verdict) for seat, verdict in said if verdict.status]
+        reported = [(1, scenario.verdict), (1, scenario.also), (2, scenario.second.verdict)]
+        return [(seat, verdict) for seat, verdict in reported if verdict.status]
 
     def file(self, stem: str, suffix: str) -> Path:
         """A file of this seat: screen.json of the first is screen2.json of the second."""

@@ -80,8 +80,8 @@ class Traffic:
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         facts = {"method": "GET", "scheme": parts.scheme, "host": parts.netloc, "path": path}
         peer = self._peer(parts.netloc)
-        told = {**facts, "status": 401}
-        self._truth.message("http", peer, "received", told, time_ns=challenge.refused_ns)
+        reported = {**facts, "status": 401}
+        self._truth.message("http", peer, "received", reported, time_ns=challenge.refused_ns)
         self._truth.message("http", peer, "sent", facts, time_ns=challenge.repeated_ns)
 
     def end(self) -> None:

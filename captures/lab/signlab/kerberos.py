@@ -140,8 +140,8 @@ def write_notes(run: Run) -> None:
         )
         answer = _answer(kind, result)
         kdc.message("kerberos", "browser", "sent", {**facts, **answer}, time_ns=ns)
-    for ns, direction, told in _traced(realm):
-        pc.message("kerberos", "kdc", direction, told, time_ns=ns)
+    for ns, direction, reported in _traced(realm):
+        pc.message("kerberos", "kdc", direction, reported, time_ns=ns)
 
 
 def _answer(kind: str, result: str) -> dict[str, object]:

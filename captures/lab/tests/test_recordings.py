@@ -262,8 +262,8 @@ def test_kerberos_is_what_kdc_and_pc_noted() -> None:
         ]
         for actor in ("kdc", "browser"):
             noted = messages(truth_of(folder), kind="kerberos", actor=actor)
-            told = [(m["method"], m.get("status"), m["path"].partition("@")[0]) for m in noted]
-            assert told == seen
+            reported = [(m["method"], m.get("status"), m["path"].partition("@")[0]) for m in noted]
+            assert reported == seen
 
 
 @needs_tshark

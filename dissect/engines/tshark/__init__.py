@@ -8,7 +8,7 @@ with 0.25 % of its frames in HTTP: 10,000 frames 1.3 s, 100,000 5.5 s, 400,000 2
 
 Three things are the embedded engine's also here: the container (frames are counted, so
 that a frame that tshark left out is an error and not a silence), the detection of SIP and
-TLS on odd ports (`hints`), and the reading of the bytes of certificates, TLS-DSK blobs,
+TLS on unusual port (`hints`), and the reading of the bytes of certificates, TLS-DSK blobs,
 DHCP and NTP.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dissect.engines import CaptureInput, Reading, placed
-from dissect.engines.duplicates import Print, without_duplicates
+from dissect.engines.duplicates import Fingerprint, without_duplicates
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.program import find
 from dissect.errors import UsageError
@@ -43,7 +43,7 @@ def read(
     decode_as: Sequence[str] = (),
     detected: Reading | None = None,
 ) -> Reading:
-    """The messages of all captures on one time line, each told once.
+    """The messages of all captures on one time line, each reported once.
 
     `decode_as` are selectors such as `tcp.port==5070,sip`. `detected` is the embedded
     engine's reading of the same captures, if there is one already; else it is made, for the
@@ -57,7 +57,7 @@ def read(
 
     reading = Reading()
     names: dict[str, str] = {}
-    prints: list[Print] = []
+    fingerprints: list[Fingerprint] = []
     for index, item in enumerate(inputs):
         with PrivateFolder() as folder:
             path = item.name
@@ -66,13 +66,13 @@ def read(
             known = _detected(replace(item, name=path), index, detected)
             capture = TsharkReading(program, folder, item, index, path, reading)
             reading.captures.append(capture.read(known, decode_as))
-            prints += capture.prints
+            fingerprints += capture.fingerprints
             names.update(capture.names)
     reading.names = names
-    told, reading.duplicates, reading.shared = without_duplicates(
-        reading.messages, prints if len(inputs) > 1 else ()
+    reported, reading.duplicates, reading.shared = without_duplicates(
+        reading.messages, fingerprints if len(inputs) > 1 else ()
     )
-    reading.messages = placed(told)
+    reading.messages = placed(reported)
     return reading
 
 

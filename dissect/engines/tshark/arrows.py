@@ -1,7 +1,7 @@
 """Events from frames of any protocol: what flow definitions ask tshark for with `match`.
 
 One run of tshark a flow and capture: its display filter is all of the flow's together, and
-which of them a frame fits is told by a colouring rule for each, in the file's order, since
+which of them a frame fits is recognised by a colouring rule for each, in the file's order, since
 tshark has no other way to try several filters in one run. A filter that a file of colouring
 rules can't hold gets a run of its own. Filters and fields are arguments of a process or lines
 of that file; no shell ever sees them.
@@ -23,17 +23,17 @@ from dissect.engines import CaptureInput, Reading
 from dissect.engines.hints import Hints
 from dissect.engines.tshark import check_selectors
 from dissect.engines.tshark.field_facts import MAX_VALUES, fact
+from dissect.engines.tshark.frame_ends import FIELDS, PAYLOAD, client_first, ends, identity
 from dissect.engines.tshark.frames import nanoseconds
-from dissect.engines.tshark.packets import FIELDS, PAYLOAD, client_first, ends, identity
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import TsharkRun, fields_command, preferences, rows
 from dissect.engines.tshark.program import locate
 from dissect.errors import CaptureError, DefinitionError, UsageError
 from dissect.flow.failures import Failure
-from dissect.flow.schema import ArrowDef, Definition, PlacedMatch
+from dissect.flow.schema import ArrowDef, Definition, LocatedMatch
 from dissect.flow.texts import fill
 from dissect.model import Event, Fact, Source
-from dissect.signin import advice
+from dissect.signin import error_catalogue
 
 MAX_FRAMES = 100_000  # of one flow in one capture
 COPY_NS = 50_000_000  # the same frame again within this time was captured twice
@@ -41,7 +41,7 @@ OWN = "dissect "  # how the names of our colouring rules begin
 _RULE = "frame.coloring_rule.name"
 _FIELDS = (*FIELDS, _RULE)
 _EMPTY = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)  # a pcap without packets
-Row = list[list[str]]
+FieldRow = list[list[str]]
 
 
 class TsharkArrows:
@@ -49,7 +49,7 @@ class TsharkArrows:
 
     `warnings` tells, a line each, which flow was not looked for and why. `name_of` gives
     the host name of an address, where one is known. `decode_as` are the user's selectors;
-    what dissect has recognised on odd ports (`hints`, by capture) tshark is told, too.
+    what dissect has recognised on unusual port (`hints`, by capture) tshark is reported, too.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class TsharkArrows:
             return None
         long = next((f for f in arrow.wireshark_fields if len(set(row[f])) > MAX_VALUES), None)
         if long is not None:
-            said = f"has more than {MAX_VALUES} values of {long}; the rest is left out"
-            self.warnings.append(f"{item.name}: frame {number} {said}")
+            wording = f"has more than {MAX_VALUES} values of {long}; the rest is left out"
+            self.warnings.append(f"{item.name}: frame {number} {wording}")
         first = min([number, *(int(frame) for frame in row["tcp.segment"])])
         client, server = client_first(definition, arrow, sender, receiver)
         event = Event(
@@ -163,7 +163,7 @@ class TsharkArrows:
         )
         if arrow.fails is None:
             return event
-        return replace(event, facts={**advice.of_code(_code(arrow.fails, event)), **facts})
+        return replace(event, facts={**error_catalogue.of_code(_code(arrow.fails, event)), **facts})
 
 
 def _on(definition: Definition, reading: Reading, index: int) -> bool:
@@ -214,8 +214,8 @@ class _Run:
             path.write_text("\n".join(rules) + "\n", "utf-8")
         found = self._rows(wanted)
         # Rules of another name are Wireshark's own: it could not read ours.
-        told = (row[_RULE][0] if row[_RULE] else "" for row in found)
-        indexes = [rule.removeprefix(OWN) if rule.startswith(OWN) else "" for rule in told]
+        reported = (row[_RULE][0] if row[_RULE] else "" for row in found)
+        indexes = [rule.removeprefix(OWN) if rule.startswith(OWN) else "" for rule in reported]
         if not by_rule or not all(indexes):
             self._check()
             first = self._one_by_one()
@@ -265,15 +265,15 @@ class _Run:
         """Which filter or field tshark does not take, told with its place."""
         empty = self._folder.path / "empty"
         empty.write_bytes(_EMPTY)
-        said = self._says(str(empty), [], self._fields) or ""
+        reported = self._says(str(empty), [], self._fields) or ""
         for arrow in self._arrows:
-            assert isinstance(arrow.match, PlacedMatch)
+            assert isinstance(arrow.match, LocatedMatch)
             for field in arrow.wireshark_fields:
-                if field in said.split():
+                if field in reported.split():
                     place = arrow.match.place
                     raise DefinitionError(f'{place}: fields: tshark knows no field "{field}"')
         for arrow in self._arrows:
-            assert isinstance(arrow.match, PlacedMatch)
+            assert isinstance(arrow.match, LocatedMatch)
             text, place = arrow.match.tshark, arrow.match.place
             problem = self._says(str(empty), ["-Y", text], ["frame.number"])
             if problem is not None:

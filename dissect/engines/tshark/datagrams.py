@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dissect.engines.tshark.frames import FrameTable, Key
-from dissect.engines.tshark.layers import Unit
+from dissect.engines.tshark.frames import FrameTable, StreamKey
+from dissect.engines.tshark.pdml import PdmlUnit
 from dissect.model import Anomaly, Message, StreamParser
 from dissect.protocols.base import Layer
 from dissect.protocols.dhcp import DhcpParser
@@ -24,11 +24,11 @@ class Datagrams:
 
     def __init__(self, table: FrameTable) -> None:
         self._table = table
-        self._parsers: dict[Key, StreamParser] = {}
+        self._parsers: dict[StreamKey, StreamParser] = {}
 
-    def take(self, unit: Unit) -> list[Message]:
+    def take(self, unit: PdmlUnit) -> list[Message]:
         """The messages of a datagram. What its parser finds odd is not told: with this
-        engine oddities are tshark's."""
+        engine anomalies are tshark's."""
         key = unit.frame.key
         place = self._table.place(unit.first, unit.frame, False)
         parser = self._parsers.get(key)

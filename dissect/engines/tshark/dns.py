@@ -6,7 +6,7 @@ import ipaddress
 from collections import deque
 
 from dissect.engines.tshark.frames import FrameTable
-from dissect.engines.tshark.layers import Layer, Unit
+from dissect.engines.tshark.pdml import PdmlLayer, PdmlUnit
 from dissect.model import DnsMessage
 from dissect.protocols.dns import RCODES, type_name
 
@@ -29,7 +29,7 @@ _TXT, _SRV = 16, 33
 _SRV_OWNER = ("dns.srv.service", "dns.srv.proto", "dns.srv.name")
 
 
-def message(unit: Unit, table: FrameTable) -> DnsMessage | None:
+def message(unit: PdmlUnit, table: FrameTable) -> DnsMessage | None:
     """The message of a layer; None if it is not plain DNS on UDP or TCP."""
     layer = unit.layer
     before = [name for name in unit.frame.protocols if name in ("udp", "tcp", "http", "http2")]
@@ -52,7 +52,7 @@ def message(unit: Unit, table: FrameTable) -> DnsMessage | None:
     )
 
 
-def _answers(layer: Layer) -> list[tuple[str, str, str]]:
+def _answers(layer: PdmlLayer) -> list[tuple[str, str, str]]:
     """The answer section. Records of all sections have the same fields; answers come first."""
     count = min(layer.number("dns.count.answers"), MAX_ANSWERS)
     kinds, lengths = layer.shown("dns.resp.type"), layer.shown("dns.resp.len")
@@ -71,13 +71,13 @@ def _answers(layer: Layer) -> list[tuple[str, str, str]]:
     return answers
 
 
-def _next(layer: Layer, values: dict[str, deque[str]], field: str) -> str:
+def _next(layer: PdmlLayer, values: dict[str, deque[str]], field: str) -> str:
     """The next occurrence of a field, "" after the last."""
     queue = values.setdefault(field, deque(layer.shown(field)))
     return queue.popleft() if queue else ""
 
 
-def _texts(layer: Layer, values: dict[str, deque[str]], size: int) -> list[str]:
+def _texts(layer: PdmlLayer, values: dict[str, deque[str]], size: int) -> list[str]:
     """The strings of a TXT record: as many as fill it, a length byte before each."""
     texts = values.setdefault("dns.txt", deque(layer.shown("dns.txt")))
     sizes = values.setdefault("dns.txt.length", deque(layer.shown("dns.txt.length")))

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 from dissect.capture import SecretsText, open_capture, read_key_log
 from dissect.engines import CaptureInput, Reading, handshakes, hints
-from dissect.engines.duplicates import Print
+from dissect.engines.duplicates import Fingerprint
 from dissect.engines.tshark import dns, process, runner, sip
 from dissect.engines.tshark.datagrams import PARSERS, Datagrams
-from dissect.engines.tshark.frames import FrameTable, Key
+from dissect.engines.tshark.frames import FrameTable, StreamKey
 from dissect.engines.tshark.http1 import MAX_WAITING, Http1
 from dissect.engines.tshark.http2 import Http2
-from dissect.engines.tshark.layers import Records, Unit, units
 from dissect.engines.tshark.names import FRAME_FIELDS, TLS_FIELDS
+from dissect.engines.tshark.pdml import PdmlUnit, Records, units
 from dissect.engines.tshark.private import PrivateFolder
 from dissect.engines.tshark.process import preferences
 from dissect.engines.tshark.program import Program
@@ -49,7 +49,7 @@ class TsharkReading:
         self._index = index
         self._path = os.path.abspath(path)
         self._reading = reading
-        self.prints: list[Print] = []
+        self.fingerprints: list[Fingerprint] = []
         self.names: dict[str, str] = {}
 
     def read(self, known: Iterable[Message], decode_as: Sequence[str]) -> CaptureInfo:
@@ -58,11 +58,11 @@ class TsharkReading:
         for log in (*logs, *inside):
             if log.problem:
                 self._warn(f"{log.origin}: {log.problem}")
-        odd_ports, warnings = hints.decode_as(known)
+        unusual_ports, warnings = hints.decode_as(known)
         for text in warnings:
             self._warn(text)
         parameters = preferences(
-            self._folder, self._item, [*logs, *inside], [*decode_as, *odd_ports]
+            self._folder, self._item, [*logs, *inside], [*decode_as, *unusual_ports]
         )
         table, problem = self._run(parameters, _randoms([*logs, *inside]), damaged)
         if table.count != info.frames:
@@ -117,7 +117,7 @@ class TsharkReading:
             )
         self._reading.messages += [*maker.finish(), *tls.rows(), *table.rows()]
         self._reading.messages += handshakes.rows(self._reading.messages[begin:])
-        self.prints = table.prints()
+        self.fingerprints = table.fingerprints()
         return table, first.problem
 
     def _judge(self, run: process.TsharkRun, damaged: bool) -> None:
@@ -142,7 +142,7 @@ class TsharkReading:
         if text not in self._reading.warnings:
             self._reading.warnings.append(text)
 
-    def _malformed(self, unit: Unit) -> None:
+    def _malformed(self, unit: PdmlUnit) -> None:
         if "_ws.malformed" in unit.layer:
             self._reading.anomalies.append(
                 Anomaly(
@@ -163,27 +163,27 @@ class _Maker:
         self._http1 = Http1(table, tls.names())
         self._http2 = Http2(table, self._http1)
         self._datagrams = Datagrams(table)
-        self._latest: dict[tuple[Key, Endpoint], tuple[bytes, int, int]] = {}
+        self._latest: dict[tuple[StreamKey, Endpoint], tuple[bytes, int, int]] = {}
 
     @property
     def full(self) -> int:
         """As `Http1.full`."""
         return self._http1.full
 
-    def take(self, unit: Unit) -> list[Message]:
+    def take(self, unit: PdmlUnit) -> list[Message]:
         """The messages that a unit completes; none for a datagram captured twice."""
         if unit.payload and self._is_copy(unit):
             return []
         return self._made(unit)
 
-    def _is_copy(self, unit: Unit) -> bool:
+    def _is_copy(self, unit: PdmlUnit) -> bool:
         key, time_ns = (unit.frame.key, unit.frame.source), unit.frame.time_ns
         payload, before_ns, frame = self._latest.get(key, (b"", 0, 0))
         self._latest[key] = (unit.payload, time_ns, unit.frame.number)
         again = payload == unit.payload and frame != unit.frame.number
         return again and abs(time_ns - before_ns) <= COPY_NS
 
-    def _made(self, unit: Unit) -> list[Message]:
+    def _made(self, unit: PdmlUnit) -> list[Message]:
         found: Message | None
         if unit.name == "http2":
             return list(self._http2.take(unit))

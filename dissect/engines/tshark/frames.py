@@ -1,7 +1,7 @@
 """What tshark says of each frame, and from it the connections.
 
 Client and server, streams and sequence numbers are tshark's; how a connection ended is
-told from its flags here, by the words of `model.TcpConnection`.
+inferred from its flags here, by the words of `model.TcpConnection`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeVar
 
-from dissect.engines.duplicates import Print, Side
+from dissect.engines.duplicates import Fingerprint, SequenceRange
 from dissect.engines.tshark.names import FRAME_FIELDS
 from dissect.model import Connection, Direction, Endpoint, Place, Span, TcpConnection
 from dissect.transport.udp import swapped
@@ -24,7 +24,7 @@ _NAMES = {"icmp": "ICMP", "icmpv6": "ICMPv6", "arp": "ARP", "igmp": "IGMP"}
 
 T = TypeVar("T", bound=Hashable)
 Transport = Literal["tcp", "udp"]
-Key = tuple[Transport, int]
+StreamKey = tuple[Transport, int]
 
 
 class Frame(NamedTuple):
@@ -32,7 +32,7 @@ class Frame(NamedTuple):
 
     number: int
     time_ns: int
-    key: Key
+    key: StreamKey
     source: Endpoint
     target: Endpoint
     protocols: tuple[str, ...]
@@ -89,11 +89,11 @@ class _Ranges:
                 joined.append((first, last))
         self.items = joined
 
-    def side(self) -> Side:
+    def side(self) -> SequenceRange:
         """What a connection is recognised by in another capture."""
         start = self._start if self._start is not None else 1
         length = self._end - start if self._start is not None else 0
-        return Side(self.syn, ((self.base or 0) + start) & _MASK, length)
+        return SequenceRange(self.syn, ((self.base or 0) + start) & _MASK, length)
 
     def count(self) -> tuple[int, int]:
         """Bytes captured, and bytes missing between the first and the last of them."""
@@ -105,7 +105,7 @@ class _Ranges:
 class Talk:
     """A TCP connection or a UDP pair while its frames come."""
 
-    key: Key
+    key: StreamKey
     first: Frame
     last: Frame
     client: Endpoint | None = None
@@ -137,8 +137,8 @@ class FrameTable:
         self._values: dict[Hashable, Hashable] = {}
         self._time_ns = 0
         self.frames: dict[int, Frame] = {}
-        self.talks: dict[Key, Talk] = {}
-        self._connections: dict[Key, Connection] = {}
+        self.talks: dict[StreamKey, Talk] = {}
+        self._connections: dict[StreamKey, Connection] = {}
 
     def read(self, rows: Iterable[list[list[str]]]) -> Iterator[tuple[Frame, list[list[str]]]]:
         """Take rows of `FRAME_FIELDS` and what follows them; gives what follows, a frame."""
@@ -210,7 +210,7 @@ class FrameTable:
 
     # ------------------------------------------------------------ results
 
-    def connection(self, key: Key) -> Connection:
+    def connection(self, key: StreamKey) -> Connection:
         found = self._connections.get(key)
         if found is None:
             client, server = self.talks[key].ends()
@@ -226,23 +226,23 @@ class FrameTable:
         span = Span(begin.number, begin.time_ns, last.number, last.time_ns)
         return Place(connection, direction, span, encrypted)
 
-    def lost(self, key: Key) -> tuple[int, bool]:
+    def lost(self, key: StreamKey) -> tuple[int, bool]:
         """Bytes of a TCP connection that are not in the capture; whether packets were cut."""
         talk = self.talks[key]
         return sum(ranges.count()[1] for ranges in talk.ranges.values()), talk.cut
 
-    def prints(self) -> list[Print]:
+    def fingerprints(self) -> list[Fingerprint]:
         """The connections as `engines.duplicates` compares them between captures."""
         found = []
         for key, talk in self.talks.items():
             ends = frozenset((talk.first.source, talk.first.target))
             place = (self._capture, *key)
             if key[0] == "udp":
-                found.append(Print(place, ends, talk.last.time_ns))
+                found.append(Fingerprint(place, ends, talk.last.time_ns))
                 continue
-            sides = {end: ranges.side() for end, ranges in talk.ranges.items()}
+            directions = {end: ranges.side() for end, ranges in talk.ranges.items()}
             lost = sum(ranges.count()[1] for ranges in talk.ranges.values())
-            found.append(Print(place, ends, talk.first.time_ns, sides, lost))
+            found.append(Fingerprint(place, ends, talk.first.time_ns, directions, lost))
         return found
 
     def rows(self) -> Iterator[TcpConnection]:

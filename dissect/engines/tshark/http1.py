@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from dissect.engines.tshark.frames import FrameTable, Key
-from dissect.engines.tshark.layers import Layer, Unit
+from dissect.engines.tshark.frames import FrameTable, StreamKey
+from dissect.engines.tshark.pdml import PdmlLayer, PdmlUnit
 from dissect.model import (
     EMPTY_BODY,
     Body,
@@ -16,7 +16,7 @@ from dissect.model import (
     Opaque,
 )
 from dissect.protocols import content
-from dissect.protocols.heads import host_of, index, tokens
+from dissect.protocols.header_sections import host_of, index, tokens
 from dissect.protocols.http.messages import absolute_form
 from dissect.protocols.http.pairing import MAX_PENDING
 from dissect.protocols.http1_framing import Version
@@ -79,12 +79,12 @@ class HttpState:
 class Http1:
     """Makes messages of `http` layers; one for a capture."""
 
-    def __init__(self, table: FrameTable, names: dict[Key, str]) -> None:
+    def __init__(self, table: FrameTable, names: dict[StreamKey, str]) -> None:
         self._table = table
         self._names = names
-        self.states: dict[Key, HttpState] = {}
+        self.states: dict[StreamKey, HttpState] = {}
 
-    def state(self, key: Key) -> HttpState:
+    def state(self, key: StreamKey) -> HttpState:
         return self.states.setdefault(key, HttpState())
 
     @property
@@ -92,10 +92,10 @@ class Http1:
         """Connections of which more requests wait than are remembered."""
         return sum(state.full for state in self.states.values())
 
-    def server_name(self, unit: Unit, state: HttpState) -> str | None:
+    def server_name(self, unit: PdmlUnit, state: HttpState) -> str | None:
         return self._names.get(unit.frame.key) if unit.encrypted else None
 
-    def message(self, unit: Unit) -> HttpRequest | HttpResponse | None:
+    def message(self, unit: PdmlUnit) -> HttpRequest | HttpResponse | None:
         """The message of a layer; None for one that only continues another."""
         if "http.request.method" in unit.layer:
             return self._request(unit)
@@ -103,7 +103,7 @@ class Http1:
             return self._response(unit)
         return None
 
-    def _request(self, unit: Unit) -> HttpRequest:
+    def _request(self, unit: PdmlUnit) -> HttpRequest:
         layer, state = unit.layer, self.state(unit.frame.key)
         headers = _headers(layer, "http.request.line")
         method = layer.first("http.request.method") or ""
@@ -132,7 +132,7 @@ class Http1:
             head_frame=unit.frame_of(_head_size(layer, "http.request.line") - 1),
         )
 
-    def _response(self, unit: Unit) -> HttpResponse:
+    def _response(self, unit: PdmlUnit) -> HttpResponse:
         layer, state = unit.layer, self.state(unit.frame.key)
         headers = _headers(layer, "http.response.line")
         status = layer.number("http.response.code")
@@ -163,7 +163,7 @@ def _version(text: str | None) -> Version:
     return "1.0" if (text or "").endswith(("HTTP/1.0", "HTTP/0.9")) else "1.1"
 
 
-def _headers(layer: Layer, name: str) -> Headers:
+def _headers(layer: PdmlLayer, name: str) -> Headers:
     """Header fields of the lines that tshark shows; a folded line's parts are joined."""
     pairs: list[tuple[bytes, bytes]] = []
     for line in layer.raw(name):
@@ -173,7 +173,7 @@ def _headers(layer: Layer, name: str) -> Headers:
     return Headers.of(pairs)
 
 
-def _head_size(layer: Layer, name: str) -> int:
+def _head_size(layer: PdmlLayer, name: str) -> int:
     """Bytes of the header section with its empty line; 1 if there are no lines to tell."""
     lines = layer.all(name)
     # Trailers come behind the body: the last line before it is in unbroken sequence.
@@ -193,7 +193,7 @@ def _head_size(layer: Layer, name: str) -> int:
     return end - begin + 2
 
 
-def _body(layer: Layer, headers: Headers) -> Body:
+def _body(layer: PdmlLayer, headers: Headers) -> Body:
     """The body as tshark has put it together: without chunks, and decoded where it can.
 
     What tshark was built without (brotli, zstd) is decoded here.

@@ -105,8 +105,8 @@ class TsharkRun:
 
 def _one_line(text: bytes) -> str:
     lines = (line.strip() for line in text.decode("utf-8", "replace").splitlines())
-    said = [line for line in lines if line and not any(noise in line for noise in _NOISE)]
-    return "; ".join(line.removeprefix("tshark: ") for line in said)
+    reported = [line for line in lines if line and not any(noise in line for noise in _NOISE)]
+    return "; ".join(line.removeprefix("tshark: ") for line in reported)
 
 
 def preferences(

@@ -12,8 +12,8 @@ from functools import cache
 
 from dissect.engines import CaptureInput
 from dissect.engines.tshark.names import OLDEST
-from dissect.engines.tshark.places import program_in_place
 from dissect.engines.tshark.private import EXTCAP, PLUGINS, PrivateFolder
+from dissect.engines.tshark.trusted_program import trusted_program
 from dissect.errors import UsageError
 
 _VERSION = re.compile(r"TShark[^\d]{0,80}(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?")
@@ -68,7 +68,7 @@ def locate(inputs: Iterable[CaptureInput] = ()) -> str:
 
 
 def _located(inputs: Iterable[CaptureInput]) -> str:
-    path, passed_over = program_in_place(inputs)
+    path, passed_over = trusted_program(inputs)
     if path is None and passed_over is not None:
         raise UsageError(
             f"{passed_over} is not used, it lies in the current folder or beside a capture: "

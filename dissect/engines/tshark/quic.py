@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dissect.engines.tshark.frames import Frame, FrameTable, Key
+from dissect.engines.tshark.frames import Frame, FrameTable, StreamKey
 from dissect.model import Endpoint, Place, Span, TlsConnection
 from dissect.protocols.quic_packets import VERSIONS
+from dissect.protocols.tls.code_points import version_name
 from dissect.protocols.tls.suites import suite
-from dissect.protocols.tls.words import version_name
 
 CLIENT_HELLO, SERVER_HELLO = "1", "2"
 SENTENCE = "HTTP/3 is not read by this engine; switch QUIC off, and the requests go over TCP"
@@ -34,7 +34,7 @@ class QuicTable:
 
     def __init__(self, table: FrameTable) -> None:
         self._table = table
-        self._found: dict[tuple[Key, str], _Quic] = {}
+        self._found: dict[tuple[StreamKey, str], _Quic] = {}
 
     def add(self, frame: Frame, cells: Mapping[str, list[str]]) -> None:
         """A frame with fields of QUIC."""

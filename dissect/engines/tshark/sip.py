@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Literal
 
 from dissect.engines.tshark.frames import FrameTable
-from dissect.engines.tshark.layers import Unit
+from dissect.engines.tshark.pdml import PdmlUnit
 from dissect.errors import ProtocolError
 from dissect.model import EMPTY_BODY, Body, Headers, Opaque, SipMessage
-from dissect.protocols.heads import parse_fields, split_lines
+from dissect.protocols.header_sections import parse_fields, split_lines
 from dissect.protocols.sip_dsk import tls_dsk_names
 
 Transport = Literal["udp", "tcp", "tls", "ws"]
 
 
-def message(unit: Unit, table: FrameTable) -> SipMessage | None:
+def message(unit: PdmlUnit, table: FrameTable) -> SipMessage | None:
     """The message of a layer; None for one without start line (a keep-alive, a fragment).
 
     tshark frames the message and splits its start line; the header section's lines and
     what a TLS-DSK `gssapi-data` holds ([MS-SIPAE]), which tshark does not look into, are
-    told apart by the embedded engine's own functions.
+    distinguished by the embedded engine's own functions.
     """
     layer = unit.layer
     request = layer.raw_first("sip.Request-Line")
@@ -51,7 +51,7 @@ def message(unit: Unit, table: FrameTable) -> SipMessage | None:
     )
 
 
-def _transport(unit: Unit) -> Transport:
+def _transport(unit: PdmlUnit) -> Transport:
     if unit.websocket:
         return "ws"
     if unit.encrypted:
@@ -59,7 +59,7 @@ def _transport(unit: Unit) -> Transport:
     return unit.frame.key[0]
 
 
-def _body(unit: Unit) -> Body:
+def _body(unit: PdmlUnit) -> Body:
     """The last bytes of the message: the body itself is a branch of tshark's tree."""
     size = next((int(item.size or 0) for item in unit.layer.all("sip.msg_body")), 0)
     data = unit.text[len(unit.text) - size :] if size <= len(unit.text) else b""

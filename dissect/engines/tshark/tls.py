@@ -1,7 +1,7 @@
 """TLS connections out of tshark's handshake and record fields.
 
 tshark names no reason for what it can't decrypt. What follows from the fields that it shows
-and the randoms of the key logs is said here: whether the hellos are there, whether the
+and the randoms of the key logs is reported here: whether the hellos are there, whether the
 random has a secret, whether a Finished could be read (RFC 5246 §7.4.9, RFC 8446 §4.4.4).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dissect.engines.tshark.frames import Frame, FrameTable, Key
+from dissect.engines.tshark.frames import Frame, FrameTable, StreamKey
 from dissect.engines.tshark.names import TLS_FIELDS
 from dissect.engines.tshark.quic import QuicTable
 from dissect.model import (
@@ -19,40 +19,40 @@ from dissect.model import (
     Direction,
     Endpoint,
     Place,
-    RecordShape,
+    RecordSize,
     Span,
     TlsConnection,
     TlsReason,
 )
 from dissect.protocols.tls.certificates import read_chain
+from dissect.protocols.tls.code_points import alert_level, alert_name, version_name
 from dissect.protocols.tls.rsa_keys import RsaKey, matches
 from dissect.protocols.tls.suites import suite
-from dissect.protocols.tls.words import alert_level, alert_name, version_name
 
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, FINISHED = "1", "2", "11", "20"
 CHANGE_CIPHER_SPEC, APPLICATION_DATA = "20", "23"
 PRE_SHARED_KEY = "41"
 MAX_ALERTS = 64
-MAX_SHAPES = 4096  # record shapes kept of a connection that stays shut
+MAX_RECORD_SIZES = 4096  # record sizes kept of a connection that stays undecrypted
 
 
 @dataclass(slots=True)
-class _Side:
+class _TlsDirection:
     """One direction of a connection."""
 
     records: int = 0
     hidden: int = 0  # protected records that tshark did not open
-    opened: int = 0
+    decrypted: int = 0
     data: int = 0  # records of application data
     finished: bool = False  # its Finished could be read
     certificates: list[bytes] = field(default_factory=list)
-    shut: int = 0  # records that stayed hidden in handshakes before
+    undecrypted: int = 0  # records that stayed hidden in handshakes before
 
     def settle(self) -> None:
         if self.finished:
-            self.opened += self.hidden
+            self.decrypted += self.hidden
         else:
-            self.shut += self.hidden
+            self.undecrypted += self.hidden
         self.hidden, self.finished = 0, False
 
 
@@ -72,8 +72,8 @@ class _Tls:
     tls13: bool = False
     full: bool = False  # a handshake with certificates or key exchange
     alerts: list[tuple[Frame, str, str]] = field(default_factory=list)
-    shapes: list[tuple[Frame, int]] = field(default_factory=list)
-    sides: dict[Endpoint, _Side] = field(default_factory=dict)
+    record_sizes: list[tuple[Frame, int]] = field(default_factory=list)
+    sides: dict[Endpoint, _TlsDirection] = field(default_factory=dict)
 
     def settle(self) -> None:
         """Before TLS 1.3 a Finished that could be read speaks for all records behind it."""
@@ -95,7 +95,7 @@ class TlsTable:
         self._randoms = randoms
         self._keys = keys
         self._quic = QuicTable(table)
-        self._found: dict[Key, _Tls] = {}
+        self._found: dict[StreamKey, _Tls] = {}
 
     def add(self, frame: Frame, row: list[list[str]]) -> list[str]:
         """A frame with TLS fields; gives the kinds of its records."""
@@ -110,11 +110,11 @@ class TlsTable:
         if found is None:
             found = self._found[frame.key] = _Tls(min(frame.segments, default=frame.number), frame)
         found.last = frame
-        side = found.sides.setdefault(frame.source, _Side())
+        side = found.sides.setdefault(frame.source, _TlsDirection())
         self._handshake(found, side, frame, cells)
         shapes = _count(found, side, cells)
-        room = MAX_SHAPES - len(found.shapes)
-        found.shapes += [(frame, length) for length in shapes[:room]]
+        room = MAX_RECORD_SIZES - len(found.record_sizes)
+        found.record_sizes += [(frame, length) for length in shapes[:room]]
         levels = cells.get("tls.alert_message.level", [])
         for level, code in zip(levels, cells.get("tls.alert_message.desc", []), strict=False):
             if len(found.alerts) < MAX_ALERTS:
@@ -122,7 +122,7 @@ class TlsTable:
         return kinds
 
     def _handshake(
-        self, found: _Tls, side: _Side, frame: Frame, cells: dict[str, list[str]]
+        self, found: _Tls, side: _TlsDirection, frame: Frame, cells: dict[str, list[str]]
     ) -> None:
         types = cells.get("tls.handshake.type", [])
         if CLIENT_HELLO in types:
@@ -155,7 +155,7 @@ class TlsTable:
                 if len(text.replace(":", "")) % 2 == 0
             ]
 
-    def names(self) -> dict[Key, str]:
+    def names(self) -> dict[StreamKey, str]:
         """Server names by stream."""
         return {key: item.server_name for key, item in self._found.items() if item.server_name}
 
@@ -164,32 +164,32 @@ class TlsTable:
             yield self._row(key, found)
         yield from self._quic.rows()
 
-    def _source(self, found: _Tls, server: _Side) -> str | None:
-        """The key log or the private key by which it was opened."""
+    def _source(self, found: _Tls, server: _TlsDirection) -> str | None:
+        """The key log or the private key by which it was decrypted."""
         log = self._randoms.get(found.random)
         if log is not None or not _is_rsa(found):
             return log
         chain = server.certificates[:1]
         return next((key.origin for key in self._keys if chain and matches(key, chain[0])), None)
 
-    def _row(self, key: Key, found: _Tls) -> TlsConnection:
+    def _row(self, key: StreamKey, found: _Tls) -> TlsConnection:
         connection = self._table.connection(key)
         client = found.client or connection.client
         server = connection.server if client == connection.client else connection.client
-        sides = found.sides.get(client, _Side()), found.sides.get(server, _Side())
+        sides = found.sides.get(client, _TlsDirection()), found.sides.get(server, _TlsDirection())
         found.settle()
-        opened = sum(side.opened for side in sides)
-        hidden = sum(side.hidden + side.shut for side in sides)
+        decrypted = sum(side.decrypted for side in sides)
+        hidden = sum(side.hidden + side.undecrypted for side in sides)
         state: Literal["full", "partial", "none"] = "none"
-        if opened:
+        if decrypted:
             state = "partial" if hidden else "full"
         lost, cut = self._table.lost(key)
         if state == "full" and lost:
             state = "partial"  # records in the hole were neither seen nor opened
-        reason, sentence = _why(found, sides, self._randoms, opened, hidden)
+        reason, sentence = _why(found, sides, self._randoms, decrypted, hidden)
         # tshark tells no random of a client hello in the format of SSL 2.0.
-        shut = reason in ("no_secret_for_random", "no_client_hello") and not opened
-        if shut and self._keys and _is_rsa(found):
+        undecrypted = reason in ("no_secret_for_random", "no_client_hello") and not decrypted
+        if undecrypted and self._keys and _is_rsa(found):
             reason, sentence = "rsa_key_wrong", "none of the RSA keys given is the server's"
         if lost and reason in (None, "lost_segment") and state != "full":
             reason = "cut_by_snaplen" if cut else "lost_segment"
@@ -209,7 +209,7 @@ class TlsTable:
             decrypted=state,
             reason=reason,
             sentence=sentence,
-            secret_source=self._source(found, sides[1]) if opened else None,
+            secret_source=self._source(found, sides[1]) if decrypted else None,
             certificates=read_chain(sides[1].certificates),
             client_certificates=read_chain(sides[0].certificates),
             alerts=tuple(
@@ -222,13 +222,13 @@ class TlsTable:
                 )
                 for frame, level, code in found.alerts
             ),
-            shapes=()
+            record_sizes=()
             if state == "full"
             else tuple(
-                RecordShape(
+                RecordSize(
                     frame.time_ns, _direction(frame, connection.client), length, frame.number
                 )
-                for frame, length in found.shapes
+                for frame, length in found.record_sizes
             ),
         )
 
@@ -247,8 +247,8 @@ def _direction(frame: Frame, client: Endpoint) -> Direction:
     return 0 if frame.source == client else 1
 
 
-def _count(found: _Tls, side: _Side, cells: dict[str, list[str]]) -> list[int]:
-    """Count protected records, opened and not; the lengths of those with application data.
+def _count(found: _Tls, side: _TlsDirection, cells: dict[str, list[str]]) -> list[int]:
+    """Count protected records, decrypted and not; the lengths of those with application data.
 
     In TLS 1.3 tshark shows the inner type of a record only if it could open it; before,
     whether the Finished can be read decides for the records behind it (`_Tls.settle`).
@@ -265,12 +265,12 @@ def _count(found: _Tls, side: _Side, cells: dict[str, list[str]]) -> list[int]:
         return [lengths[at] for at in data if at < len(lengths)]
     clear = sum(kind == CHANGE_CIPHER_SPEC for kind in kinds)
     clear += sum(kind in (CLIENT_HELLO, SERVER_HELLO) for kind in types)
-    opened = min(len(opaque), max(0, len(kinds) - clear))
+    decrypted = min(len(opaque), max(0, len(kinds) - clear))
     side.data += sum(kind == APPLICATION_DATA for kind in kinds)
-    side.opened += opened
-    side.hidden += len(opaque) - opened
+    side.decrypted += decrypted
+    side.hidden += len(opaque) - decrypted
     # What is in clear comes before what is protected.
-    return lengths[len(lengths) - len(opaque) + opened :] if opened < len(opaque) else []
+    return lengths[len(lengths) - len(opaque) + decrypted :] if decrypted < len(opaque) else []
 
 
 def _resumed(found: _Tls) -> bool:
@@ -282,12 +282,12 @@ def _resumed(found: _Tls) -> bool:
 
 def _why(
     found: _Tls,
-    sides: tuple[_Side, _Side],
+    sides: tuple[_TlsDirection, _TlsDirection],
     randoms: Mapping[str, str],
-    opened: int,
+    decrypted: int,
     hidden: int,
 ) -> tuple[TlsReason | None, str | None]:
-    if not any(side.data or side.opened for side in sides) or not opened:
+    if not any(side.data or side.decrypted for side in sides) or not decrypted:
         for frame, level, code in found.alerts:
             if alert_level(int(level)) == "fatal" and not (sides[0].data and sides[1].data):
                 return "handshake_failed", (
@@ -308,7 +308,7 @@ def _why(
                 "no key log was given; record one (SSLKEYLOGFILE) and pass it with -k"
             )
         return "no_secret_for_random", "the key logs have no secret for this connection"
-    if not opened:
+    if not decrypted:
         return "cipher_unsupported", (
             "the key log has a secret for this connection, but tshark did not decrypt it: it "
             "does not know the cipher suite, or the secret is wrong or incomplete"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from dissect.model import Direction, Output, Ranges, Span, StreamParser
 from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
-from dissect.protocols.heads import Field
+from dissect.protocols.header_sections import Field
 from dissect.protocols.http import pseudo
 from dissect.protocols.http.messages import Message, Request, Response, Version
 from dissect.protocols.http.switch import through_proxy, upgraded

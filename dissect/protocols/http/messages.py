@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from dissect.model import Direction, Headers, HttpRequest, HttpResponse, Opaque, Ranges, Span
 from dissect.protocols.base import Layer
 from dissect.protocols.content import BodyCollector
-from dissect.protocols.heads import Field, Index, host_of, tokens
+from dissect.protocols.header_sections import Field, Index, host_of, tokens
 
 Version = Literal["1.0", "1.1", "2"]
 

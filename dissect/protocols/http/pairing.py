@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 
-from dissect.protocols.heads import Index, values
+from dissect.protocols.header_sections import Index, values
 from dissect.protocols.http.messages import Request
 from dissect.protocols.http.switch import upgrades
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dissect.protocols.heads import Field, Index, index
+from dissect.protocols.header_sections import Field, Index, index
 from dissect.protocols.http.messages import Request, Response
 
 UNKNOWN = "‹unknown›"

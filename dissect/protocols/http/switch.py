@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dissect.model import Direction, StreamParser
 from dissect.protocols.base import Layer, OpenUpgrade, Upgrade
-from dissect.protocols.heads import Index, host_of, tokens
+from dissect.protocols.header_sections import Index, host_of, tokens
 
 
 def upgrades(fields: Index) -> list[str]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dissect.protocols.tls.half import Key, Phase
+from dissect.protocols.tls.code_points import APPLICATION_DATA
+from dissect.protocols.tls.direction_state import Phase, TrafficKey
+from dissect.protocols.tls.key_schedule import TrafficSecret
 from dissect.protocols.tls.keyring import LABELS
-from dissect.protocols.tls.keys import TrafficSecret
-from dissect.protocols.tls.secrets import LoggedSecret, SecretStore
+from dissect.protocols.tls.secret_store import LoggedSecret, SecretStore
 from dissect.protocols.tls.suites import Suite, suite
-from dissect.protocols.tls.words import APPLICATION_DATA
 
 MAX_GUESSED = 3  # records of a direction that are tried
 # Record numbers tried for one of them, by what it may be protected with.
@@ -26,7 +26,7 @@ SUITES = tuple(suite(code) for code in (0x1301, 0x1302, 0x1303, 0x1304, 0x1305))
 
 def guess_key(
     store: SecretStore, header: bytes, payload: bytes, role: int, random: bytes | None
-) -> tuple[Key, Suite, bytes, int] | None:
+) -> tuple[TrafficKey, Suite, bytes, int] | None:
     """The key that opens a record, its suite, client random and sender's role.
 
     `role` is that of the sender as far as is known, and tried first; `random` the client
@@ -46,7 +46,7 @@ def guess_key(
                     traffic = TrafficSecret(logged.secret, suite_)
                     opener = traffic.opener()
                     if opener.locate(header, payload, numbers):
-                        key = Key(opener, phase, logged.origin, traffic)
+                        key = TrafficKey(opener, phase, logged.origin, traffic)
                         return key, suite_, candidate, sender
     return None
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from dissect.model import Anomaly, Direction, Message, Span, TlsConnection
 from dissect.protocols.base import Layer
-from dissect.protocols.tls import words
+from dissect.protocols.tls import code_points
 from dissect.protocols.tls.parser import TlsParser
 from dissect.protocols.tls.records import VERSION2_HELLO, RecordReader
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 MAX_NAMES = 64  # names given for one blob
 MAX_BLOBS = 64  # of one handshake that are remembered
@@ -42,22 +42,22 @@ def handshake_names(blob: bytes) -> tuple[str, ...]:
     handshake = bytearray()
     protected = False
     for kind, payload in records:
-        if kind == words.CHANGE_CIPHER_SPEC:
+        if kind == code_points.CHANGE_CIPHER_SPEC:
             names.append("change_cipher_spec")
             protected = True
         elif kind == VERSION2_HELLO:
             names.append("client_hello")
-        elif kind == words.ALERT:
+        elif kind == code_points.ALERT:
             names.append("alert" if len(payload) == 2 else "encrypted_alert")
-        elif kind == words.APPLICATION_DATA:
+        elif kind == code_points.APPLICATION_DATA:
             names.append("application_data")
-        elif kind == words.HANDSHAKE and protected:
+        elif kind == code_points.HANDSHAKE and protected:
             names.append("encrypted_handshake")
-        elif kind == words.HANDSHAKE:
+        elif kind == code_points.HANDSHAKE:
             handshake += payload
             protected = _take_messages(handshake, names)
     if handshake and not protected:
-        names.append(words.HANDSHAKE_NAMES.get(handshake[0], "unknown"))
+        names.append(code_points.HANDSHAKE_NAMES.get(handshake[0], "unknown"))
     more = len(names) - MAX_NAMES
     return (*names[:MAX_NAMES], f"{more} more") if more > 0 else tuple(names)
 
@@ -65,7 +65,7 @@ def handshake_names(blob: bytes) -> tuple[str, ...]:
 def _take_messages(handshake: bytearray, names: list[str]) -> bool:
     """Name the whole messages and take them off; True where they turn out encrypted."""
     while len(handshake) >= 4:
-        name = words.HANDSHAKE_NAMES.get(handshake[0])
+        name = code_points.HANDSHAKE_NAMES.get(handshake[0])
         if name is None:  # a blob that begins behind the change of cipher
             names.append("encrypted_handshake")
             return True
@@ -85,7 +85,7 @@ class _Handshake:
 
 
 class DskHandshakes:
-    """The TLS-DSK handshakes of one SIP connection, told apart by their Call-ID.
+    """The TLS-DSK handshakes of one SIP connection, distinguished by their Call-ID.
 
     A row is given when a new client hello begins the next one, and at the end.
     """
@@ -94,7 +94,7 @@ class DskHandshakes:
         self._layer = replace(layer, depth=layer.depth + 1)
         self._secrets = SecretStore() if secrets is None else secrets
         self._open: dict[str, _Handshake] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def add(
         self, call_id: str, direction: Direction, blob: bytes, span: Span
@@ -131,9 +131,9 @@ class DskHandshakes:
         return out
 
     def _limit(self, kind: str, sentence: str, span: Span) -> list[Message | Anomaly]:
-        if kind in self._told:
+        if kind in self._reported:
             return []
-        self._told.add(kind)
+        self._reported.add(kind)
         where = self._layer.connection
         return [Anomaly(kind, sentence, where.capture, span.last_frame, where.stream)]
 
@@ -159,7 +159,7 @@ def _inside(row: TlsConnection) -> TlsConnection:
     """The row of a handshake inside SIP: only its two Finished are ever protected."""
     # Its bytes are base64 in fields of SIP.
     row = replace(row, inside="sip", place=replace(row.place, ranges=None))
-    if row.reason in _NO_SECRET and not row.shapes:
+    if row.reason in _NO_SECRET and not row.record_sizes:
         return replace(
             row,
             reason=None,

@@ -8,7 +8,7 @@ from functools import partial
 from dissect.errors import INTERNAL, PASSED, ProtocolError, internal
 from dissect.model import Anomaly, Direction, Message, Output, Span, StreamParser
 from dissect.protocols.base import Layer
-from dissect.protocols.tls.facts import Facts
+from dissect.protocols.tls.handshake_facts import Facts
 
 Results = list["Message | Anomaly"]
 BOTH: tuple[Direction, Direction] = (0, 1)
@@ -45,7 +45,7 @@ class Inside:
         if self._ended[direction]:
             return
         if self._child is None:
-            self._lost[direction] = span  # told when there is a child to tell
+            self._lost[direction] = span  # reported when there is a child to tell
         else:
             self._run(partial(self._child.gap, direction, 0, span), span, out)
 
@@ -86,7 +86,7 @@ class Inside:
             self._drop(error.kind, str(error), span, out)
         except PASSED:
             raise
-        except Exception as error:  # a bug of ours: it costs what is inside, and is told
+        except Exception as error:  # a bug of ours: it costs what is inside, and is reported
             self._drop(INTERNAL, internal(error), span, out)
 
     def _drop(self, kind: str, sentence: str, span: Span, out: Results) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dissect.model import TlsReason
-from dissect.protocols.tls import secrets
-from dissect.protocols.tls.half import Key, Phase
-from dissect.protocols.tls.keys import Agreement, TrafficSecret
+from dissect.protocols.tls import secret_store
+from dissect.protocols.tls.direction_state import Phase, TrafficKey
+from dissect.protocols.tls.key_schedule import Agreement, TrafficSecret
 from dissect.protocols.tls.rsa_keys import matches
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.protocols.tls.suites import Suite
 
 MAX_STRANGERS = 16  # unused secrets tried for one direction
@@ -16,15 +16,15 @@ Master = tuple[bytes, "str | None"]  # a master secret and its key log
 
 # (label of what the client sends, label of what the server sends)
 LABELS: dict[Phase, tuple[str, str]] = {
-    "early": (secrets.CLIENT_EARLY, ""),
-    "handshake": (secrets.CLIENT_HANDSHAKE, secrets.SERVER_HANDSHAKE),
-    "application": (secrets.CLIENT_TRAFFIC, secrets.SERVER_TRAFFIC),
+    "early": (secret_store.CLIENT_EARLY, ""),
+    "handshake": (secret_store.CLIENT_HANDSHAKE, secret_store.SERVER_HANDSHAKE),
+    "application": (secret_store.CLIENT_TRAFFIC, secret_store.SERVER_TRAFFIC),
 }
 
 
 def traffic_keys(
     store: SecretStore, client_random: bytes, suite: Suite, phase: Phase, role: int
-) -> list[Key]:
+) -> list[TrafficKey]:
     """TLS 1.3: the keys that the key logs give for a phase; `role` 1 is the server."""
     label = LABELS[phase][role]
     if not label or suite.cipher is None or not suite.tls13:
@@ -34,11 +34,11 @@ def traffic_keys(
     for logged in store.lookup(label, client_random):
         if len(logged.secret) == size:
             traffic = TrafficSecret(logged.secret, suite)
-            keys.append(Key(traffic.opener(), phase, logged.origin, traffic))
+            keys.append(TrafficKey(traffic.opener(), phase, logged.origin, traffic))
     return keys
 
 
-def strangers(store: SecretStore, suite: Suite, phase: Phase, role: int) -> list[Key]:
+def strangers(store: SecretStore, suite: Suite, phase: Phase, role: int) -> list[TrafficKey]:
     """TLS 1.3: keys of secrets that no connection has used so far, of any client random.
 
     Secrets of a connection with Encrypted Client Hello are logged under the random of the
@@ -46,23 +46,23 @@ def strangers(store: SecretStore, suite: Suite, phase: Phase, role: int) -> list
     """
     label = LABELS[phase][role]
     size = 48 if suite.prf == "sha384" else 32
-    keys: list[Key] = []
+    keys: list[TrafficKey] = []
     for random, logged in store.unclaimed(label):
         if len(keys) >= MAX_STRANGERS or store.guesses <= 0:
             break
         if len(logged.secret) == size:
             store.guesses -= 1
             traffic = TrafficSecret(logged.secret, suite)
-            keys.append(Key(traffic.opener(), phase, logged.origin, traffic, random=random))
+            keys.append(TrafficKey(traffic.opener(), phase, logged.origin, traffic, random=random))
     return keys
 
 
-def updated_key(key: Key) -> Key | None:
+def updated_key(key: TrafficKey) -> TrafficKey | None:
     """The key after a KeyUpdate of its sender."""
     if key.traffic is None or key.phase != "application":
         return None
     traffic = key.traffic.updated()
-    return Key(traffic.opener(), "application", key.origin, traffic)
+    return TrafficKey(traffic.opener(), "application", key.origin, traffic)
 
 
 def masters(
@@ -85,11 +85,11 @@ def masters(
         if all(known != master for known, _ in found):
             found.append((master, origin))
 
-    for logged in store.lookup(secrets.CLIENT_RANDOM, agreement.client_random):
+    for logged in store.lookup(secret_store.CLIENT_RANDOM, agreement.client_random):
         add(logged.secret, logged.origin)
-    premasters = list(store.lookup(secrets.PREMASTER, agreement.client_random))
+    premasters = list(store.lookup(secret_store.PREMASTER, agreement.client_random))
     if encrypted_premaster:
-        premasters += store.lookup(secrets.RSA, encrypted_premaster[:8])
+        premasters += store.lookup(secret_store.RSA, encrypted_premaster[:8])
     for logged in premasters:
         add(agreement.master(logged.secret, session_hash), logged.origin)
     if encrypted_premaster:

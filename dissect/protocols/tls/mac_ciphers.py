@@ -11,7 +11,7 @@ import hmac
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dissect.protocols.tls.protection import Opened, Opener
+from dissect.protocols.tls.protection import Decrypted, Opener
 from dissect.protocols.tls.records import HEADER, MAX_RECORD
 from dissect.protocols.tls.suites import Cipher
 
@@ -88,7 +88,7 @@ class CbcOpener(Opener):
             block = self._cipher.block
             self._iv = bytes(before[-block:]) if len(before) >= block else None
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         mac_size = self._mac.size
         if self._etm:
             end = len(payload) - mac_size
@@ -162,11 +162,11 @@ class StreamOpener(Opener):
             return None
         return plain[:end]
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         content = self._attempt(seq, 0, header, bytes(payload)) if seq == self.seq else None
         return None if content is None else (header[0], content)
 
-    def open(self, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open(self, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         if self._ahead:
             return super().open(header, payload)
         plain = self._stream.update(payload)
@@ -225,7 +225,7 @@ class NullOpener(Opener):
         super().__init__()
         self._mac = mac
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         end = len(payload) - self._mac.size
         if end < 0 or not self._mac.matches(bytes(payload[end:]), seq, header, payload[:end]):
             return None
@@ -242,6 +242,6 @@ class Unauthenticated(Opener):
         super().__init__()
         self._mac_size = hashlib.new(mac_name, usedforsecurity=False).digest_size
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         end = len(payload) - self._mac_size
         return (header[0], bytes(payload[:end])) if end >= 0 else None

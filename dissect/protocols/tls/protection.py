@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dissect.protocols.tls.suites import Cipher
 
 # Content type and content; the content may be a view of freshly decrypted bytes.
-Opened = tuple[int, "bytes | memoryview"]
+Decrypted = tuple[int, "bytes | memoryview"]
 Decrypt = Callable[[bytes, "bytes | memoryview", bytes], bytes]
 
 
@@ -34,19 +34,19 @@ class Opener:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} record {self.seq}>"
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         """The content of the record, if it is number `seq` and intact. Changes nothing."""
         raise TypeError(f"{type(self).__name__} can't open records")
 
-    def open(self, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open(self, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         """The content of the next record, or None (then the number stays)."""
-        opened = self.open_at(self.seq, header, payload)
-        if opened is not None:
+        decrypted = self.open_at(self.seq, header, payload)
+        if decrypted is not None:
             self.passed(payload)
-        return opened
+        return decrypted
 
     def passed(self, payload: bytes | memoryview) -> None:
-        """Count a record, opened or given up, as gone by."""
+        """Count a record, decrypted or given up, as gone by."""
         self.seq += 1
 
     def restart(self, before: bytes | memoryview, distance: int | None) -> None:
@@ -97,7 +97,7 @@ class Tls13Opener(_Aead):
 
     __slots__ = ()
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         try:
             inner = self._decrypt((self._iv ^ seq).to_bytes(12), payload, header)
         except self._bad:
@@ -122,7 +122,7 @@ class Tls12Aead(_Aead):
         self._explicit = 0 if cipher.kind == "chacha" else 8
         self._salt = iv
 
-    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Opened | None:
+    def open_at(self, seq: int, header: bytes, payload: bytes | memoryview) -> Decrypted | None:
         explicit = self._explicit
         length = len(payload) - explicit - self._tag
         if length < 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dissect.model import Span
-from dissect.protocols.tls.words import CHANGE_CIPHER_SPEC, HEARTBEAT
+from dissect.protocols.tls.code_points import CHANGE_CIPHER_SPEC, HEARTBEAT
 
 HEADER = 5
 # RFC 5246 allows 2^14 + 2048 bytes of protected payload, RFC 8446 less.

@@ -1,8 +1,8 @@
 """What a cipher suite's name means: key exchange, cipher, MAC and PRF hash.
 
 The registered names are regular, so the table of names (`suite_names`) is the only
-table of suites; the ciphers that can be opened stand in `CIPHERS`. A suite whose
-`cipher` is None is known by name but can't be opened (ARIA, GOST, SM4 …).
+table of suites; the ciphers that can be decrypted stand in `CIPHERS`. A suite whose
+`cipher` is None is known by name but can't be decrypted (ARIA, GOST, SM4 …).
 """
 
 from __future__ import annotations

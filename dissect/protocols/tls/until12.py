@@ -5,17 +5,17 @@ RFC 5246 §7.3 and §8.1, RFC 7627 (extended master secret), RFC 5077 (tickets).
 
 from __future__ import annotations
 
-from dissect.protocols.tls import compression, keyring, secrets, words
+from dissect.protocols.tls import code_points, compression, keyring, secret_store
 from dissect.protocols.tls import handshake as wire
 from dissect.protocols.tls.compression import Inflater
-from dissect.protocols.tls.facts import Facts
-from dissect.protocols.tls.half import Half, Key
+from dissect.protocols.tls.direction_state import DirectionState, TrafficKey
+from dissect.protocols.tls.handshake_facts import Facts
+from dissect.protocols.tls.handshake_messages import Transcript
+from dissect.protocols.tls.key_schedule import Agreement
 from dissect.protocols.tls.keyring import Master
-from dissect.protocols.tls.keys import Agreement
 from dissect.protocols.tls.mac_ciphers import Unauthenticated
-from dissect.protocols.tls.messages import Transcript
 from dissect.protocols.tls.protection import Opener
-from dissect.protocols.tls.secrets import SecretStore, Session
+from dissect.protocols.tls.secret_store import SecretStore, TlsSession
 from dissect.protocols.tls.suites import Suite
 
 
@@ -62,12 +62,12 @@ class Until12:
 
     def note(self, kind: int, body: bytes) -> None:
         """A message of the handshake, in its order: the transcript is made of them."""
-        if kind == words.CLIENT_KEY_EXCHANGE:
+        if kind == code_points.CLIENT_KEY_EXCHANGE:
             self._client_key(body)
-        elif kind == words.SERVER_HELLO_DONE:
+        elif kind == code_points.SERVER_HELLO_DONE:
             self._full = True
         self._transcript.add(kind, body)
-        if kind == words.CLIENT_KEY_EXCHANGE:
+        if kind == code_points.CLIENT_KEY_EXCHANGE:
             self._transcript.seal()
 
     def drop(self) -> None:
@@ -79,37 +79,37 @@ class Until12:
         if agreement is None or not agreement.suite.key_exchange.startswith("RSA"):
             return
         # SSL 3.0 sends the encrypted secret without its length (RFC 6101 §5.6.7).
-        self._premaster = body if agreement.version == words.SSL30 else body[2:]
+        self._premaster = body if agreement.version == code_points.SSL30 else body[2:]
 
     # ------------------------------------------------------------- keys
 
-    def change_cipher(self, half: Half, role: int, *, answered: bool) -> None:
+    def change_cipher(self, state: DirectionState, role: int, *, answered: bool) -> None:
         """A ChangeCipherSpec of the client (`role` 0) or the server; `answered` tells that
         the server's Finished was read."""
         agreement, hello, facts = self._agreement, self._server, self._facts
         if agreement is None or hello is None:
-            half.close("no_server_hello" if self._client else "no_client_hello", "")
+            state.close("no_server_hello" if self._client else "no_client_hello", "")
             return
         if role == 1 or answered:
-            facts.resumed = not self._full and not half.gaps
+            facts.resumed = not self._full and not state.gaps
         suite, method = agreement.suite, hello.compression
         if suite.cipher is None or suite.tls13:
-            half.close("cipher_unsupported", suite.name)
+            state.close("cipher_unsupported", suite.name)
         elif method not in (compression.NULL, compression.DEFLATE):
-            half.close("cipher_unsupported", f"compression with {compression.name(method)}")
+            state.close("cipher_unsupported", f"compression with {compression.name(method)}")
         elif keys := self.keys(role):
-            half.use(keys)
+            state.use(keys)
         else:
             reason = keyring.why_no_secret(
                 self._store,
                 agreement.client_random,
-                secrets.CLIENT_RANDOM,
+                secret_store.CLIENT_RANDOM,
                 facts.resumed,
                 rsa=self._premaster is not None,
             )
-            half.close(*reason)
+            state.close(*reason)
 
-    def keys(self, role: int) -> list[Key]:
+    def keys(self, role: int) -> list[TrafficKey]:
         """The keys that a side may take up when it changes its cipher, best first."""
         agreement, hello = self._agreement, self._server
         if agreement is None or hello is None:
@@ -121,11 +121,11 @@ class Until12:
             return []
         candidates = self._masters(agreement, hello) if self.master is None else [self.master]
         keys = [
-            Key(self._opener(agreement, master, role), "application", origin, master=master)
+            TrafficKey(self._opener(agreement, master, role), "application", origin, master=master)
             for master, origin in candidates
         ]
         if not keys and suite.cipher.kind == "null" and suite.mac:
-            keys.append(Key(Unauthenticated(suite.mac), "application"))
+            keys.append(TrafficKey(Unauthenticated(suite.mac), "application"))
         if hello.compression:
             for key in keys:
                 key.unpack = Inflater()
@@ -165,12 +165,12 @@ class Until12:
 
     # ------------------------------------------------------------- sessions
 
-    def proven(self, key: Key) -> None:
-        """A key has opened its first record, so its master secret is that of the session."""
+    def proven(self, key: TrafficKey) -> None:
+        """A key has decrypted its first record, so its master secret is that of the session."""
         if key.master is not None and self.master is None:
             self.master = (key.master, key.origin)
             if self._agreement is not None:
-                self._store.opened(self._agreement.client_random, key.master)
+                self._store.decrypted(self._agreement.client_random, key.master)
             self._remember()
 
     def ticket(self, ticket: bytes) -> None:
@@ -181,7 +181,7 @@ class Until12:
     def _remember(self) -> None:
         if self.master is None or self._server is None:
             return
-        session = Session(self.master[0], self.master[1] or "", self._stream)
+        session = TlsSession(self.master[0], self.master[1] or "", self._stream)
         self._store.remember_session(self._server.session_id, session)
         if self._ticket:
             self._store.remember_session(self._ticket, session)

@@ -89,8 +89,8 @@ def talk(
     where that holds commands. `says` are lines of the peers' output, `silent` such that must
     not be there."""
     _, pem = certificate(kind)
-    port, keys, said = free_port(), folder / "gnutls.keys", folder / "gnutls-serv.out"
-    with said.open("wb") as output:
+    port, keys, reported = free_port(), folder / "gnutls.keys", folder / "gnutls-serv.out"
+    with reported.open("wb") as output:
         serving = subprocess.Popen(
             ["gnutls-serv", "--echo", "--port", str(port), "--x509certfile", str(pem),
              "--x509keyfile", str(pem), "--priority", server_allowed or allowed, *server],
@@ -115,7 +115,7 @@ def talk(
     if done.returncode or not keys.exists() or len(recordings) < connections:
         raise Unsupported(done.stderr.decode(errors="replace")[-200:])
     plain = text if sent is None else sent
-    heard = (done.stdout + said.read_bytes()).decode(errors="replace")
+    heard = (done.stdout + reported.read_bytes()).decode(errors="replace")
     last = heard.rpartition("- Description:")[2] if not early else heard
     return Recorded(
         recordings[-1],

@@ -117,12 +117,12 @@ def record(folder: Path, version: str, cipher: str | None, feature: str) -> Reco
     keys = (folder / "client.keys").read_bytes()
     *earlier, last = relay.recordings
     reused, verified, spoken = log.read_text().splitlines()[-1].split(" ")
-    told = {
+    reported = {
         "session reused": (reused == "r", feature.startswith("resumed")),
         "client certificate": (verified == "SUCCESS", feature == "client certificate"),
         name: (spoken == name, True),
     }
-    unsaid = [f"{what}: {is_so}" for what, (is_so, wanted) in told.items() if is_so != wanted]
+    unsaid = [f"{what}: {is_so}" for what, (is_so, wanted) in reported.items() if is_so != wanted]
     return Recorded(last, keys, (REQUEST + LAST, got), earlier=earlier, unsaid=unsaid)
 
 

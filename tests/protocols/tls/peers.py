@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from dissect.model import Anomaly, Direction, Output, Span, TlsConnection
 from dissect.protocols.base import Layer
 from dissect.protocols.tls.parser import TlsParser
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from ..drive import CONNECTION, C, Found, Part, S, drive
 

@@ -11,7 +11,7 @@ from dissect.model import Anomaly, Connection, Message, StreamParser, TlsConnect
 from dissect.protocols.base import Layer
 from dissect.protocols.sniff import Ignore
 from dissect.protocols.tls.parser import TlsParser
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.transport import Assembler
 
 from .peers import Recorder

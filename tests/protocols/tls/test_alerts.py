@@ -10,7 +10,7 @@ import ssl
 
 import pytest
 
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from ..drive import C, Part, S
 from .peers import SERVER_NAME, Peers, look, store_of
@@ -89,7 +89,7 @@ def test_close_notify_is_no_failure(version: ssl.TLSVersion) -> None:
         assert (row.decrypted, row.reason) == ("full", None)
 
 
-def test_of_several_alerts_the_first_that_is_fatal_is_told() -> None:
+def test_of_several_alerts_the_first_that_is_fatal_is_reported() -> None:
     session, _ = Peers(ssl.TLSVersion.TLSv1_2, trust=False).talk()
     (alert,) = look(session.wire, SecretStore()).row.alerts
     more: list[Part] = [*session.wire, (S, FATAL_CLEAR)]

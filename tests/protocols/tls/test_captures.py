@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from .real import Capture, key_log_of, read
 

@@ -104,8 +104,8 @@ def test_content_is_unpacked() -> None:
 @needs_tshark
 def test_as_tshark_unpacks_it(tmp_path: Path) -> None:
     path = tmp_path / "packed.pcap"
-    said = [(way == C, flight) for way, flight in connection() if isinstance(flight, bytes)]
-    conversation(path, said, server_port=443)
+    reported = [(way == C, flight) for way, flight in connection() if isinstance(flight, bytes)]
+    conversation(path, reported, server_port=443)
     keys = tmp_path / "keys"
     keys.write_text(KEYS)
     ((node, sent, answered),) = tshark_plaintext(path, keys, [0]).values()
@@ -113,7 +113,7 @@ def test_as_tshark_unpacks_it(tmp_path: Path) -> None:
     assert (sent, answered) == SENT
 
 
-def test_what_is_compressed_against_lost_bytes_stays_shut() -> None:
+def test_what_is_compressed_against_lost_bytes_stays_undecrypted() -> None:
     parts = connection()
     data = [span for span in spans(parts, S) if span[0] == 23]
     seen = look(without(parts, S, data[1][1], data[1][2]), store_of(KEYS))

@@ -1,4 +1,4 @@
-"""Records that are lost or damaged: what opens again behind them, and what is said of it.
+"""Records that are lost or damaged: what opens again behind them, and what is reported of it.
 
 Troubles 22, 28 and 36: a bad tag amid good ones is damage of the capture, not a wrong
 secret, and the key stream of RC4 is found again behind a loss.
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dissect.protocols.tls.mac_ciphers import MAX_KEY_STREAM, Mac, StreamOpener
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from ..drive import C, Part, S, hole
 from .gnutls_peers import needs_gnutls, priority, talk

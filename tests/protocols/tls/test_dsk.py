@@ -12,13 +12,13 @@ import pytest
 
 from dissect.engines import CaptureInput, embedded
 from dissect.model import Anomaly, SipMessage, TlsConnection
-from dissect.pipeline import Options, Session
+from dissect.pipeline import RunOptions, Session
 from dissect.protocols.base import Layer
 from dissect.protocols.sip import SipDatagrams, SipParser
 from dissect.protocols.sip_dsk import logged_blobs
 from dissect.protocols.sniff import Ignore, opener
 from dissect.protocols.tls.dsk import MAX_HANDSHAKES
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 from dissect.tables import table
 
 from ..drive import CONNECTION, UDP, C, Found, Part, S, drive
@@ -161,7 +161,7 @@ def test_lab_phone(scenario: str) -> None:
 def test_phone_log() -> None:
     """The log of the phone has the same handshake as its capture, as far as lines go."""
     folder = LAB / "web-signin"
-    options = Options((str(folder / "phone.pcapng"),), phone_logs=(str(folder / "phone.log"),))
+    options = RunOptions((str(folder / "phone.pcapng"),), phone_logs=(str(folder / "phone.log"),))
     run = Session(options)
     (logged,) = run.log_handshakes
     (seen,) = [item for item in run.messages if isinstance(item, TlsConnection) and item.inside]

@@ -12,7 +12,7 @@ import ssl
 import pytest
 
 from dissect.model import Direction
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from ..drive import C, Part, S
 from .peers import SERVER_NAME, Peers, Session, look, store_of

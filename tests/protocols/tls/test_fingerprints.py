@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect.protocols.tls.fingerprints import is_grease, ja3, ja4
-from dissect.protocols.tls.groups import of_key_exchange, offered
 from dissect.protocols.tls.handshake import ALPN, ClientHello
+from dissect.protocols.tls.named_groups import of_key_exchange, offered
 
 from .real import key_log_of, read
 

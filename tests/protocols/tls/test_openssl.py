@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dissect.protocols.tls.secrets import CLIENT_EARLY
+from dissect.protocols.tls.secret_store import CLIENT_EARLY
 
 from ..drive import C, Part, S
 from .openssl_peers import needs_openssl, serve

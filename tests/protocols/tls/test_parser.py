@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from dissect.errors import ProtocolError
 from dissect.model import Output, Span
 from dissect.protocols.base import Layer
-from dissect.protocols.tls.half import MAX_TRIALS
+from dissect.protocols.tls.direction_state import MAX_TRIALS
 from dissect.protocols.tls.parser import TlsParser
 from dissect.protocols.tls.protection import Tls13Opener
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from ..drive import CONNECTION, C, Part, S, bytewise, drive, hole
 from .peers import Peers, Recorder, Seen, Session, look, store_of
@@ -341,7 +341,7 @@ def test_a_flipped_bit_is_never_shown(
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_hostile_bytes_raise_nothing(data: st.DataObject) -> None:
-    """Damage anywhere: at worst oddities and an unopened row, never other plaintext."""
+    """Damage anywhere: at worst anomalies and an unopened row, never other plaintext."""
     session = recorded(*data.draw(st.sampled_from(SUITES[:4])))
     wire = [(direction, bytearray(content)) for direction, content in session.wire]  # type: ignore[arg-type]
     for _ in range(data.draw(st.integers(1, 6))):
@@ -403,8 +403,8 @@ def test_nothing_shows_a_secret() -> None:
     parser = TlsParser(Layer(CONNECTION, Recorder), store)
     list(parser.data(C, session.wire[0][1], Span(1, 1, 1, 1)))  # type: ignore[arg-type]
     shown = repr(store) + repr(parser) + repr(vars(parser)) + repr(vars(store)) + repr(seen.row)
-    half = vars(parser)["_halves"][0]
-    shown += repr(vars(half)) + repr(vars(vars(parser)["_talk"]))
+    state = vars(parser)["_halves"][0]
+    shown += repr(vars(state)) + repr(vars(vars(parser)["_talk"]))
     assert not any(bytes.fromhex(value).hex() in shown for value in values if len(value) == 96)
     assert repr(SecretStore()) == "<SecretStore 0 secrets from 0 key logs>"
 
@@ -444,8 +444,8 @@ def test_beginning_missing_and_no_secret_fits() -> None:
         seen = look(joined_late(recorded(version), 6), store)
         assert seen.got == (b"", b"")
         assert (seen.row.decrypted, seen.row.reason) == ("none", "no_client_hello")
-        # The close_notify of TLS 1.3 can't be told from data.
-        assert len(seen.row.shapes) == (4 if version is TLS12 else 6)
+        # The close_notify of TLS 1.3 can't be determined from data.
+        assert len(seen.row.record_sizes) == (4 if version is TLS12 else 6)
         assert store.guesses > before - 20_000
 
 
@@ -477,4 +477,4 @@ def test_trials_after_a_loss_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     seen = look(parts, store_of(session.keys))
     assert MAX_TRIALS / 2 < trials < 2 * MAX_TRIALS
     assert (seen.row.decrypted, seen.row.reason) == ("partial", "lost_segment")
-    assert len(seen.row.shapes) > 1000  # still listed, from the headers
+    assert len(seen.row.record_sizes) > 1000  # still listed, from the headers

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from .peers import NOT_AFTER, NOT_BEFORE, SERVER_NAME, Peers, look, store_of
 
@@ -118,7 +118,7 @@ def test_five_connections_of_one_key_log() -> None:
         assert look(session.wire, store).got == session.plaintext
 
 
-def test_no_key_log_shows_shapes() -> None:
+def test_no_key_log_shows_traffic_patterns() -> None:
     session, _ = Peers(ssl.TLSVersion.TLSv1_2).talk(((0, b"a" * 100), (1, b"b" * 300)))
     seen = look(session.wire, SecretStore())
     row = seen.row
@@ -128,4 +128,4 @@ def test_no_key_log_shows_shapes() -> None:
     assert (row.server_name, row.alpn) == (SERVER_NAME, "http/1.1")
     assert [one.subject for one in row.certificates] == [f"CN={SERVER_NAME}, O=Lab"]
     # GCM adds eight bytes of nonce and sixteen of tag.
-    assert [(one.direction, one.length) for one in row.shapes] == [(0, 124), (1, 324)]
+    assert [(one.direction, one.length) for one in row.record_sizes] == [(0, 124), (1, 324)]

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dissect.model import Span
-from dissect.protocols.tls.keys import prf
+from dissect.protocols.tls.code_points import version_name
+from dissect.protocols.tls.key_schedule import prf
 from dissect.protocols.tls.records import SHORT, RecordReader, plausible
 from dissect.protocols.tls.resync import MAX_SCANNED, Resync
 from dissect.protocols.tls.suite_names import read_names
 from dissect.protocols.tls.suites import suite
-from dissect.protocols.tls.words import version_name
 
 from .openssl_peers import needs_openssl
 

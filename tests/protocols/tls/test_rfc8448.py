@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dissect.protocols.tls import keys
+from dissect.protocols.tls import key_schedule
 from dissect.protocols.tls.suites import suite
 
 from ..drive import C, Part, S, bytewise
@@ -185,10 +185,10 @@ def test_resumed_with_early_data() -> None:
 
 def test_traffic_keys() -> None:
     secret = bytes.fromhex(SECRETS["SERVER_HANDSHAKE_TRAFFIC_SECRET"])
-    assert keys.expand_label(secret, "key", 16, "sha256").hex() == (
+    assert key_schedule.expand_label(secret, "key", 16, "sha256").hex() == (
         "3fce516009c21727d0f2e4e86ee403bc"
     )
-    assert keys.expand_label(secret, "iv", 12, "sha256").hex() == "5d313eb2671276ee13000b30"
+    assert key_schedule.expand_label(secret, "iv", 12, "sha256").hex() == "5d313eb2671276ee13000b30"
 
 
 def test_a_secret_of_the_wrong_size_is_not_used() -> None:

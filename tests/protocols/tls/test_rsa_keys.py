@@ -26,7 +26,7 @@ from dissect.engines import CaptureInput, embedded, tshark
 from dissect.errors import UsageError
 from dissect.model import Opaque, TlsConnection
 from dissect.protocols.tls.rsa_keys import load_rsa_key, needs_password
-from dissect.protocols.tls.secrets import SecretStore
+from dissect.protocols.tls.secret_store import SecretStore
 
 from .peers import Peers, Session, certificate, look, store_of
 

@@ -137,8 +137,8 @@ def test_every_case_has_tests_that_exist() -> None:
 
 def written(folder: Path, number: int, session: Session) -> str:
     """A capture of it, on a port of its own: the same connection twice would be one."""
-    said = [(way == C, flight) for way, flight in session.wire if isinstance(flight, bytes)]
-    return conversation(folder / f"{number}.pcap", said, server_port=4430 + number)
+    reported = [(way == C, flight) for way, flight in session.wire if isinstance(flight, bytes)]
+    return conversation(folder / f"{number}.pcap", reported, server_port=4430 + number)
 
 
 def table(captures: list[str], keys: Path) -> list[dict[str, object]]:
@@ -234,7 +234,7 @@ def test_connections_without_keys_stay_in_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 3, 10])
 def test_first_packets_missing(cut: int) -> None:
-    """Troubles 27: listed with what is missing; TLS 1.3 is opened with the one secret left."""
+    """Troubles 27: listed with what is missing; TLS 1.3 is decrypted with the one secret left."""
     session, _ = Peers().talk([(way, text) for _ in range(6) for way, text in ((C, GET), (S, GET))])
     rest = session.wire[cut:]
     seen = look(rest, store_of(session.keys))
@@ -243,4 +243,4 @@ def test_first_packets_missing(cut: int) -> None:
     assert len(seen.got[S]) >= len(GET)
     nobody = look(rest, store_of())
     assert nobody.row.reason in ("no_client_hello", "no_secret_for_random")
-    assert nobody.row.shapes
+    assert nobody.row.record_sizes

@@ -32,9 +32,11 @@ class PinWeb(LyncWeb):
     def learn_pool(self) -> tuple[str, str]:
         """(CertProv URL, SIP server) from DHCP options 43 and 120."""
         lease = obtain_lease(self._run, self._truth)
-        told = suboptions(lease["opt43"])
-        self._log.write("dhcp", 3, f"option 43: {told[2]}://{told[3]}:{told[4]}{told[5]}")
-        return f"{told[2]}://{told[3]}:{told[4]}{told[5]}", lease["sipsrv"]
+        reported = suboptions(lease["opt43"])
+        self._log.write(
+            "dhcp", 3, f"option 43: {reported[2]}://{reported[3]}:{reported[4]}{reported[5]}"
+        )
+        return f"{reported[2]}://{reported[3]}:{reported[4]}{reported[5]}", lease["sipsrv"]
 
     def fetch_chains(self, url: str) -> int:
         """How many certificates GetRootCertChains gave, over plain HTTP."""
