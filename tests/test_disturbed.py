@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def written(path: Path, content: Iterable[Frame]) -> str:
     return str(path)
 
 
+@cache
 def whole(name: str) -> ByFlow:
     return by_flow(map(str, captures(name)), keys(name))
 
