@@ -9,7 +9,7 @@ MINUTES ?= 3
 # A file's tests stay together, so that what one prepares serves the next.
 CORES  := -n auto --dist loadfile
 
-.PHONY: demo test coverage installed canary lint check fuzz licences mutants crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
+.PHONY: demo test coverage installed canary disturbed lint check fuzz licences mutants crosscheck test-long lab-test captures bench picture gallery clean tls-matrix scenarios
 
 demo: $(VENV)/.installed
 	@mkdir -p $(OUT)
@@ -69,7 +69,12 @@ test-long: $(VENV)/.tested-with
 # The canary in every layer of encoding, shape, and cut. Some positions in rare layers still leak:
 # this names them, and is no part of CI until it names none.
 canary: $(VENV)/.tested-with
-	$(BIN)/python -m pytest -n auto --dist worksteal -m deep
+	$(BIN)/python -m pytest -n auto --dist worksteal -m deep tests/canary
+
+# Every recording cut at every tenth, and merged with another sign-in at every distance; of these
+# test-long takes a third.
+disturbed: $(VENV)/.tested-with
+	$(BIN)/python -m pytest -n auto --dist worksteal -m deep tests/test_disturbed.py
 
 # Records web-signin afresh (root, network namespaces) and looks at the verdict.
 lab-test: $(VENV)/.lab

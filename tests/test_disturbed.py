@@ -26,6 +26,11 @@ def marked(names: Iterable[str]) -> list[object]:
 NAMES = marked(ALL)
 
 
+def turn(number: int) -> pytest.MarkDecorator:
+    """`long` for one of three, `deep` for the others."""
+    return pytest.mark.deep if number % 3 else pytest.mark.long
+
+
 def captures(name: str) -> list[Path]:
     return sorted((CAPTURES / name).glob("*.pcapng"))
 
@@ -73,8 +78,19 @@ def test_shuffled(name: str, tmp_path: Path) -> None:
     assert wrong(by_flow([written(tmp_path / "far.pcap", far)], known), expected, torn=True) == []
 
 
-@pytest.mark.parametrize("name", marked(name for name in ALL if name != RENAMED))
-@pytest.mark.parametrize("ahead_s", [0, 3, 600])
+OTHERS = [name for name in ALL if name != RENAMED]
+AHEAD_S = (0, 3, 600)
+
+
+# Each recording with one of the distances by turns; `make disturbed` takes them all.
+@pytest.mark.parametrize(
+    ("name", "ahead_s"),
+    [
+        pytest.param(name, ahead_s, marks=() if name in QUICK else turn(at + more))
+        for at, name in enumerate(OTHERS)
+        for more, ahead_s in enumerate(AHEAD_S)
+    ],
+)
 def test_merged_with_somebody_elses_sign_in(name: str, ahead_s: int, tmp_path: Path) -> None:
     """Another tenant's user, phone and browser in the same file, at the same time or later."""
     parts = [[frame for path in captures(n) for frame in frames(path)] for n in (name, RENAMED)]
@@ -90,14 +106,22 @@ def test_merged_with_somebody_elses_sign_in(name: str, ahead_s: int, tmp_path: P
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_cut_at_any_byte(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "thirds"),
+    [
+        pytest.param(name, third, marks=() if name in QUICK else turn(at + third))
+        for at, name in enumerate(ALL)
+        for third in range(3)
+    ],
+)
+def test_cut_at_any_byte(name: str, thirds: int, tmp_path: Path) -> None:
+    """A third of the cut points: each recording has one third, `make disturbed` runs all."""
     files = captures(name)
     run = session(map(str, files), keys(name))
     expected = judged(run, run.events)
     for cut in files:
         content = cut.read_bytes()
-        for tenth in range(1, 10):
+        for tenth in range(1 + thirds, 10, 3):
             path = tmp_path / cut.name
             path.write_bytes(content[: len(content) * tenth // 10 + tenth])
             some = [str(path if item == cut else item) for item in files]

@@ -26,5 +26,5 @@ trap 'exit 1' HUP INT TERM
     "$python" captures/lab web-signin --out "$folder" || exit 1
 }
 DISSECT_FRESH_LAB="$folder/web-signin" "$python" -m pytest -m lab tests || exit 1
-"$python" -m pytest captures/lab/tests || exit 1
+"$python" -m pytest -n auto captures/lab/tests || exit 1
 MYPYPATH=captures/lab "$python" -m mypy --strict captures/lab/signlab captures/lab/__main__.py

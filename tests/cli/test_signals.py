@@ -143,7 +143,7 @@ def test_some_moments(run: str, place: Place) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("run", RUNS)
 def test_many_moments(run: str, place: Place) -> None:
-    at_moments(place, run, 60)
+    at_moments(place, run, 24)
 
 
 class TestWaiting:

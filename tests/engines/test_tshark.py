@@ -243,7 +243,7 @@ def test_ctrl_c_ends_tshark(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None
     assert runs.all_ended()
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [5, pytest.param(40, marks=pytest.mark.long)])
 def test_many_files_leave_nothing_behind(runs: Runs, count: int) -> None:
     """Trouble 70."""
     descriptors = Path("/proc/self/fd")
