@@ -47,12 +47,13 @@ class Session:
         self.policy = Policy(options.reveal, options.shown_names)
         self.book = self.policy.book
         self.spool = Spool() if options.again and "-" in options.captures else None
-        self._keep, self._rules = keep, rules
+        self._keep, self._rules, self._sip_events = keep, rules, True
         self.noted: list[str] = []  # bounds that tables reach while their rows are made
 
-    def keeping(self, keep: Keep, rules: bool = True) -> Session:
-        """This session, told before it reads what is wanted of messages."""
-        self._keep, self._rules = keep, rules
+    def keeping(self, keep: Keep, rules: bool = True, sip_events: bool = True) -> Session:
+        """This session, told before it reads what is wanted of messages. Of rules, those of SIP
+        can be left out alone: `sip_events`."""
+        self._keep, self._rules, self._sip_events = keep, rules, sip_events
         return self
 
     @property
@@ -77,11 +78,12 @@ class Session:
         """All stages that meet secrets, so that whoever shows something knows them all."""
         from dissect.stages.events import events
         from dissect.stages.logs import logs
-        from dissect.stages.packets import packets
+        from dissect.stages.packets import LookedFor, packets
 
         options, policy, known = self.options, self.policy, self.registry
         wanted = self.definitions if self._rules or options.decode_as else []
-        read, notes = packets(options, policy, known, wanted, self._keep, self._rules, self.spool)
+        looked_for = LookedFor(wanted, self._rules, self._sip_events)
+        read, notes = packets(options, policy, known, looked_for, self._keep, self.spool)
         starts = [info.start_ns for info in read.reading.captures if info.start_ns is not None]
         logged = logs(options, known, min(starts, default=None))
         found: list[Event] = []

@@ -73,7 +73,8 @@ def print_table(
     only, chosen_by = options.pop("fields", None), take(options)
     run = session(captures, **options)
     table = wanted if isinstance(wanted, Table) else wanted(run)
-    run.keeping(table.keep, table.rules or bool(chosen_by.get("actors")))
+    actors = bool(chosen_by.get("actors"))
+    run.keeping(table.keep, table.rules or actors, sip_events=table.sip_events or actors)
     found = list(chosen(table.rows(run), chosen_by, run, words=table.words))
     columns = table.shows
     if only is not None:

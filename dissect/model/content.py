@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from dissect.model.secrets import NOTHING, Opaque
 
@@ -30,6 +31,12 @@ def _named(name: bytes) -> Opaque:
     return made
 
 
+@lru_cache(maxsize=1024)
+def _wanted(name: str) -> bytes:
+    """A name as it is looked up: few are, and each for every message."""
+    return name.lower().encode("latin-1")
+
+
 class Headers(tuple[tuple[Opaque, Opaque], ...]):
     """Header fields in wire order, repeats kept; names as sent. Shows names only."""
 
@@ -47,13 +54,13 @@ class Headers(tuple[tuple[Opaque, Opaque], ...]):
 
     def get(self, name: str) -> str | None:
         """The first value of `name` (any case) as `wire_text`, or None."""
-        found = self._by_name().get(name.lower().encode("latin-1"))
+        found = self._by_name().get(_wanted(name))
         return wire_text(found[0]) if found else None
 
     def all(self, name: str) -> Iterator[str]:
         """Every value of `name` (any case) in wire order, as `wire_text`."""
-        wanted = name.lower().encode("latin-1")
-        return iter([wire_text(value) for value in self._by_name().get(wanted, ())])
+        found = self._by_name().get(_wanted(name))
+        return iter([wire_text(value) for value in found] if found else ())
 
     def _by_name(self) -> dict[bytes, list[Opaque]]:
         # A message is asked for fifty fields in a row, then never again: one index is enough.

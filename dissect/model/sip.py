@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from dissect.model.content import EMPTY_BODY, Body, Headers
@@ -38,10 +39,9 @@ class SipMessage:
         return self.headers.get(compact) if compact else found
 
     def header_all(self, name: str) -> Iterator[str]:
-        yield from self.headers.all(name)
+        found = self.headers.all(name)
         compact = SIP_COMPACT.get(name.lower())
-        if compact:
-            yield from self.headers.all(compact)
+        return found if compact is None else chain(found, self.headers.all(compact))
 
 
 SIP_COMPACT: Mapping[str, str] = {

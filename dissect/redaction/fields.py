@@ -7,7 +7,7 @@ be harmless stays; the others are shown if `field_names` has them, else by the f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dissect.model import UNKNOWN, Headers, Secret, Text, wire_text
 from dissect.redaction import field_names, field_values, forms, sip
@@ -43,14 +43,12 @@ def fields(judge: Judge, headers: Headers, sip_message: bool = False) -> Iterato
 
 def _asked_for(
     judge: Judge, name: str, field: str, value: str, sip_message: bool
-) -> Iterator[Part]:
-    if field not in judge.shown_names:
-        yield from _header(judge, name, field, value, sip_message)
-    elif known_kind(name) is not None:
+) -> Iterable[Part]:
+    if field in judge.shown_names:
+        if known_kind(name) is None:
+            return (value,)
         judge.kept.add(field)
-        yield from _header(judge, name, field, value, sip_message)
-    else:
-        yield value
+    return _header(judge, name, field, value, sip_message)
 
 
 def known_kind(name: str) -> str | None:
@@ -63,33 +61,32 @@ def known_kind(name: str) -> str | None:
     return kind_of(name) or kind_by_words(name)
 
 
-def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterator[Part]:
+def _header(judge: Judge, name: str, field: str, value: str, sip_message: bool) -> Iterable[Part]:
     if field in field_names.CREDENTIALS or field == "authentication":
-        yield from credentials(judge, value, challenge="authenticate" in field)
-    elif field == "cookie":
-        yield from _cookie(value)
-    elif field in ("set-cookie", "set-cookie2"):
-        yield from _set_cookie(judge, value)
-    elif field == "sec-websocket-protocol":
-        yield from subprotocols(value)
-    elif sip_message and field in field_names.ADDRESSES:
-        yield from sip.addresses(judge, value, field=field)
-    elif sip_message and field in sip.IDS:
-        yield from sip.identifier(judge, field, value)
-    elif field in field_names.URLS:
-        yield from _urls(judge, field, value)
-    elif field in field_names.DIAGNOSTICS:
-        yield from diagnostics(judge, value)
-    elif field in field_names.STRUCTURED:
-        yield from structured(judge, field, value)
-    elif sip_message and field in field_names.SIP_PLAIN:
-        yield from plain(value)
-    elif field in field_names.PLAIN:
-        yield from field_values.value(field, value)
-    elif field in field_names.SENTENCES:
-        yield from judge.words(value)
-    else:
-        yield from _unknown(judge, name, value)
+        return credentials(judge, value, challenge="authenticate" in field)
+    if field == "cookie":
+        return _cookie(value)
+    if field in ("set-cookie", "set-cookie2"):
+        return _set_cookie(judge, value)
+    if field == "sec-websocket-protocol":
+        return subprotocols(value)
+    if sip_message and field in field_names.ADDRESSES:
+        return sip.addresses(judge, value, field=field)
+    if sip_message and field in sip.IDS:
+        return sip.identifier(judge, field, value)
+    if field in field_names.URLS:
+        return _urls(judge, field, value)
+    if field in field_names.DIAGNOSTICS:
+        return diagnostics(judge, value)
+    if field in field_names.STRUCTURED:
+        return structured(judge, field, value)
+    if sip_message and field in field_names.SIP_PLAIN:
+        return plain(value)
+    if field in field_names.PLAIN:
+        return field_values.value(field, value)
+    if field in field_names.SENTENCES:
+        return judge.words(value)
+    return _unknown(judge, name, value)
 
 
 def _urls(judge: Judge, field: str, value: str) -> Iterator[Part]:

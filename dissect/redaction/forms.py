@@ -276,5 +276,6 @@ _PADDED = re.compile(r"[A-Za-z0-9+/_-]{6,}+={1,2}")
 
 def padded(text: str) -> bool:
     """Whether it is base64 with its padding (RFC 4648 §4), and no name with an empty value."""
-    unusual = any(sign.isupper() or sign.isdigit() for sign in text)
-    return unusual and len(text) % 4 == 0 and _PADDED.fullmatch(text) is not None
+    if len(text) % 4 or _PADDED.fullmatch(text) is None:
+        return False
+    return any(sign.isupper() or sign.isdigit() for sign in text)

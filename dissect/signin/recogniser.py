@@ -73,20 +73,19 @@ class Recogniser:
         logs: int = 0,
         several: bool = False,
         exchanged: Exchanged | None = None,
+        sip_events: bool = True,
     ) -> None:
         self._policy = policy if isinstance(policy, Policy) else Policy(book=policy)
         self._rules = tuple(rules)
-        self._several = several
-        self._exchanged = exchanged
+        self._several, self._exchanged, self._sip_wanted = several, exchanged, sip_events
         self._emitter = Emitter(captures, self._policy, logs, several)
         self._pairer = Pairer(self._exchange, (OPEN_EXCHANGES, OPEN_BYTES))
         self._sip: dict[int, Transactions] = {}
         self._unasked: list[tuple[SipMessage, Origin]] = []
-        self._unasked_lost = 0
         self._lost: set[Stream] = set()  # datagrams that ICMP says did not arrive
         self._polls = traffic_patterns.Polls()
         self._proxy_legs = ProxyLegs(captures)
-        self._ended = False
+        self._unasked_lost, self._ended = 0, False
 
     @property
     def failures(self) -> list[Anomaly]:
@@ -109,7 +108,8 @@ class Recogniser:
             self._pairer.add(message, self._emitter.now.serial)
         elif isinstance(message, SipMessage):
             self._learn(message)
-            self._sip_message(message)
+            if self._sip_wanted:
+                self._sip_message(message)
         elif isinstance(message, DnsMessage):
             for name, facts in network.dns(message):
                 self._emitter.emit(name, message.place, None, facts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dissect.capture.spool import Spool
 from dissect.engines import Reading
@@ -53,23 +53,30 @@ class Packets:
         return align.moves(self.clocks)
 
 
+class LookedFor(NamedTuple):
+    """What a run looks for: flows by their definitions, events by rules, and among these those of
+    SIP. Rules are left out where nobody asks for events or secrets."""
+
+    definitions: Sequence[Definition]
+    rules: bool = True
+    sip_events: bool = True
+
+
 def packets(
     options: RunOptions,
     policy: Policy,
     registry: Registry,
-    definitions: Sequence[Definition],
+    looked_for: LookedFor,
     keep: Keep,
-    rules: bool = True,
     spool: Spool | None = None,
 ) -> tuple[Packets, Notes]:
-    """Reads the captures; `rules` are left out where nobody asks for events. `definitions` are
-    the flows looked for. With a `spool` standard input can be read again.
+    """Reads the captures. With a `spool` standard input can be read again.
 
     Raises as `stages.read.read`, and PluginError for what a plugin's rule raises.
     """
     several = len(options.captures) > 1
-    taker = _Taker(options, policy, registry, definitions, keep, rules or several)
-    named = definitions if options.flows else ()
+    taker = _Taker(options, policy, registry, looked_for, keep)
+    named = looked_for.definitions if options.flows else ()
     reading, notes = read(options, registry, named, taker.take, spool)
     without = reading.left_out
     if several:
@@ -104,11 +111,11 @@ class _Taker:
         options: RunOptions,
         policy: Policy,
         registry: Registry,
-        definitions: Sequence[Definition],
+        looked_for: LookedFor,
         keep: Keep,
-        rules: bool,
     ) -> None:
         several = len(options.captures) > 1
+        rules = looked_for.rules or several
         self.seen = Observations()
         self.hints: dict[int, Hints] = {}
         self.recogniser = Recogniser(
@@ -118,9 +125,10 @@ class _Taker:
             len(options.phone_logs),
             several,
             self.seen.exchange if several else None,
+            looked_for.sip_events or several,
         )
         self._several, self._keep, self._rules = several, keep, rules
-        self._hinted = rules and any(item.matched for item in definitions)
+        self._hinted = rules and any(item.matched for item in looked_for.definitions)
         self._tls, self._undecrypted = 0, 0
         self._rows: dict[int, bool] = {}  # of several captures: number of a row, if it is shut
 

@@ -29,7 +29,8 @@ class Table:
     `about` is the help of its command, `filters` are the options beside those that all tables
     have, `rows` makes them from a run; `words`: whether a status is one of letters, as in DNS.
     `keep` is what the rows need of messages; without `rules` no secrets are looked for, which only
-    a table without captured texts may do."""
+    a table without captured texts may do. Without `sip_events` SIP messages are looked through for
+    secrets, but not for sign-ins."""
 
     name: str
     about: str
@@ -41,6 +42,7 @@ class Table:
     words: bool = False
     keep: Keep = everything
     rules: bool = True
+    sip_events: bool = True
 
     @property
     def keys(self) -> tuple[str, ...]:

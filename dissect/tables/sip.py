@@ -132,4 +132,5 @@ TABLE = Table(
     ),
     body=True,
     keep=only(SipMessage),
+    sip_events=False,
 )

@@ -69,7 +69,16 @@ def _no_kinds(patch: Patch) -> None:
     """No name is a secret's."""
     harmless = importlib.import_module(f"{PACKAGE}.harmless")
     harmless.known.cache_clear()
-    for module in ("harmless", "judge", "typed", "fields", "harvest", "xmls", "jsons", "sentences"):
+    for module in (
+        "harmless",
+        "judge",
+        "typed",
+        "fields",
+        "secret_collection",
+        "xmls",
+        "jsons",
+        "server_text",
+    ):
         holder = importlib.import_module(f"{PACKAGE}.{module}")
         for name in ("kind_of", "kind_by_words"):
             if hasattr(holder, name):
@@ -115,14 +124,14 @@ RULES: dict[str, Rule] = {
     "fields that are URLs": Rule(replaced("fields:_urls", _as_sent), ("http1 request.Referer.query",)),
     "subprotocols of WebSocket": Rule(replaced("fields:subprotocols", _as_sent), ("http1 request.Sec-WebSocket-Protocol",)),
     "what was typed into a form": Rule(replaced("typed:form", _form_as_sent), ("http1 request.body.form.*",)),
-    "pages quote what they say": Rule(replaced("markup:said", lambda page: [re.sub(r"<[^>]*>", " ", page)]), ("http1 response.body.html.paragraph",)),
+    "pages quote what they say": Rule(replaced("markup:statements", lambda page: [re.sub(r"<[^>]*>", " ", page)]), ("http1 response.body.html.paragraph",)),
     "SIP addresses": Rule(replaced("sip:addresses", _as_sent), ("sip request.From.*", "sip request.Contact.*")),
     "SIP URIs": Rule(replaced("sip:uri", _as_sent), ("sip uri.*",)),
     "session descriptions": Rule(replaced("sdp:judged", _as_sent), ("sip sdp.*",)),
     "DHCP options": Rule(replaced("options:option", lambda judge, place, value: value if isinstance(value, str) else value.decode()), ("dhcp.offer.43.1",)),
     "DNS answers": Rule(replaced("options:answer", lambda judge, kind, data: data), ("dns.txt.*",)),
-    "facts of events": Rule(replaced("facts:fact", lambda judge, name, value: value), ("vvx.website", "dns.txt.*", "dhcp.offer.43.1")),
-    "sentences": Rule(replaced("sentences:words", lambda judge, value, depth=0: iter([value])), ("http1 response.body.json.said.*",)),
+    "facts of events": Rule(replaced("event_facts:fact", lambda judge, name, value: value), ("vvx.website", "dns.txt.*", "dhcp.offer.43.1")),
+    "sentences": Rule(replaced("server_text:words", lambda judge, value, depth=0: iter([value])), ("http1 response.body.json.said.*",)),
     "XML by its names": Rule(replaced("xmls:_text", _as_sent), ("http1 response.body.xml.*", "http1 response.body.soap.*")),
     "known secrets in all texts": Rule(replaced("book:SecretBook.scrub", lambda self, text: text), ("http1 echo.*", "sip echo.*")),
     "the book's label": Rule(replaced("book:SecretBook._label", lambda self, secret: secret.value), ("http1 authorization.Bearer",)),

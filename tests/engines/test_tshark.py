@@ -347,8 +347,8 @@ def test_without_pyshark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_embedded_engine_loads_nothing_of_it() -> None:
     code = (
-        "import sys; from dissect.pipeline import Options, Session; "
-        f"Session(Options(({scenario('web-signin').phone!r},))).charts; "
+        "import sys; from dissect.pipeline import RunOptions, Session; "
+        f"Session(RunOptions(({scenario('web-signin').phone!r},))).charts; "
         "print([m for m in sys.modules if 'shark' in m])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)

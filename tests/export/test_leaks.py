@@ -57,7 +57,7 @@ def test_behind_and_between_what_was_read(
     assert PLANTED in path.read_bytes()
     result, out = changed(path)
     assert PLANTED not in out.read_bytes()
-    assert list(result.told()) == []
+    assert list(result.reported()) == []
     if field:
         assert value in tshark(out, field)[0].split(",")
         assert tshark(out, "udp.checksum.status") == ["1"]
@@ -69,7 +69,7 @@ def test_other_datagrams_are_left_out(port: int, tmp_path: Path) -> None:
     data = b"\0\1\0\x10\x21\x12\xa4\x42" + bytes(12) + b"\0\6\0\x0c" + PLANTED
     result, out = changed(written(tmp_path / "one.pcap", [udp(data, port)]))
     assert PLANTED not in out.read_bytes()
-    assert len(list(result.told())) == 1
+    assert len(list(result.reported())) == 1
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -98,7 +98,7 @@ def test_in_http(request_: bytes, response: bytes, tmp_path: Path) -> None:
     content = out.read_bytes()
     assert PLANTED not in content
     assert b"2secretpw" not in content
-    assert list(result.told()) == []
+    assert list(result.reported()) == []
     assert b"h.test" in content
     assert set(tshark(out, "tcp.checksum.status")) == {"1"}
 
@@ -164,7 +164,7 @@ def test_what_came_twice_and_differed(tmp_path: Path) -> None:
     alive[scapy.TCP].seq = (alive[scapy.TCP].seq - 1) % (1 << 32)
     alive = alive / scapy.Raw(b"\0")
     result, out = changed(written(tmp_path / "alive.pcap", [*frames, alive]))
-    assert list(result.told()) == list(result.parts()) == []
+    assert list(result.reported()) == list(result.parts()) == []
 
 
 def h2(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -191,7 +191,7 @@ def test_a_tunnel_through_http2_in_clear(tmp_path: Path) -> None:
     assert [m.method for m in inside] == ["CONNECT", *["GET"] * 6]
     result, out = changed(path)
     assert PLANTED not in out.read_bytes()
-    assert list(result.told()) == []
+    assert list(result.reported()) == []
 
 
 def read_all(packets: Iterable[Packet]) -> list[Message]:

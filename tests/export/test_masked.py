@@ -331,7 +331,7 @@ def test_a_protocol_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
         tmp_path / "other.pcap", b"USER bob\nPASS hunter2\n" * 9, b"\x00\x01ok" * 30
     )
     result, out = changed(path)
-    assert [reason for *_, reason in result.told()] == ["its protocol is not known"]
+    assert [reason for *_, reason in result.reported()] == ["its protocol is not known"]
     assert b"hunter2" not in out.read_bytes()
 
 
@@ -405,7 +405,7 @@ def test_bounds_leave_out_and_never_leak(tmp_path: Path, monkeypatch: pytest.Mon
         assert value.encode() not in out.read_bytes()
     monkeypatch.setattr(segments, "MAX_TEXT", 20)
     far, out = changed(path)
-    assert len(list(far.told())) == 1
+    assert len(list(far.reported())) == 1
     for value in (BASIC, TOKEN, "p%40ss"):
         assert value.encode() not in out.read_bytes()
 

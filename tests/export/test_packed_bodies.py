@@ -41,7 +41,7 @@ CODINGS = {"gzip": member(0), "deflate": zlib.compress(BODY)}
 def exported(tmp_path: Path, packed: bytes, coding: str) -> tuple[bytes, bytes]:
     response = answer(packed, "application/json", f"Content-Encoding: {coding}")
     result, out = changed(written(tmp_path / "packed.pcap", tcp(GET, response)))
-    assert list(result.told()) == []
+    assert list(result.reported()) == []
     return response, out.read_bytes()
 
 

@@ -387,7 +387,7 @@ def test_what_has_ended_is_freed_at_once() -> None:
         before = messages()
         parser = TlsParser(Layer(CONNECTION, Recorder), store_of(session.keys))
         drive(parser, session.wire)
-        held = [weakref.ref(vars(parser)["_talk"]), *map(weakref.ref, vars(parser)["_halves"])]
+        held = [weakref.ref(vars(parser)["_talk"]), *map(weakref.ref, vars(parser)["_states"])]
         del parser
         assert [ref() for ref in held] == [None] * 3
         assert messages() == before
@@ -403,7 +403,7 @@ def test_nothing_shows_a_secret() -> None:
     parser = TlsParser(Layer(CONNECTION, Recorder), store)
     list(parser.data(C, session.wire[0][1], Span(1, 1, 1, 1)))  # type: ignore[arg-type]
     shown = repr(store) + repr(parser) + repr(vars(parser)) + repr(vars(store)) + repr(seen.row)
-    state = vars(parser)["_halves"][0]
+    state = vars(parser)["_states"][0]
     shown += repr(vars(state)) + repr(vars(vars(parser)["_talk"]))
     assert not any(bytes.fromhex(value).hex() in shown for value in values if len(value) == 96)
     assert repr(SecretStore()) == "<SecretStore 0 secrets from 0 key logs>"

@@ -26,13 +26,13 @@ CASES: dict[int, tuple[str, ...]] = {
     8: (
         "capture/test_containers.py::test_secrets_are_known_before_the_packets",
         "capture/test_containers.py::test_secrets_past_the_spool_are_reported",
-        "protocols/tls/test_secrets.py::test_a_line_split_over_two_logs_is_not_joined",
-        "protocols/tls/test_verdict.py::test_secrets_behind_a_pipe",
+        "protocols/tls/test_secret_store.py::test_a_line_split_over_two_logs_is_not_joined",
+        "protocols/tls/test_connection_row.py::test_secrets_behind_a_pipe",
     ),
     9: ("export/test_export.py::test_opens_decrypted_with_the_same_messages",),
     10: (
-        "protocols/tls/test_verdict.py::test_no_secret_for_random",
-        "protocols/tls/test_verdict.py::test_log_matches_other_connections",
+        "protocols/tls/test_connection_row.py::test_no_secret_for_random",
+        "protocols/tls/test_connection_row.py::test_log_matches_other_connections",
         "cli/test_errors.py::test_key_log_of_another_session_is_no_error",
     ),
     11: (
@@ -46,17 +46,17 @@ CASES: dict[int, tuple[str, ...]] = {
         "capture/test_opening.py::test_a_decompressor_that_is_absent_is_named",
     ),
     13: (
-        "protocols/tls/test_secrets.py::test_spellings",
-        "protocols/tls/test_secrets.py::test_glued_lines",
-        "protocols/tls/test_secrets.py::test_broken_lines_are_counted_and_say_nothing",
+        "protocols/tls/test_secret_store.py::test_spellings",
+        "protocols/tls/test_secret_store.py::test_glued_lines",
+        "protocols/tls/test_secret_store.py::test_broken_lines_are_counted_and_say_nothing",
     ),
     14: ("protocols/tls/test_peers.py::test_five_connections_of_one_key_log",),
-    15: ("protocols/tls/test_secrets.py::test_order_of_lines_does_not_matter",),
+    15: ("protocols/tls/test_secret_store.py::test_order_of_lines_does_not_matter",),
     16: (
-        "protocols/tls/test_verdict.py::test_secret_incomplete",
-        "protocols/tls/test_verdict.py::test_only_handshake_secrets",
-        "protocols/tls/test_verdict.py::test_only_application_secrets",
-        "protocols/tls/test_verdict.py::test_label_of_tls12_for_tls13",
+        "protocols/tls/test_connection_row.py::test_secret_incomplete",
+        "protocols/tls/test_connection_row.py::test_only_handshake_secrets",
+        "protocols/tls/test_connection_row.py::test_only_application_secrets",
+        "protocols/tls/test_connection_row.py::test_label_of_tls12_for_tls13",
     ),
     17: (
         "engines/test_tshark.py::test_a_key_log_named_relatively_is_used",
@@ -75,7 +75,7 @@ CASES: dict[int, tuple[str, ...]] = {
         "protocols/tls/test_peers.py::test_resumption",
         "protocols/tls/test_peers.py::"
         "test_tls12_resumed_session_needs_the_secret_of_the_first_only",
-        "protocols/tls/test_verdict.py::test_resumed_names_the_stream_that_it_resumes",
+        "protocols/tls/test_connection_row.py::test_resumed_names_the_stream_that_it_resumes",
     ),
     21: (
         "protocols/tls/test_openssl.py::test_hello_retry_request",
@@ -100,17 +100,17 @@ CASES: dict[int, tuple[str, ...]] = {
     ),
     28: (
         "protocols/tls/test_troubles.py::test_one_broken_connection_among_good_ones",
-        "protocols/tls/test_verdict.py::test_damaged_record",
+        "protocols/tls/test_connection_row.py::test_damaged_record",
     ),
     29: ("protocols/tls/test_troubles.py::test_connections_without_keys_stay_in_the_table",),
     30: ("protocols/tls/test_openssl.py::test_renegotiation",),
     31: (
-        "protocols/tls/test_verdict.py::test_handshake_failed",
-        "protocols/tls/test_verdict.py::test_handshake_failed_in_clear",
-        "protocols/tls/test_verdict.py::test_no_server_hello",
+        "protocols/tls/test_connection_row.py::test_handshake_failed",
+        "protocols/tls/test_connection_row.py::test_handshake_failed_in_clear",
+        "protocols/tls/test_connection_row.py::test_no_server_hello",
     ),
     36: (
-        "protocols/tls/test_verdict.py::test_lost_segment",
+        "protocols/tls/test_connection_row.py::test_lost_segment",
         "protocols/tls/test_parser.py::test_losses_of_any_size_and_place",
         "protocols/tls/test_damage.py::test_key_stream_of_rc4_is_found_again",
     ),
