@@ -71,10 +71,10 @@ test-long: $(VENV)/.tested-with
 canary: $(VENV)/.tested-with
 	$(BIN)/python -m pytest -n auto --dist worksteal -m deep tests/canary
 
-# Every recording cut at every tenth, and merged with another sign-in at every distance; of these
-# test-long takes a third.
+# Every recording cut at every tenth, begun late and ended early, merged with another sign-in at
+# every distance, its clock moved; of these test-long takes a third or a half.
 disturbed: $(VENV)/.tested-with
-	$(BIN)/python -m pytest -n auto --dist worksteal -m deep tests/test_disturbed.py
+	$(BIN)/python -m pytest -n auto --dist worksteal -m deep tests/test_disturbed.py tests/test_two_clocks.py
 
 # Records web-signin afresh (root, network namespaces) and looks at the verdict.
 lab-test: $(VENV)/.lab

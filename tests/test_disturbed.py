@@ -26,9 +26,9 @@ def marked(names: Iterable[str]) -> list[object]:
 NAMES = marked(ALL)
 
 
-def turn(number: int) -> pytest.MarkDecorator:
-    """`long` for one of three, `deep` for the others."""
-    return pytest.mark.deep if number % 3 else pytest.mark.long
+def turn(number: int, of: int = 3) -> pytest.MarkDecorator:
+    """`long` for one of three (or of `of`), `deep` for the others."""
+    return pytest.mark.deep if number % of else pytest.mark.long
 
 
 def captures(name: str) -> list[Path]:
@@ -135,8 +135,14 @@ def test_cut_at_any_byte(name: str, thirds: int, tmp_path: Path) -> None:
             assert wrong(found, expected, judged(run, so_far)) == [], (cut.name, tenth)
 
 
-@pytest.mark.parametrize("end", ["begun late", "ended early"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        pytest.param(name, end, marks=() if name in QUICK else turn(at + more, 2))
+        for at, name in enumerate(ALL)
+        for more, end in enumerate(("begun late", "ended early"))
+    ],
+)
 def test_begun_late_or_ended_early(name: str, end: str, tmp_path: Path) -> None:
     """At the start of each step of each flow, both captures at the same moment."""
     files = captures(name)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,21 @@ from dissect.model import HttpRequest, Message
 from dissect.pipeline import Session
 from tests.certainty import judged, session, wrong
 from tests.lab import ALL, CAPTURES, scenario
-from tests.test_disturbed import frames, written
+from tests.test_disturbed import frames, turn, written
 
 EDITCAP = shutil.which("editcap")
 pytestmark = pytest.mark.skipif(EDITCAP is None, reason="editcap is not installed")
 QUICK = {("web-signin-tls13", 1, -3600.0), ("wrong-code-once", 0, 0.5)}
 # Nothing ties the captures of the first two; the cause of the third is the capture's own time.
 APART = {"no-keys", "late-start", "clock-skew"}
+MOVED_S = (-3600.0, 0.5, 41.25, 86400.0)
+# Of each recording's eight moves every other one by turns; `make disturbed` takes them all.
 CASES = [
     pytest.param(
-        name, part, seconds, marks=[] if (name, part, seconds) in QUICK else pytest.mark.long
+        name, part, seconds, marks=[] if (name, part, seconds) in QUICK else turn(at + at // 4, 2)
     )
-    for name in ALL
+    for at, (name, part, seconds) in enumerate(product(ALL, (0, 1), MOVED_S))
     if name not in APART and len(list((CAPTURES / name).glob("*.pcapng"))) == 2
-    for part in (0, 1)
-    for seconds in (-3600.0, 0.5, 41.25, 86400.0)
 ]
 
 

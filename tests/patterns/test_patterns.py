@@ -20,7 +20,7 @@ from tests.patterns.inventory import Site
 from tests.patterns.steps import Program, count
 
 SITES = inventory.sites()
-TOLD = [(site, use) for site in SITES if site.pattern is not None for use in sorted(site.uses)]
+PATTERNS = [(site, use) for site in SITES if site.pattern is not None for use in sorted(site.uses)]
 # Quadratic, cubic and exponential ones; the first two stood in redaction/secret_collection.py.
 SLOW = [
     (
@@ -69,7 +69,8 @@ def _name(value: object) -> str:
     return str(value)
 
 
-@pytest.mark.parametrize(("site", "use"), TOLD, ids=_name)
+@pytest.mark.long
+@pytest.mark.parametrize(("site", "use"), PATTERNS, ids=_name)
 def test_a_pattern_is_linear(site: Site, use: str) -> None:
     assert site.pattern is not None
     assert worst(site.pattern, use) is None, site.pattern.pattern
