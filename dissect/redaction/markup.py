@@ -29,7 +29,7 @@ class Form:
     """A form: where it posts, and its named fields with their values (hidden ones).
 
     `method` is in lower case. `hidden` is set where nothing in it is for a person to fill in;
-    `asked` are the names of what is.
+    `asked` are the names of what is, `passwords` those of what is typed unseen.
     """
 
     action: str
@@ -37,6 +37,7 @@ class Form:
     method: str = "get"
     hidden: bool = False
     asked: frozenset[str] = frozenset()
+    passwords: frozenset[str] = frozenset()
 
 
 _INLINE = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "u"})
@@ -51,17 +52,20 @@ def forms(html: str) -> list[Form]:
     for form in page(html).iter("form"):
         fields = {}
         hidden = True
-        asked = set()
+        asked, passwords = set(), set()
         for item in form.iter("input", "textarea", "select"):
             if item.tag != "input" or (item.get("type") or "text").lower() not in _UNSEEN:
                 hidden = False
                 asked.add((item.get("name") or "").lower())
             name = item.get("name")
+            if name and (item.get("type") or "").lower() == "password":
+                passwords.add(name.lower())
             if name:
                 fields[name.lower()] = item.get("value") or _own_text(item)
         method = (form.get("method") or "get").lower()
-        undecrypted = hidden and bool(fields)
-        found.append(Form(form.get("action") or "", fields, method, undecrypted, frozenset(asked)))
+        hidden_only = hidden and bool(fields)
+        action, names = form.get("action") or "", (frozenset(asked), frozenset(passwords))
+        found.append(Form(action, fields, method, hidden_only, *names))
     return found
 
 

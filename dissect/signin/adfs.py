@@ -84,8 +84,9 @@ def _wish(query: dict[str, str]) -> dict[str, Fact]:
 
 
 def _unasked(exchange: Exchange) -> Iterator[Found]:
-    """A page of ADFS that was asked for without wa=: its errors still count."""
-    if exchange.response is not None and exchange.path.startswith("/adfs/"):
+    """A page of ADFS that was asked for without wa=: its errors still count. What stands in the
+    JSON of an OAuth endpoint (RFC 6749 §5.2) no user sees."""
+    if exchange.path.startswith("/adfs/") and not exchange.response_json:
         problem = _MSIS.search(exchange.response_text)
         if problem:
             yield got("adfs.error", **_problem(exchange.response_text), **_around(exchange))
