@@ -48,6 +48,7 @@ class CandidateGroup:
     clients: set[tuple[str, str]] = field(default_factory=set)  # (actor, address)
     logs: set[str] = field(default_factory=set)  # a log is one device's
     clues: set[tuple[str, str]] = field(default_factory=set)
+    parties: set[tuple[str, str]] = field(default_factory=set)  # whom the sign-in is for
     notes: list[str] = field(default_factory=list)
     guessed: bool = False  # that it is this flow is told by names and shapes of shut traffic
 
@@ -69,6 +70,7 @@ class CandidateGroup:
         self.clients |= other.clients
         self.logs |= other.logs
         self.clues |= other.clues
+        self.parties |= other.parties
         self.notes += other.notes
 
 
@@ -90,6 +92,14 @@ def differ(group: CandidateGroup, instance: CandidateGroup) -> bool:
     """Both name a user (or another clue), and not the same one."""
     known = {name for name, _ in instance.clues}
     return any(name in known for name, _ in group.clues) and not group.clues & instance.clues
+
+
+def for_others(group: CandidateGroup, instance: CandidateGroup) -> bool:
+    """Both name whom they are for by the same fact, and not the same one."""
+    names = {name for name, _ in group.parties} & {name for name, _ in instance.parties}
+    return any(
+        not {item for item in group.parties & instance.parties if item[0] == name} for name in names
+    )
 
 
 def near(group: CandidateGroup, instance: CandidateGroup | Claim) -> bool:

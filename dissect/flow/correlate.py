@@ -3,6 +3,8 @@
 1. Every event that fits an arrow of the definition is a *candidate*.
 2. Candidates are tied by equal values of the definition's key facts and by sharing a
    connection (one device is at its end) or a log: union-find, so their order is nothing.
+   Over one connection a client may sign in several times: where events say by an identity
+   (a Call-ID, say) which is theirs, those between are of the one that spoke last.
 3. A group with an anchor is an *instance*. Groups with one client whose times don't
    overlap are tries of the same device: one instance. Overlapping ones are two devices
    behind one address, unless they are the same user's and have different anchors.
@@ -18,7 +20,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from dissect.flow.assignment import assign, by_address, could_join
-from dissect.flow.candidates import NEAR_NS, Candidate, CandidateGroup, differ, has, unread
+from dissect.flow.candidates import (
+    NEAR_NS,
+    Candidate,
+    CandidateGroup,
+    differ,
+    for_others,
+    has,
+    unread,
+)
 from dissect.flow.definition import HIDDEN, HIDDEN_EVENT, TROUBLE, ArrowDef, Definition, StepDef
 from dissect.flow.roles import Roles
 from dissect.model import Event, Secret, Text
@@ -135,8 +145,9 @@ def _grouped(
         return index
 
     first: dict[object, int] = {}
+    spoken = _identities(definition, items)
     for position, item in enumerate(items):
-        for tie in _values_in_common(definition, item.event):
+        for tie in _values_in_common(definition, item.event, spoken[position]):
             other = first.setdefault(tie, position)
             parent[root(position)] = root(other)
     groups: dict[int, CandidateGroup] = defaultdict(CandidateGroup)
@@ -151,13 +162,40 @@ def _grouped(
         for name in definition.instance.clues:
             for value in _values(item.event, name):
                 group.clues.add((name, value.casefold()))
+        for name in definition.instance.party:
+            group.parties.update((name, value) for value in _values(item.event, name))
     return list(groups.values())
 
 
-def _values_in_common(definition: Definition, event: Event) -> Iterable[object]:
+Identity = tuple[tuple[str, str], ...]
+
+
+def _identities(definition: Definition, items: Sequence[Candidate]) -> list[Identity]:
+    """Which sign-in each event of a connection is of: its own identity, else the last that was
+    spoken of there, else the first."""
+    names = definition.instance.identity
+    found: list[Identity] = [()] * len(items)
+    if not names:
+        return found
+    streams: dict[object, list[int]] = defaultdict(list)
+    for position, item in enumerate(items):
+        source = item.event.source
+        found[position] = tuple((n, v) for n in names for v in _values(item.event, n))
+        if source.stream is not None:
+            streams[source.capture, source.transport, source.stream].append(position)
+    for positions in streams.values():
+        positions.sort(key=lambda at: (items[at].event.order_ns, items[at].index))
+        last = next((found[at] for at in positions if found[at]), ())
+        for at in positions:
+            last = found[at] = found[at] or last
+    return found
+
+
+def _values_in_common(definition: Definition, event: Event, identity: Identity) -> Iterable[object]:
     source = event.source
     if source.stream is not None:
-        yield ("stream", source.capture, source.transport, source.stream)
+        stream = ("stream", source.capture, source.transport, source.stream)
+        yield from ((*stream, *value) for value in identity) if identity else (stream,)
     elif source.line is not None:
         yield ("log", source.capture, event.facts.get("log_part"))
     for name in definition.instance.keys:
@@ -206,6 +244,7 @@ def _join_tries(
             for other in found
             if other.device & group.device
             and not differ(group, other)
+            and not for_others(group, other)
             and (
                 (retries and 0 <= group.start - other.end <= NEAR_NS and not ended(other, group))
                 or _parts_of_one(group, other, anchors)

@@ -48,13 +48,15 @@ class Failure(_Strict, frozen=True):
 
 class Unfinished(_Strict, frozen=True):
     """Why a flow stopped short, if an arrow with key `last` is the last that was seen; texts as
-    in a `Failure`."""
+    in a `Failure`. With `within` it is not said of a capture that goes on for more than so many
+    seconds after it."""
 
     last: str
     code: str
     text: str = ""
     remedy: str = ""
     headline: str = ""
+    within: float = 0.0
 
 
 class Trouble(_Strict, frozen=True):

@@ -206,7 +206,9 @@ class Instance(_Strict, frozen=True):
     make one of their own if they have one of `fallback`. "hidden:ACTOR" stands for shut
     traffic with that actor, "trouble:ACTOR" for a `trouble` with it. A device's next try soon
     after one that came to nothing is the same story, unless `retries` is false; what nothing
-    but time ties to a sign-in is no part of it if `time_ties` is false."""
+    but time ties to a sign-in is no part of it if `time_ties` is false. Events of one connection
+    with different values of a fact in `identity` are of different sign-ins, and those with
+    different values of one in `party` no tries of the same."""
 
     keys: tuple[str, ...]
     anchors: tuple[str, ...]
@@ -214,6 +216,8 @@ class Instance(_Strict, frozen=True):
     fallback: tuple[str, ...] = ()
     retries: bool = True
     time_ties: bool = True
+    identity: tuple[str, ...] = ()
+    party: tuple[str, ...] = ()
 
 
 class Definition(_Strict, frozen=True):

@@ -51,7 +51,7 @@ def judge(
     evidence = MissingSteps(definition, members, spans, failed, elsewhere)
     _explain(evidence, states, show)
     ordered = tuple(states[step.number] for step in definition.step)
-    return _conclude(definition, ordered, members, show)
+    return _conclude(definition, ordered, members, show, spans)
 
 
 def _read(
@@ -254,7 +254,11 @@ def _with_identifiers(
 
 
 def _conclude(
-    definition: Definition, states: tuple[StepState, ...], members: Sequence[Candidate], show: Show
+    definition: Definition,
+    states: tuple[StepState, ...],
+    members: Sequence[Candidate],
+    show: Show,
+    spans: Spans,
 ) -> Verdict:
     failed = next((state for state in states if state.status == "failed"), None)
     if failed is not None:
@@ -272,7 +276,15 @@ def _conclude(
     cause = next((state.perhaps for state in states if state.perhaps is not None), None)
     if readable and cause is None:
         latest = readable[-1]
-        reason = next((u for u in definition.unfinished if u.last == latest.arrow.key), None)
+        after_ns = spans.get(latest.event.source.capture, (0, 0))[1] - latest.event.time_ns
+        reason = next(
+            (
+                item
+                for item in definition.unfinished
+                if item.last == latest.arrow.key and not 0 < item.within * 1e9 < after_ns
+            ),
+            None,
+        )
         if reason is not None:
             cause = cause_of(
                 Failure(reason.code, reason.text, reason.remedy, reason.headline),

@@ -15,6 +15,7 @@ from dissect.redaction.markup import Form
 from dissect.signin.exchange import Exchange
 from dissect.signin.rule import FactValue, Found, got, sent
 
+_USUAL = frozenset({"password", "passwd"})  # ADFS's and others', Azure AD's
 _USER = re.compile(r"user|mail|login|account|identifier|upn", re.I)
 # "Error: app_not_configured_for_user": the words that are a provider's name for what is wrong.
 _NAMED = re.compile(
@@ -73,8 +74,8 @@ def _shown(exchange: Exchange) -> Iterator[Found]:
     pages = exchange.forms
     if _MSIS.search(exchange.response_text):
         return
-    # One with the usual names is told by the rule for these.
-    if any(_for_password(form) and "password" not in form.fields for form in pages):
+    # One with the usual names is told by the rules for these.
+    if any(_for_password(form) and not form.fields.keys() & _USUAL for form in pages):
         yield got("idp.form.shown")
         return
     refused = 400 <= exchange.status < 500 and not exchange.response_header("www-authenticate")
